@@ -1,1 +1,5 @@
-export {}
+export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
+export { Reader, U64_MAX, Writer } from './codec.ts'
+export { type Hasher, hasherName, hashInto, hashPair, installHasher, nobleHasher, sha256, taggedHash, zeroHash, ZERO_HASH } from './hash.ts'
+export { comparePositions, type L1Block, type L1Input, type L1Output, type L1Transaction, type Outpoint, type Position } from './l1.ts'
+export { type BitcoinChain, findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from './params.ts'

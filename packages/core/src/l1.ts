@@ -1,0 +1,45 @@
+/**
+ * Bitcoin as the ledger reads it. The bitcoin package parses raw blocks into these values and knows nothing more.
+ * Hashes and txids are in hashing order (reverse of what Bitcoin's RPC shows).
+ */
+
+export interface Outpoint {
+  readonly txid: Uint8Array
+  readonly vout: number
+}
+
+export interface L1Input {
+  readonly previous: Outpoint
+  readonly witness: readonly Uint8Array[]
+}
+
+export interface L1Output {
+  /** Satoshis. */
+  readonly value: bigint
+  readonly script: Uint8Array
+}
+
+export interface L1Transaction {
+  readonly txid: Uint8Array
+  readonly inputs: readonly L1Input[]
+  readonly outputs: readonly L1Output[]
+}
+
+export interface L1Block {
+  readonly height: number
+  readonly hash: Uint8Array
+  readonly parent: Uint8Array
+  /** All of the block's transactions, in its order, the coinbase first. */
+  readonly transactions: readonly L1Transaction[]
+}
+
+/** A place in Bitcoin: the order in which deposits fall due. */
+export interface Position {
+  readonly height: number
+  readonly tx: number
+  readonly vout: number
+}
+
+export function comparePositions(a: Position, b: Position): number {
+  return a.height - b.height || a.tx - b.tx || a.vout - b.vout
+}

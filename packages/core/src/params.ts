@@ -1,0 +1,213 @@
+import { equalBytes, fromHex, isHex, toHex } from './bytes.ts'
+import { Writer } from './codec.ts'
+import { taggedHash } from './hash.ts'
+import type { Outpoint } from './l1.ts'
+
+/**
+ * Every number of a network. They hash to the network's id, which each signed message carries, so nothing replays
+ * from one network, or one reset of it, on another.
+ */
+export interface Params {
+  readonly chain: BitcoinChain
+  /** The output whose spend is link 1 of the anchor chain. */
+  readonly genesis: Outpoint
+  /** The first Bitcoin block that is read. Nothing below it exists for the ledger. */
+  readonly scanHeight: number
+  readonly keys: NetworkKeys
+  /** All in Bitcoin blocks. */
+  readonly windows: Windows
+  readonly caps: Caps
+  readonly fees: Fees
+}
+
+export type BitcoinChain = 'regtest' | 'signet' | 'testnet4' | 'main'
+
+/** x-only keys, 32 bytes each (BIP340). */
+export interface NetworkKeys {
+  /** Spends the anchor chain's links. */
+  readonly anchor: Uint8Array
+  /** Signs ticks: the acknowledgements of accepted transfers. */
+  readonly slot: Uint8Array
+  /** Owns the cells that collected fees go to. */
+  readonly fees: Uint8Array
+  /** Hold the vault, `threshold` of them together, and take over the anchor chain when its key is lost. */
+  readonly watchers: readonly Uint8Array[]
+  readonly threshold: number
+}
+
+export interface Windows {
+  /** k: a batch's origin lies at least this deep below its anchor. */
+  readonly originDepth: number
+  /** S: and at most this deep. */
+  readonly staleness: number
+  /** W: for raising a data challenge. */
+  readonly challenge: number
+  /** C: for answering it. */
+  readonly answer: number
+  /** P: for a fraud proof after an answer. */
+  readonly proof: number
+  /** D: the dispute window. */
+  readonly dispute: number
+  /** X: after this many blocks without a spend the watchers may spend the anchor link. */
+  readonly takeover: number
+}
+
+export interface Caps {
+  /** Operations in one batch. */
+  readonly operations: number
+  /** Deposits in one batch. */
+  readonly deposits: number
+  /** q: virtual bytes of answers that a Bitcoin block is expected to carry; challenges queue at this rate. */
+  readonly answerVbytesPerBlock: number
+}
+
+export interface Fees {
+  /** Millisatoshis that each transfer pays at least. */
+  readonly transfer: bigint
+  /** Millisatoshis more for creating a cell. */
+  readonly cell: bigint
+  /** Satoshis: smaller outputs to the vault are no deposits. */
+  readonly minDeposit: bigint
+  /** Satoshis that a data challenge burns. */
+  readonly challenge: bigint
+}
+
+const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest']
+
+/** Regtest's windows and caps (rules.md §2.8). */
+export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> = {
+  chain: 'regtest',
+  windows: { originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40 },
+  caps: { operations: 8192, deposits: 1024, answerVbytesPerBlock: 1_000_000 },
+  fees: { transfer: 100n, cell: 10_000n, minDeposit: 1_000n, challenge: 10_000n },
+}
+
+export function networkId(params: Params): Uint8Array {
+  return taggedHash('kedge/network', encodeParams(params))
+}
+
+function encodeParams(params: Params): Uint8Array {
+  const { keys, windows, caps, fees } = params
+  const writer = new Writer()
+    .u8(CHAINS.indexOf(params.chain))
+    .hash(params.genesis.txid)
+    .u32(params.genesis.vout)
+    .u32(params.scanHeight)
+    .hash(keys.anchor)
+    .hash(keys.slot)
+    .hash(keys.fees)
+    .hashes(keys.watchers)
+    .u8(keys.threshold)
+  for (const blocks of [windows.originDepth, windows.staleness, windows.challenge, windows.answer]) writer.u32(blocks)
+  for (const blocks of [windows.proof, windows.dispute, windows.takeover]) writer.u32(blocks)
+  for (const cap of [caps.operations, caps.deposits, caps.answerVbytesPerBlock]) writer.u32(cap)
+  return writer.u64(fees.transfer).u64(fees.cell).u64(fees.minDeposit).u64(fees.challenge).bytes
+}
+
+/** Why these parameters cannot be a network's, or undefined. The relations are rules.md §2's. */
+export function findParamsFault(params: Params): string | undefined {
+  const { windows: w, caps, keys, fees } = params
+  const must: readonly (readonly [boolean, string])[] = [
+    [w.originDepth >= 1, 'originDepth must be at least 1'],
+    [w.staleness > w.originDepth, 'staleness must exceed originDepth'],
+    [w.dispute > w.originDepth, 'dispute must exceed originDepth'],
+    [w.dispute >= w.challenge + w.proof, 'dispute must be at least challenge + proof'],
+    [w.proof > w.challenge, 'proof must exceed challenge'],
+    [w.answer >= 1, 'answer must be at least 1'],
+    [w.takeover >= 2 * w.staleness && w.takeover <= 65_535, 'takeover must be between 2 × staleness and 65535'],
+    [caps.operations >= 1 && caps.operations <= 1 << 20, 'caps.operations must be between 1 and 2^20'],
+    [caps.deposits >= 1 && caps.deposits <= caps.operations, 'caps.deposits must be between 1 and caps.operations'],
+    [caps.answerVbytesPerBlock >= 1, 'caps.answerVbytesPerBlock must be at least 1'],
+    [keys.watchers.length >= 1 && keys.watchers.length <= 15, 'there must be 1 to 15 watchers'],
+    [keys.threshold >= 1 && keys.threshold <= keys.watchers.length, 'threshold must be between 1 and the watchers'],
+    [!hasTwins(keys.watchers), 'watchers must differ'],
+    [fees.minDeposit * 1000n > fees.cell, 'minDeposit must exceed the cell fee'],
+    [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
+  ]
+  return must.find(([holds]) => !holds)?.[1]
+}
+
+function hasTwins(keys: readonly Uint8Array[]): boolean {
+  return keys.some((key, at) => keys.slice(at + 1).some((other) => equalBytes(key, other)))
+}
+
+/** Parameters as JSON holds them: hex for bytes, decimal strings for amounts. */
+export function paramsToJson(params: Params): unknown {
+  return {
+    chain: params.chain,
+    genesis: { txid: toHex(params.genesis.txid), vout: params.genesis.vout },
+    scanHeight: params.scanHeight,
+    keys: {
+      anchor: toHex(params.keys.anchor),
+      slot: toHex(params.keys.slot),
+      fees: toHex(params.keys.fees),
+      watchers: params.keys.watchers.map(toHex),
+      threshold: params.keys.threshold,
+    },
+    windows: { ...params.windows },
+    caps: { ...params.caps },
+    fees: Object.fromEntries(Object.entries(params.fees).map(([name, value]) => [name, String(value)])),
+  }
+}
+
+/** @throws Error naming the key that is missing, unknown or out of shape. */
+export function paramsFromJson(json: unknown): Params {
+  const top = fields(json, 'params', ['chain', 'genesis', 'scanHeight', 'keys', 'windows', 'caps', 'fees'])
+  const genesis = fields(top.genesis, 'genesis', ['txid', 'vout'])
+  const keys = fields(top.keys, 'keys', ['anchor', 'slot', 'fees', 'watchers', 'threshold'])
+  const fees = fields(top.fees, 'fees', ['transfer', 'cell', 'minDeposit', 'challenge'])
+  if (!CHAINS.includes(top.chain as BitcoinChain)) throw new Error(`params: chain must be one of ${CHAINS.join(', ')}`)
+  if (!Array.isArray(keys.watchers)) throw new Error('params: keys.watchers must be a list')
+  const params: Params = {
+    chain: top.chain as BitcoinChain,
+    genesis: { txid: hash(genesis.txid, 'genesis.txid'), vout: count(genesis.vout, 'genesis.vout') },
+    scanHeight: count(top.scanHeight, 'scanHeight'),
+    keys: {
+      anchor: hash(keys.anchor, 'keys.anchor'),
+      slot: hash(keys.slot, 'keys.slot'),
+      fees: hash(keys.fees, 'keys.fees'),
+      watchers: keys.watchers.map((key, at) => hash(key, `keys.watchers[${at}]`)),
+      threshold: count(keys.threshold, 'keys.threshold'),
+    },
+    windows: counts(top.windows, 'windows', Object.keys(regtestRules.windows)) as unknown as Windows,
+    caps: counts(top.caps, 'caps', Object.keys(regtestRules.caps)) as unknown as Caps,
+    fees: {
+      transfer: amount(fees.transfer, 'fees.transfer'),
+      cell: amount(fees.cell, 'fees.cell'),
+      minDeposit: amount(fees.minDeposit, 'fees.minDeposit'),
+      challenge: amount(fees.challenge, 'fees.challenge'),
+    },
+  }
+  const fault = findParamsFault(params)
+  if (fault !== undefined) throw new Error(`params: ${fault}`)
+  return params
+}
+
+function fields(json: unknown, at: string, names: readonly string[]): Record<string, unknown> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error(`params: ${at} must be an object`)
+  const unknown = Object.keys(json).find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new Error(`params: unknown key ${at}.${unknown}`)
+  const missing = names.find((name) => !(name in json))
+  if (missing !== undefined) throw new Error(`params: ${at}.${missing} is missing`)
+  return json as Record<string, unknown>
+}
+
+function counts(json: unknown, at: string, names: readonly string[]): Record<string, number> {
+  const record = fields(json, at, names)
+  return Object.fromEntries(names.map((name) => [name, count(record[name], `${at}.${name}`)]))
+}
+
+function count(value: unknown, at: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff) throw new Error(`params: ${at} must be a u32`)
+  return value
+}
+
+function amount(value: unknown, at: string): bigint {
+  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(value)) throw new Error(`params: ${at} must be a decimal string`)
+  return BigInt(value)
+}
+
+function hash(value: unknown, at: string): Uint8Array {
+  if (typeof value !== 'string' || !isHex(value, 32)) throw new Error(`params: ${at} must be 32 bytes of lower-case hex`)
+  return fromHex(value)
+}
