@@ -1,0 +1,90 @@
+/** The tasks behind `npm run`: what each needs first, and the programs it is. */
+import { nodeCommand, takeVersions } from './nodes.mjs'
+import { ensureBitcoind, ensureBuild, ensureDependencies, PreparationError } from './prepare.mjs'
+import { runForeground } from './spawn.mjs'
+
+/** @typedef {import('./spawn.mjs').Command} Command */
+
+/**
+ * @param {string} script
+ * @param {string[]} args
+ * @returns {Command}
+ */
+const node = (script, args) => [process.execPath, script, ...args]
+
+const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts']
+
+/**
+ * The commands of `npm test`: the suite on this Node, or on each one named: npm test -- --node 22 --node 24.
+ * @param {string[]} args
+ * @returns {Command[]}
+ */
+function testCommands(args) {
+  const { versions, rest } = takeVersions(args)
+  const suite = [...VITEST, ...rest]
+  return versions.length === 0 ? [[process.execPath, ...suite]] : versions.map((version) => nodeCommand(version, suite))
+}
+
+/**
+ * `bitcoind` is 'required' where nothing works without one, and 'wanted' where some of it does.
+ * @typedef {{ bitcoind?: 'required' | 'wanted', build?: boolean, commands: (args: string[]) => Command[] }} Task
+ * @type {Record<string, Task>}
+ */
+const TASKS = {
+  demo: { bitcoind: 'required', build: true, commands: (args) => [node('regtest/dist/demo.js', args)] },
+  start: { bitcoind: 'required', build: true, commands: (args) => [node('regtest/dist/up.js', args)] },
+  bench: { bitcoind: 'required', build: true, commands: (args) => [node('regtest/dist/bench.js', args)] },
+  kedge: { build: true, commands: (args) => [node('packages/cli/bin/kedge.mjs', args)] },
+  test: { bitcoind: 'wanted', build: true, commands: testCommands },
+  build: { commands: (args) => [node('node_modules/turbo/bin/turbo', ['run', 'build', ...args])] },
+  typecheck: { commands: (args) => [node('node_modules/typescript/bin/tsc', ['-b', 'test', 'scripts', ...args])] },
+  lint: { commands: (args) => [node('node_modules/@biomejs/biome/bin/biome', ['check', ...args])] },
+  layers: { commands: (args) => [node('scripts/layers.mjs', args)] },
+}
+
+/**
+ * What the task needs, made ready in order; the result goes into its environment.
+ * @param {Task} task
+ * @returns {Promise<Record<string, string>>}
+ */
+async function prepare(task) {
+  /** @type {Record<string, string>} */
+  // turbo would report on its use, to its makers, at every run.
+  const env = { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
+  await ensureDependencies()
+  if (task.bitcoind) {
+    try {
+      env.BITCOIND = await ensureBitcoind()
+    } catch (error) {
+      // On a developer's machine the rest of the tests is worth having. In CI a test that did not run is a failure.
+      if (task.bitcoind === 'required' || process.env.CI || !(error instanceof PreparationError)) throw error
+      process.stderr.write(`${error.output}kedge: no bitcoind, so the tests that need one are skipped\n`)
+    }
+  }
+  if (task.build) await ensureBuild()
+  return env
+}
+
+/**
+ * Runs a task with the user's arguments; returns the exit code, the first that is not zero.
+ * @param {string | undefined} name
+ * @param {string[]} args
+ * @returns {Promise<number>}
+ */
+export async function runTask(name, args) {
+  const task = TASKS[name ?? '']
+  if (!task) {
+    process.stderr.write(`kedge: the tasks are ${Object.keys(TASKS).join(', ')}\n`)
+    return 2
+  }
+  try {
+    const env = await prepare(task)
+    let code = 0
+    for (const command of task.commands(args)) code ||= await runForeground(command, env)
+    return code
+  } catch (error) {
+    if (!(error instanceof PreparationError)) throw error
+    process.stderr.write(`${error.output}kedge: ${error.message}\n`)
+    return 1
+  }
+}
