@@ -46,6 +46,15 @@ export class Reader {
     return at < 0 ? 0n : this.view.getBigUint64(at, true)
   }
 
+  /** A cell number: a u64 below 2^48. */
+  cell(): number {
+    const at = this.take(8)
+    if (at < 0) return 0
+    const high = this.view.getUint32(at + 4, true)
+    if (high > 0xffff) this.failed = true
+    return this.failed ? 0 : high * 2 ** 32 + this.view.getUint32(at, true)
+  }
+
   hash(): Uint8Array {
     return this.fixed(32)
   }
@@ -136,6 +145,12 @@ export class Writer {
     const at = this.grow(8)
     this.view.setBigUint64(at, value, true)
     return this
+  }
+
+  /** A cell number: a u64 below 2^48. */
+  cell(value: number): this {
+    if (!Number.isInteger(value) || value < 0 || value >= 2 ** 48) throw new RangeError(`${value} is no cell number`)
+    return this.u32(value % 2 ** 32).u32(Math.floor(value / 2 ** 32))
   }
 
   fixed(bytes: Uint8Array, size: number): this {

@@ -46,7 +46,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 }
 
 export function hashInto(input: Uint8Array, output: Uint8Array): void {
-  hasher.hashInto(input, output)
+  if (output.length > 0) hasher.hashInto(input, output)
 }
 
 /** The node above `left` and `right`: SHA-256 of their 64 bytes. */

@@ -1,5 +1,109 @@
+export {
+  BatchExecution,
+  type BatchContext,
+  type BatchFault,
+  type BatchPlace,
+  type BuiltHeader,
+  buildHeader,
+  type Checked,
+  checkBatch,
+  type SealedBatch,
+  stepLeaves,
+} from './batch.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
+export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
+export {
+  type AnchoredBatch,
+  type Chain,
+  type Challenge,
+  challengeLimit,
+  challengesOf,
+  finalHeight,
+  findInLine,
+  genesisChain,
+  headOf,
+  isOpen,
+} from './chain.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
-export { type Hasher, hasherName, hashInto, hashPair, installHasher, nobleHasher, sha256, taggedHash, zeroHash, ZERO_HASH } from './hash.ts'
+export { type Collect, encodeCollect } from './collect.ts'
+export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
+export { type ChainEvent, type Derived, deriveBlock, SIGNAL_VALUE, type VoidCause } from './derive.ts'
+export { type Facts } from './duty.ts'
+export { type Court, decodeEvidence, encodeEvidence, type Evidence, type EvidenceFault, type HeaderEvidence, type Verdict, verifyEvidence } from './evidence.ts'
+export { L1Facts } from './facts.ts'
+export {
+  type Hasher,
+  hasherName,
+  hashInto,
+  hashPair,
+  hashRecord,
+  installHasher,
+  nobleHasher,
+  sha256,
+  taggedHash,
+  ZERO_HASH,
+  zeroHash,
+} from './hash.ts'
+export {
+  type AnchoredLink,
+  decodeHeader,
+  encodeHeader,
+  genesisEnd,
+  hasLapsed,
+  type Header,
+  HEADER_BYTES,
+  type HeaderFault,
+  headerHash,
+  judgeHeader,
+  type Origin,
+  type ParentEnd,
+  parentEndOf,
+} from './header.ts'
 export { comparePositions, type L1Block, type L1Input, type L1Output, type L1Transaction, type Outpoint, type Position } from './l1.ts'
+export { decodeDelta, Ledger } from './ledger.ts'
+export { depthOf, MerkleLog, merkleRoot, proveLeaves, rootFromLeaves } from './merkle.ts'
+export {
+  type Anchor,
+  type ChallengeTag,
+  type DataKind,
+  type DepositTag,
+  decodeMessage,
+  type EvidenceTag,
+  encodeMessage,
+  type Message,
+  type PartTag,
+  resumeAnchor,
+} from './message.ts'
+export {
+  applyOperation,
+  type Context,
+  decodeOperation,
+  encodeOperation,
+  MAX_OPERATION_BYTES,
+  type Operation,
+  operationId,
+  type Refusal,
+  touchedCells,
+} from './operation.ts'
 export { type BitcoinChain, findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from './params.ts'
+export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
+export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
+export { decodePart, encodeParts, encodeWhole, type Part, type PartSource } from './publication.ts'
+export { decodeReceipt, encodeReceipt, type Receipt, receiptHolds, type Tick, tickMessage } from './receipt.ts'
+export {
+  anchorOutput,
+  anchorScript,
+  dataCarrier,
+  dataCarrierScript,
+  type LeafOutput,
+  signalScript,
+  takeoverLeaf,
+  tapLeafHash,
+  taprootKey,
+  taprootScript,
+  tapTweak,
+  vaultScript,
+} from './scripts.ts'
+export { decodeTotals, encodeTotals, GENESIS_ROOT, GENESIS_TOTALS, MAX_SUPPLY, stateRoot, type Totals } from './totals.ts'
+export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
+export { CellTree } from './tree.ts'

@@ -1,0 +1,179 @@
+import { concatBytes } from './bytes.ts'
+import { creditOf, encodeCredit } from './deposit.ts'
+import { depositDue, type Facts, findDutyFault } from './duty.ts'
+import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
+import type { Ledger } from './ledger.ts'
+import { hashRow, MerkleLog, merkleRoot } from './merkle.ts'
+import { applyOperation, type Context, decodeOperation, encodeOperation, type Operation, operationId, type Refusal } from './operation.ts'
+
+/** What a batch is executed under, apart from the state it starts from. */
+export interface BatchContext extends Context {
+  readonly network: Uint8Array
+  readonly facts: Facts
+  readonly origin: Origin
+}
+
+/**
+ * One batch on top of a ledger, operation by operation. The sequencer builds with it and every node checks with it,
+ * so there is nothing that one of them does and the other does not.
+ */
+export class BatchExecution {
+  private readonly context: BatchContext
+  private readonly ledger: Ledger
+  private readonly pre: Uint8Array
+  private readonly ids = new MerkleLog()
+  private readonly encoded: Uint8Array[] = []
+
+  constructor(context: BatchContext, ledger: Ledger) {
+    if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
+    this.context = context
+    this.ledger = ledger
+    this.pre = ledger.root
+  }
+
+  get count(): number {
+    return this.encoded.length
+  }
+
+  get operations(): readonly Uint8Array[] {
+    return this.encoded
+  }
+
+  /** Root over the operations so far: what a tick promises. */
+  opsRoot(): Uint8Array {
+    return this.ids.root()
+  }
+
+  /** Path of an operation among those so far. */
+  provePath(index: number): Uint8Array[] {
+    return this.ids.prove(index)
+  }
+
+  /** The deposit that must come next, if one must. */
+  depositDue() {
+    const { params, facts, origin } = this.context
+    return depositDue(params, facts, origin.height, this.ledger.totals, this.count)
+  }
+
+  /** Adds an operation that comes as bytes: from a peer, or from disk. */
+  addBytes(bytes: Uint8Array, id: Uint8Array = operationId(bytes)): Refusal | undefined {
+    const operation = decodeOperation(bytes)
+    return operation === undefined ? 'undecodable' : this.add(operation, bytes, id)
+  }
+
+  /** Adds the next operation, or says why it can't stand; then nothing has changed. */
+  add(operation: Operation, bytes = encodeOperation(operation), id: Uint8Array = operationId(bytes)): Refusal | undefined {
+    const fault = findDutyFault(this.depositDue(), operation)
+    if (fault !== undefined) return fault
+    const outcome = applyOperation(this.context, this.ledger.tree, this.ledger.totals, operation)
+    if (!outcome.ok) return outcome.refusal
+    this.ledger.apply(outcome.updates, outcome.totals)
+    this.ids.append(id)
+    this.encoded.push(bytes)
+    return undefined
+  }
+
+  /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */
+  addDeposits(cellOf: (key: Uint8Array) => number | undefined): void {
+    for (let due = this.depositDue(); due !== undefined; due = this.depositDue()) {
+      const credit = creditOf(due, cellOf(due.key) ?? this.ledger.totals.count)
+      const refusal = this.add(credit, encodeCredit(credit))
+      if (refusal !== undefined) throw new Error(`a due deposit can't be credited: ${refusal}`)
+    }
+  }
+
+  /** Hashes all steps. The ledger then stands after this batch. */
+  seal(): SealedBatch {
+    const { roots, delta } = this.ledger.seal()
+    return {
+      pre: this.pre,
+      post: this.ledger.root,
+      opsRoot: this.ids.root(),
+      stepRoots: roots,
+      stepsRoot: merkleRoot(stepLeaves(this.pre, roots)),
+      operations: this.encoded,
+      delta,
+    }
+  }
+
+  /** Takes everything back. */
+  abandon(): void {
+    this.ledger.abandon()
+  }
+}
+
+export interface SealedBatch {
+  readonly pre: Uint8Array
+  readonly post: Uint8Array
+  readonly opsRoot: Uint8Array
+  readonly stepsRoot: Uint8Array
+  /** A row: the state root after each operation. */
+  readonly stepRoots: Uint8Array
+  readonly operations: readonly Uint8Array[]
+  /** For `Ledger.undo`. */
+  readonly delta: Uint8Array
+}
+
+/** Leaves of the steps tree: d(root before, root after) for each operation. */
+export function stepLeaves(before: Uint8Array, stepRoots: Uint8Array): Uint8Array {
+  const pairs = new Uint8Array(2 * stepRoots.length)
+  const chain = concatBytes(before, stepRoots)
+  for (let at = 0; at < stepRoots.length; at += 32) pairs.set(chain.subarray(at, at + 64), 2 * at)
+  return hashRow(pairs)
+}
+
+export interface BatchPlace {
+  readonly network: Uint8Array
+  readonly number: number
+  readonly parent: Uint8Array
+  readonly origin: Origin
+}
+
+export interface BuiltHeader {
+  readonly header: Header
+  readonly bytes: Uint8Array
+  readonly hash: Uint8Array
+}
+
+export function buildHeader(place: BatchPlace, sealed: Pick<SealedBatch, 'pre' | 'post' | 'opsRoot' | 'stepsRoot' | 'operations'>): BuiltHeader {
+  const { pre, post, opsRoot, stepsRoot } = sealed
+  const header: Header = { ...place, pre, post, opsRoot, stepsRoot, opCount: sealed.operations.length }
+  const bytes = encodeHeader(header)
+  return { header, bytes, hash: headerHash(bytes) }
+}
+
+export type BatchFault =
+  | { readonly at: number; readonly refusal: Refusal }
+  | { readonly at: 'end'; readonly refusal: 'deposit-due' }
+
+export type Checked =
+  | { readonly ok: true; readonly sealed: SealedBatch }
+  /** Steps before the fault, with their true roots; the ledger stands where it stood before. */
+  | { readonly ok: false; readonly fault: BatchFault | undefined; readonly stepRoots: Uint8Array }
+
+/**
+ * Re-executes a batch whose operations hash to its header's opsRoot. `fault` undefined with ok false means that all
+ * operations stand and the committed roots differ.
+ */
+export function checkBatch(context: BatchContext, ledger: Ledger, header: Header, operations: readonly Uint8Array[], ids: readonly Uint8Array[]): Checked {
+  const execution = new BatchExecution(context, ledger)
+  const fault = findFault(execution, operations, ids)
+  const sealed = execution.seal()
+  const agrees = same(sealed.stepsRoot, header.stepsRoot) && same(sealed.post, header.post)
+  if (fault === undefined && agrees) return { ok: true, sealed }
+  ledger.undo(sealed.delta)
+  return { ok: false, fault, stepRoots: sealed.stepRoots }
+}
+
+function findFault(execution: BatchExecution, operations: readonly Uint8Array[], ids: readonly Uint8Array[]): BatchFault | undefined {
+  for (const [at, bytes] of operations.entries()) {
+    const refusal = execution.addBytes(bytes, ids[at] as Uint8Array)
+    if (refusal !== undefined) return { at, refusal }
+  }
+  return execution.depositDue() === undefined ? undefined : { at: 'end', refusal: 'deposit-due' }
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.every((byte, at) => byte === b[at])
+}
+

@@ -1,0 +1,92 @@
+import { equalBytes } from './bytes.ts'
+import { ZERO_HASH } from './hash.ts'
+import type { AnchoredLink } from './header.ts'
+import type { Outpoint } from './l1.ts'
+import type { DataKind } from './message.ts'
+import type { Params } from './params.ts'
+
+/**
+ * What Bitcoin alone says about the rollup at one height: the anchor chain, which batches live, what is challenged.
+ * A plain value; `deriveBlock` gives the next one.
+ */
+export interface Chain {
+  readonly height: number
+  readonly hash: Uint8Array
+  /** `broken`: a batch is void (or nothing has begun), only a resume goes on. `closed`: the anchor chain has ended. */
+  readonly mode: 'broken' | 'active' | 'closed'
+  /** The output that the next link spends, and the number the last link took. */
+  readonly link: { readonly outpoint: Outpoint; readonly number: number }
+  /** Live batches that are not final, in order. Each one's parent is the one before it. */
+  readonly line: readonly AnchoredBatch[]
+  /** The last final batch, or genesis (number 0, zeros). */
+  readonly final: { readonly number: number; readonly headerHash: Uint8Array }
+  /** Answers to challenges queue up to this height. */
+  readonly queue: number
+}
+
+export interface AnchoredBatch extends AnchoredLink {
+  readonly challenges: Readonly<Partial<Record<DataKind, Challenge>>>
+}
+
+export interface Challenge {
+  readonly raisedAt: number
+  readonly deadline: number
+  /** Leaves already answered for: disjoint runs [start, end), ascending. */
+  readonly covered: readonly (readonly [number, number])[]
+  readonly answeredAt?: number
+}
+
+/** The chain before the first block that is read. */
+export function genesisChain(params: Params, parentHash: Uint8Array): Chain {
+  return {
+    height: params.scanHeight - 1,
+    hash: parentHash,
+    mode: 'broken',
+    link: { outpoint: params.genesis, number: 0 },
+    line: [],
+    final: { number: 0, headerHash: ZERO_HASH },
+    queue: 0,
+  }
+}
+
+/** The last live header: what the next batch or resume must name as its parent. */
+export function headOf(chain: Chain): { readonly number: number; readonly headerHash: Uint8Array } {
+  return chain.line.at(-1) ?? chain.final
+}
+
+export function findInLine(chain: Chain, headerHash: Uint8Array): AnchoredBatch | undefined {
+  return chain.line.find((batch) => equalBytes(batch.headerHash, headerHash))
+}
+
+/** f: the height at which a batch becomes final unless a challenge is open. Evidence counts up to it. */
+export function finalHeight(params: Params, batch: AnchoredBatch): number {
+  const { dispute, proof } = params.windows
+  const answers = challengesOf(batch).map((challenge) => (challenge.answeredAt ?? 0) + proof)
+  return Math.max(batch.anchorHeight + dispute, ...answers)
+}
+
+export function isOpen(challenge: Challenge): boolean {
+  return challenge.answeredAt === undefined
+}
+
+export function challengesOf(batch: AnchoredBatch): readonly Challenge[] {
+  return [batch.challenges.data, batch.challenges.steps].filter((challenge) => challenge !== undefined)
+}
+
+/** The last height at which a challenge of this kind counts. */
+export function challengeLimit(params: Params, batch: AnchoredBatch, data: DataKind): number {
+  const { challenge: window } = params.windows
+  if (data === 'data') return batch.anchorHeight + window
+  return Math.max(batch.anchorHeight, batch.challenges.data?.answeredAt ?? 0) + window
+}
+
+/** Blocks that the largest answer of a kind takes at the rate that the network counts on. */
+export function answerBlocks(params: Params, data: DataKind): number {
+  const leafBytes = data === 'data' ? OPERATION_PUBLISHED : STEP_ROOT_PUBLISHED
+  return Math.ceil((params.caps.operations * leafBytes) / params.caps.answerVbytesPerBlock)
+}
+
+// Virtual bytes on Bitcoin for a leaf of an answer, rounded up: 80 bytes of data stand as 81 witness bytes and 35
+// bytes of script, 116/80/4 = 0.37 vB a byte, and some for what surrounds them: 176-byte operations, 32-byte roots.
+const OPERATION_PUBLISHED = 72
+const STEP_ROOT_PUBLISHED = 13

@@ -1,0 +1,253 @@
+import { equalBytes, isZero } from './bytes.ts'
+import { type AnchoredBatch, answerBlocks, type Chain, type Challenge, challengeLimit, challengesOf, finalHeight, headOf, isOpen } from './chain.ts'
+import type { Deposit } from './deposit.ts'
+import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
+import type { L1Block, L1Transaction } from './l1.ts'
+import { type Anchor, type ChallengeTag, type DataKind, decodeMessage, isKedgePayload, type Message, type PartTag } from './message.ts'
+import type { Params } from './params.ts'
+import { readPieces } from './pieces.ts'
+import { decodePart, type Part } from './publication.ts'
+import { anchorScript, dataCarrier, signalScript, vaultScript } from './scripts.ts'
+
+/** What a block changed, for those who act on it. `txid` is where it stands. */
+export type ChainEvent =
+  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'batch' | 'resume'; readonly headerHash: Uint8Array; readonly txid: Uint8Array }
+  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'null' | 'close'; readonly reason: string; readonly txid: Uint8Array }
+  | { readonly kind: 'void'; readonly number: number; readonly headerHash: Uint8Array; readonly cause: VoidCause; readonly fault?: EvidenceFault }
+  | { readonly kind: 'challenged'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly deadline: number; readonly txid: Uint8Array }
+  | { readonly kind: 'part'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly part: Part; readonly txid: Uint8Array }
+  | { readonly kind: 'answered'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind }
+  | { readonly kind: 'ignored'; readonly message: 'challenge' | 'part' | 'evidence'; readonly headerHash: Uint8Array; readonly reason: string; readonly txid: Uint8Array }
+  | { readonly kind: 'final'; readonly number: number; readonly headerHash: Uint8Array }
+
+export type VoidCause = 'evidence' | 'unanswered' | 'ancestor'
+
+export interface Derived {
+  readonly chain: Chain
+  readonly deposits: readonly Deposit[]
+  readonly events: readonly ChainEvent[]
+}
+
+/** Satoshis that each message pays to the signal script at least: the dust limit of a witness output. */
+export const SIGNAL_VALUE = 330n
+
+/**
+ * The chain after one more block. `court.facts` holds the blocks before it. Order: deadlines that have passed, the
+ * block's transactions, finality.
+ */
+export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived {
+  if (block.height !== chain.height + 1 || !equalBytes(block.parent, chain.hash)) throw new Error(`block ${block.height} does not follow block ${chain.height}`)
+  const step = new BlockStep(court, chain, block)
+  step.expireChallenges()
+  const deposits = block.transactions.flatMap((transaction, index) => step.read(transaction, index))
+  step.finalize()
+  return { chain: step.chain, deposits, events: step.events }
+}
+
+class BlockStep {
+  private readonly court: Court
+  private readonly params: Params
+  private readonly height: number
+  readonly events: ChainEvent[] = []
+  chain: Chain
+
+  constructor(court: Court, chain: Chain, block: L1Block) {
+    this.court = court
+    this.params = court.params
+    this.height = block.height
+    this.chain = { ...chain, height: block.height, hash: block.hash }
+  }
+
+  expireChallenges(): void {
+    const late = (challenge: Challenge) => isOpen(challenge) && challenge.deadline < this.height
+    const at = this.chain.line.findIndex((batch) => challengesOf(batch).some(late))
+    if (at >= 0) this.void(at, 'unanswered')
+  }
+
+  /** Reads one transaction: a link, or at most one message. Gives the deposits in it. */
+  read(transaction: L1Transaction, index: number): Deposit[] {
+    const { txid, vout } = this.chain.link.outpoint
+    const input = transaction.inputs.findIndex(({ previous }) => previous.vout === vout && equalBytes(previous.txid, txid))
+    if (input >= 0 && this.chain.mode !== 'closed') {
+      this.readLink(transaction, input)
+      return []
+    }
+    const message = readMessage(transaction)
+    if (message?.kind === 'deposit') return readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
+    if (message !== undefined) this.readTag(transaction, message)
+    return []
+  }
+
+  finalize(): void {
+    for (let first = this.chain.line[0]; first !== undefined; first = this.chain.line[0]) {
+      if (this.height < finalHeight(this.params, first) || challengesOf(first).some(isOpen)) return
+      const { number, headerHash } = first
+      this.chain = { ...this.chain, line: this.chain.line.slice(1), final: { number, headerHash } }
+      this.events.push({ kind: 'final', number, headerHash })
+    }
+  }
+
+  private readLink(transaction: L1Transaction, input: number): void {
+    const number = this.chain.link.number + 1
+    const { txid } = transaction
+    this.chain = { ...this.chain, link: { outpoint: { txid, vout: 1 }, number } }
+    const anchor = readAnchor(transaction)
+    if (input !== 0 || anchor === undefined || !isNextLink(this.params, transaction)) {
+      this.chain = { ...this.chain, mode: 'closed' }
+      this.events.push({ kind: 'link', number, outcome: 'close', reason: 'the spend of the anchor link is malformed', txid })
+      return
+    }
+    const reason = this.findNullity(anchor, number)
+    if (reason !== undefined) {
+      this.events.push({ kind: 'link', number, outcome: 'null', reason, txid })
+      return
+    }
+    if (anchor.kind === 'batch') this.appendBatch(anchor)
+    else this.chain = { ...this.chain, mode: 'active' }
+    this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash: anchor.headerHash, txid })
+  }
+
+  /** Why a well-formed link is without effect (it takes its number all the same). */
+  private findNullity(anchor: Anchor, number: number): string | undefined {
+    if (anchor.number !== number) return `it says number ${anchor.number}`
+    if (anchor.kind === 'batch') return this.chain.mode === 'active' ? undefined : 'the chain waits for a resume'
+    if (!equalBytes(anchor.headerHash, headOf(this.chain).headerHash)) return 'the resume names another header than the head'
+    return isZero(anchor.word) ? undefined : "the resume's nonce root is not zero"
+  }
+
+  private appendBatch(anchor: Anchor): void {
+    const batch: AnchoredBatch = {
+      number: anchor.number,
+      headerHash: anchor.headerHash,
+      post: anchor.word,
+      anchorHeight: this.height,
+      parent: headOf(this.chain).headerHash,
+      challenges: {},
+    }
+    this.chain = { ...this.chain, line: [...this.chain.line, batch] }
+  }
+
+  private readTag(transaction: L1Transaction, message: Exclude<Message, Anchor | { kind: 'deposit' }>): void {
+    const { txid } = transaction
+    const { headerHash } = message
+    const ignore = (reason: string) => this.events.push({ kind: 'ignored', message: message.kind, headerHash, reason, txid })
+    const at = this.chain.line.findIndex((batch) => equalBytes(batch.headerHash, headerHash))
+    const batch = this.chain.line[at]
+    if (batch === undefined) return void ignore('no live batch that is not final has this header')
+    if (!paysSignal(this.court, transaction)) return void ignore('it does not pay the signal script')
+    const reason =
+      message.kind === 'challenge'
+        ? this.readChallenge(transaction, message, at, batch)
+        : message.kind === 'part'
+          ? this.readPart(transaction, message, at, batch)
+          : this.readEvidence(transaction, at, batch)
+    if (reason !== undefined) ignore(reason)
+  }
+
+  private readChallenge(transaction: L1Transaction, { data }: ChallengeTag, at: number, batch: AnchoredBatch): string | undefined {
+    if (batch.challenges[data] !== undefined) return 'it is challenged already'
+    if (this.height > challengeLimit(this.params, batch, data)) return 'the window for challenges is over'
+    if (burntValue(transaction) < this.params.fees.challenge) return 'it burns too little'
+    const queue = Math.max(this.height, this.chain.queue) + answerBlocks(this.params, data)
+    const deadline = queue + this.params.windows.answer
+    this.chain = { ...this.chain, queue }
+    this.setChallenge(at, data, { raisedAt: this.height, deadline, covered: [] })
+    const { number, headerHash } = batch
+    this.events.push({ kind: 'challenged', number, headerHash, data, deadline, txid: transaction.txid })
+    return undefined
+  }
+
+  private readPart(transaction: L1Transaction, { data }: PartTag, at: number, batch: AnchoredBatch): string | undefined {
+    const challenge = batch.challenges[data]
+    if (challenge === undefined || !isOpen(challenge)) return 'no challenge of this kind is open'
+    const part = decodePart(data, batch.headerHash, readPieces(transaction))
+    if (part === undefined) return 'it is no part of the batch'
+    const { number, headerHash } = batch
+    this.events.push({ kind: 'part', number, headerHash, data, part, txid: transaction.txid })
+    const covered = cover(challenge.covered, [part.start, part.start + part.count])
+    const complete = part.header.opCount === 0 || (covered[0]?.[0] === 0 && covered[0][1] === part.header.opCount)
+    this.setChallenge(at, data, complete ? { ...challenge, covered, answeredAt: this.height } : { ...challenge, covered })
+    if (complete) this.events.push({ kind: 'answered', number, headerHash, data })
+    return undefined
+  }
+
+  private readEvidence(transaction: L1Transaction, at: number, batch: AnchoredBatch): string | undefined {
+    const evidence = decodeEvidence(readPieces(transaction))
+    if (evidence === undefined) return 'the evidence does not decode'
+    const verdict = verifyEvidence(this.court, batch, evidence)
+    if (!verdict.ok) return verdict.reason
+    this.void(at, 'evidence', verdict.fault)
+    return undefined
+  }
+
+  private setChallenge(at: number, data: DataKind, challenge: Challenge): void {
+    const line = this.chain.line.map((batch, index) => (index === at ? { ...batch, challenges: { ...batch.challenges, [data]: challenge } } : batch))
+    this.chain = { ...this.chain, line }
+  }
+
+  /** A batch and all its descendants: numbers stay taken, the head is its parent, only a resume goes on. */
+  private void(at: number, cause: VoidCause, fault?: EvidenceFault): void {
+    const gone = this.chain.line.slice(at)
+    const mode = this.chain.mode === 'closed' ? 'closed' : 'broken'
+    this.chain = { ...this.chain, line: this.chain.line.slice(0, at), mode }
+    gone.forEach(({ number, headerHash }, index) => {
+      const why = index > 0 ? { cause: 'ancestor' as const } : fault === undefined ? { cause } : { cause, fault }
+      this.events.push({ kind: 'void', number, headerHash, ...why })
+    })
+  }
+}
+
+/** The one Kedge message of a transaction; none if it has two tags. Link payloads outside a link are nothing. */
+function readMessage(transaction: L1Transaction): Exclude<Message, Anchor> | undefined {
+  const payloads = transaction.outputs.map(({ script }) => dataCarrier(script)).filter((payload) => payload !== undefined && isKedgePayload(payload))
+  const message = payloads.length === 1 ? decodeMessage(payloads[0] as Uint8Array) : undefined
+  return message === undefined || isAnchor(message) ? undefined : message
+}
+
+function isAnchor(message: Message): message is Anchor {
+  return message.kind === 'batch' || message.kind === 'resume'
+}
+
+function readAnchor(transaction: L1Transaction): Anchor | undefined {
+  const payload = transaction.outputs[0] && dataCarrier(transaction.outputs[0].script)
+  const message = payload && decodeMessage(payload)
+  return message !== undefined && isAnchor(message) ? message : undefined
+}
+
+function isNextLink(params: Params, transaction: L1Transaction): boolean {
+  const next = transaction.outputs[1]
+  return next !== undefined && equalBytes(next.script, anchorScript(params))
+}
+
+function readDeposits(
+  params: Params,
+  transaction: L1Transaction,
+  place: { readonly height: number; readonly tx: number },
+  tag: { readonly key: Uint8Array; readonly refundKey: Uint8Array },
+): Deposit[] {
+  return transaction.outputs.flatMap(({ script, value }, vout) => {
+    if (value < params.fees.minDeposit || !equalBytes(script, vaultScript(params))) return []
+    return [{ position: { ...place, vout }, txid: transaction.txid, key: tag.key, refundKey: tag.refundKey, value }]
+  })
+}
+
+function paysSignal(court: Court, transaction: L1Transaction): boolean {
+  const script = signalScript(court.params)
+  return transaction.outputs.some((output) => output.value >= SIGNAL_VALUE && equalBytes(output.script, script))
+}
+
+/** What the tag's own output holds: nobody can ever spend it. */
+function burntValue(transaction: L1Transaction): bigint {
+  return transaction.outputs.reduce((sum, { script, value }) => (dataCarrier(script) === undefined ? sum : sum + value), 0n)
+}
+
+/** Adds a run to disjoint ascending runs, joining those that meet. */
+function cover(runs: Challenge['covered'], run: readonly [number, number]): Challenge['covered'] {
+  let [start, end] = run
+  const apart: (readonly [number, number])[] = []
+  for (const [from, to] of runs) {
+    if (to < start || from > end) apart.push([from, to])
+    else [start, end] = [Math.min(from, start), Math.max(to, end)]
+  }
+  return [...apart, [start, end] as const].sort((a, b) => a[0] - b[0])
+}

@@ -1,0 +1,137 @@
+import { equalBytes, isZero } from './bytes.ts'
+import { Reader, Writer } from './codec.ts'
+import type { Facts } from './duty.ts'
+import { taggedHash, ZERO_HASH } from './hash.ts'
+import type { Params } from './params.ts'
+import { GENESIS_ROOT } from './totals.ts'
+
+export interface Origin {
+  readonly height: number
+  readonly hash: Uint8Array
+}
+
+export interface Header {
+  readonly network: Uint8Array
+  readonly number: number
+  /** Hash of the parent header: the last live one; 32 zero bytes at genesis. */
+  readonly parent: Uint8Array
+  /** The Bitcoin block that the batch's duties and expiries are judged by. */
+  readonly origin: Origin
+  /** State roots before and after. */
+  readonly pre: Uint8Array
+  readonly post: Uint8Array
+  /** Tree over operation ids: this is the data commitment. */
+  readonly opsRoot: Uint8Array
+  /** Tree over the pairs of neighbouring step roots. */
+  readonly stepsRoot: Uint8Array
+  readonly opCount: number
+}
+
+export const HEADER_BYTES = 367
+const VERSION = 1
+
+/** nonceRoot 32 and prevSig 96 are for slashable receipts, the certificate's u16 length for certified data: zero. */
+const RESERVED_BYTES = 32 + 96 + 2
+
+export function encodeHeader(header: Header): Uint8Array {
+  return new Writer(HEADER_BYTES)
+    .u8(VERSION)
+    .hash(header.network)
+    .u32(header.number)
+    .hash(header.parent)
+    .u32(header.origin.height)
+    .hash(header.origin.hash)
+    .hash(header.pre)
+    .hash(header.post)
+    .hash(header.opsRoot)
+    .hash(header.stepsRoot)
+    .u32(header.opCount)
+    .zeros(RESERVED_BYTES).bytes
+}
+
+export function decodeHeader(bytes: Uint8Array): Header | undefined {
+  const reader = new Reader(bytes)
+  reader.exactly(VERSION)
+  const network = reader.hash()
+  const number = reader.u32()
+  const parent = reader.hash()
+  const origin = { height: reader.u32(), hash: reader.hash() }
+  const [pre, post, opsRoot, stepsRoot] = [reader.hash(), reader.hash(), reader.hash(), reader.hash()]
+  const opCount = reader.u32()
+  reader.zeros(RESERVED_BYTES)
+  return reader.done ? { network, number, parent, origin, pre, post, opsRoot, stepsRoot, opCount } : undefined
+}
+
+export function headerHash(bytes: Uint8Array): Uint8Array {
+  return taggedHash('kedge/header', bytes)
+}
+
+/** What Bitcoin says about an anchored batch. */
+export interface AnchoredLink {
+  readonly number: number
+  readonly headerHash: Uint8Array
+  /** The post state root that stands in the anchor. */
+  readonly post: Uint8Array
+  readonly anchorHeight: number
+  /** The head's hash when the anchor was read. */
+  readonly parent: Uint8Array
+}
+
+/** What of a parent its child is judged against. */
+export interface ParentEnd {
+  readonly post: Uint8Array
+  readonly originHeight: number
+}
+
+export function parentEndOf(parent: Header): ParentEnd {
+  return { post: parent.post, originHeight: parent.origin.height }
+}
+
+export function genesisEnd(params: Params): ParentEnd {
+  return { post: GENESIS_ROOT, originHeight: params.scanHeight }
+}
+
+export type HeaderFault =
+  | 'malformed'
+  | 'network'
+  | 'number'
+  | 'parent'
+  | 'anchored-post'
+  | 'origin-decreases'
+  | 'lapsed'
+  | 'too-many-operations'
+  | 'pre'
+  | 'empty-batch'
+
+/** The first header rule that a batch breaks, each in one line. `header` undefined means that it did not decode. */
+export function judgeHeader(
+  params: Params,
+  network: Uint8Array,
+  facts: Facts,
+  link: AnchoredLink,
+  parent: ParentEnd,
+  header: Header | undefined,
+): HeaderFault | undefined {
+  if (header === undefined) return 'malformed'
+  if (!equalBytes(header.network, network)) return 'network'
+  if (header.number !== link.number) return 'number'
+  if (!equalBytes(header.parent, link.parent)) return 'parent'
+  if (!equalBytes(header.post, link.post)) return 'anchored-post'
+  if (header.origin.height < parent.originHeight) return 'origin-decreases'
+  if (header.opCount > params.caps.operations) return 'too-many-operations'
+  if (!equalBytes(header.pre, parent.post)) return 'pre'
+  if (header.opCount === 0 && !isEmptyForm(header)) return 'empty-batch'
+  return hasLapsed(params, facts, link.anchorHeight, header.origin) ? 'lapsed' : undefined
+}
+
+/** The origin left the best chain, or the anchor confirmed outside k ≤ a − o ≤ S. */
+export function hasLapsed(params: Params, facts: Facts, anchorHeight: number, origin: Origin): boolean {
+  const age = anchorHeight - origin.height
+  if (age < params.windows.originDepth || age > params.windows.staleness) return true
+  const hash = facts.blockHash(origin.height)
+  return hash === undefined || !equalBytes(hash, origin.hash)
+}
+
+function isEmptyForm(header: Header): boolean {
+  return isZero(header.opsRoot) && equalBytes(header.stepsRoot, ZERO_HASH) && equalBytes(header.post, header.pre)
+}

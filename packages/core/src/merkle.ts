@@ -1,0 +1,147 @@
+import { concatBytes } from './bytes.ts'
+import { hashInto, hashPair, zeroHash } from './hash.ts'
+
+/**
+ * Binary Merkle trees over a committed number of leaves. The depth always follows from that number and is never a
+ * proof's choice: this is what keeps the 64 bytes of a leaf's preimage from posing as a node.
+ */
+
+/** ⌈log₂ count⌉; 0 for none or one leaf. */
+export function depthOf(count: number): number {
+  let depth = 0
+  for (let width = 1; width < count; width *= 2) depth++
+  return depth
+}
+
+/** The node at (level, index); level 0 holds the leaves. */
+export type NodeAt = (level: number, index: number) => Uint8Array
+
+/** The helper hashes that, with the leaves at `indices` (ascending, each once), give the root. */
+export function proveLeaves(depth: number, indices: readonly number[], nodeAt: NodeAt): Uint8Array[] {
+  const helpers: Uint8Array[] = []
+  let row = indices
+  for (let level = 0; level < depth; level++) {
+    const above: number[] = []
+    for (let at = 0; at < row.length; at++) {
+      const index = row[at] as number
+      const sibling = index % 2 === 0 ? index + 1 : index - 1
+      if (index % 2 === 0 && row[at + 1] === sibling) at++
+      else helpers.push(nodeAt(level, sibling))
+      above.push(Math.floor(index / 2))
+    }
+    row = above
+  }
+  return helpers
+}
+
+/**
+ * The root that leaves and helpers give. Undefined unless the indices ascend, lie inside the tree, and every helper
+ * is needed and there.
+ */
+export function rootFromLeaves(
+  depth: number,
+  indices: readonly number[],
+  leaves: readonly Uint8Array[],
+  helpers: readonly Uint8Array[],
+): Uint8Array | undefined {
+  if (indices.length === 0 || indices.length !== leaves.length) return undefined
+  if (indices.some((index, at) => index >= 2 ** depth || index < 0 || (at > 0 && index <= (indices[at - 1] as number)))) return undefined
+  let row = indices
+  let nodes = leaves
+  let used = 0
+  for (let level = 0; level < depth; level++) {
+    const above: number[] = []
+    const parents: Uint8Array[] = []
+    for (let at = 0; at < row.length; at++) {
+      const index = row[at] as number
+      const node = nodes[at] as Uint8Array
+      const paired = index % 2 === 0 && row[at + 1] === index + 1
+      const other = paired ? nodes[++at] : helpers[used++]
+      if (other === undefined) return undefined
+      parents.push(index % 2 === 0 ? hashPair(node, other) : hashPair(other, node))
+      above.push(Math.floor(index / 2))
+    }
+    row = above
+    nodes = parents
+  }
+  return used === helpers.length ? nodes[0] : undefined
+}
+
+/** An append-only tree that keeps its full nodes, so a root or a path of any prefix's end costs a few hashes. */
+export class MerkleLog {
+  private readonly layers: Layer[] = [new Layer()]
+
+  /** Adds a row of 32-byte leaves. */
+  append(leaves: Uint8Array): void {
+    ;(this.layers[0] as Layer).push(leaves)
+  }
+
+  get count(): number {
+    return (this.layers[0] as Layer).count
+  }
+
+  get depth(): number {
+    return depthOf(this.count)
+  }
+
+  root(): Uint8Array {
+    this.settle()
+    return this.nodeAt(this.depth, 0)
+  }
+
+  /** Helpers for a run of leaves [start, start + count). */
+  prove(start: number, count = 1): Uint8Array[] {
+    this.settle()
+    const indices = Array.from({ length: count }, (_, at) => start + at)
+    return proveLeaves(this.depth, indices, (level, index) => this.nodeAt(level, index))
+  }
+
+  /** Hashes every pair that has become full, a layer at a time. */
+  private settle(): void {
+    for (let level = 0; (this.layers[level] as Layer).count > 1; level++) {
+      const layer = this.layers[level] as Layer
+      const above = this.layers[level + 1] ?? new Layer()
+      this.layers[level + 1] = above
+      const ready = Math.floor(layer.count / 2) - above.count
+      if (ready > 0) above.push(hashRow(layer.bytes(2 * above.count, 2 * ready)))
+    }
+  }
+
+  /** Full nodes are stored; one on the right edge is padded with absent leaves. */
+  private nodeAt(level: number, index: number): Uint8Array {
+    const layer = this.layers[level]
+    if (layer !== undefined && index < layer.count) return layer.bytes(index, 1)
+    if (index * 2 ** level >= this.count) return zeroHash(level)
+    return hashPair(this.nodeAt(level - 1, 2 * index), this.nodeAt(level - 1, 2 * index + 1))
+  }
+}
+
+/** The root over a row of 32-byte leaves. */
+export function merkleRoot(leaves: Uint8Array): Uint8Array {
+  const log = new MerkleLog()
+  log.append(leaves)
+  return log.root()
+}
+
+/** Hashes a row of pairs into a row of parents. */
+export function hashRow(pairs: Uint8Array): Uint8Array {
+  const parents = new Uint8Array(pairs.length / 2)
+  hashInto(pairs, parents)
+  return parents
+}
+
+class Layer {
+  private buffer: Uint8Array = new Uint8Array(1024)
+  count = 0
+
+  push(rows: Uint8Array): void {
+    const size = 32 * this.count + rows.length
+    if (size > this.buffer.length) this.buffer = concatBytes(this.buffer, new Uint8Array(Math.max(size, this.buffer.length)))
+    this.buffer.set(rows, 32 * this.count)
+    this.count += rows.length / 32
+  }
+
+  bytes(start: number, count: number): Uint8Array {
+    return this.buffer.subarray(32 * start, 32 * (start + count))
+  }
+}

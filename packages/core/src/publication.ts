@@ -1,0 +1,95 @@
+import { concatBytes, equalBytes } from './bytes.ts'
+import { stepLeaves } from './batch.ts'
+import { Reader, Writer } from './codec.ts'
+import { decodeHeader, type Header, HEADER_BYTES, headerHash } from './header.ts'
+import { depthOf, MerkleLog, rootFromLeaves } from './merkle.ts'
+import type { DataKind } from './message.ts'
+import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
+
+/**
+ * A run of a batch's operations or step roots with what proves it against the header: how data are answered for on
+ * Bitcoin, and sent between peers (there as one part that holds everything). Each part is judged alone.
+ */
+export interface Part {
+  readonly header: Header
+  readonly headerBytes: Uint8Array
+  readonly start: number
+  readonly count: number
+  /** Of kind `data`. */
+  readonly operations: readonly Uint8Array[]
+  /** Of kind `steps`: a row. */
+  readonly stepRoots: Uint8Array
+}
+
+export interface PartSource {
+  readonly headerBytes: Uint8Array
+  readonly pre: Uint8Array
+  readonly operations: readonly Uint8Array[]
+  readonly stepRoots: Uint8Array
+}
+
+/** The part that holds everything. */
+export function encodeWhole(kind: DataKind, source: PartSource): Uint8Array {
+  return encodeParts(kind, source, Number.POSITIVE_INFINITY)[0] as Uint8Array
+}
+
+/** Parts of at most `limit` leaves each; one of no leaves for an empty batch. */
+export function encodeParts(kind: DataKind, source: PartSource, limit: number): Uint8Array[] {
+  const total = kind === 'data' ? source.operations.length : source.stepRoots.length / 32
+  const log = new MerkleLog()
+  log.append(kind === 'data' ? concatBytes(...source.operations.map(operationId)) : stepLeaves(source.pre, source.stepRoots))
+  const parts: Uint8Array[] = []
+  for (let start = 0; start < Math.max(total, 1); start += limit) {
+    parts.push(encodePart(kind, source, log, start, Math.min(limit, total - start)))
+  }
+  return parts
+}
+
+function encodePart(kind: DataKind, source: PartSource, log: MerkleLog, start: number, count: number): Uint8Array {
+  const writer = new Writer(1 << 12).sized(source.headerBytes).u32(start).u32(count)
+  if (kind === 'data') {
+    for (const operation of source.operations.slice(start, start + count)) writer.sized(operation)
+  } else {
+    const row = concatBytes(source.pre, source.stepRoots).subarray(32 * start, 32 * (start + count + 1))
+    writer.fixed(row, row.length)
+  }
+  return writer.hashes(count === 0 ? [] : log.prove(start, count)).bytes
+}
+
+/** Undefined unless the bytes are a part of the batch with this header hash, and prove it. */
+export function decodePart(kind: DataKind, hash: Uint8Array, bytes: Uint8Array): Part | undefined {
+  const reader = new Reader(bytes)
+  const headerBytes = reader.sized(HEADER_BYTES)
+  const [start, count] = [reader.u32(), reader.u32()]
+  const header = decodeHeader(headerBytes)
+  if (header === undefined || !equalBytes(headerHash(headerBytes), hash)) return undefined
+  if (start + count > header.opCount || (count === 0) !== (header.opCount === 0)) return undefined
+  const operations = kind === 'data' ? readOperations(reader, count) : []
+  const row = kind === 'steps' && 32 * (count + 1) <= reader.left ? reader.fixed(32 * (count + 1)) : new Uint8Array(32)
+  const helpers = reader.hashes(64)
+  if (!reader.done) return undefined
+  const [before, stepRoots] = [row.subarray(0, 32), row.subarray(32)]
+  if (kind === 'steps' && stepRoots.length !== 32 * count) return undefined
+  if (kind === 'steps' && start === 0 && !equalBytes(before, header.pre)) return undefined
+  const leaves = kind === 'data' ? operations.map(operationId) : rows(stepLeaves(before, stepRoots))
+  const root = kind === 'data' ? header.opsRoot : header.stepsRoot
+  if (!provesRun(header.opCount, start, leaves, helpers, root)) return undefined
+  return { header, headerBytes, start, count, operations, stepRoots }
+}
+
+function provesRun(total: number, start: number, leaves: readonly Uint8Array[], helpers: readonly Uint8Array[], root: Uint8Array): boolean {
+  if (leaves.length === 0) return total === 0 && helpers.length === 0
+  const indices = leaves.map((_, at) => start + at)
+  const computed = rootFromLeaves(depthOf(total), indices, leaves, helpers)
+  return computed !== undefined && equalBytes(computed, root)
+}
+
+function readOperations(reader: Reader, count: number): Uint8Array[] {
+  const operations: Uint8Array[] = []
+  for (let at = 0; at < count && !reader.failed; at++) operations.push(reader.sized(MAX_OPERATION_BYTES))
+  return operations
+}
+
+function rows(row: Uint8Array): Uint8Array[] {
+  return Array.from({ length: row.length / 32 }, (_, at) => row.subarray(32 * at, 32 * (at + 1)))
+}
