@@ -36,11 +36,11 @@ export function writeAccount(target: Uint8Array, at: number, account: Account): 
   target.set(account.owner, at + OWNER_AT)
 }
 
-/** Reads a cell that this process wrote itself: no checks. The owner is a view, not a copy. */
+/** Reads a cell that this process wrote itself: no checks. */
 export function readAccount(source: Uint8Array, at: number): Account {
   const view = new DataView(source.buffer, source.byteOffset + at, CELL_BYTES)
   return {
-    owner: source.subarray(at + OWNER_AT, at + OWNER_AT + 32),
+    owner: source.slice(at + OWNER_AT, at + OWNER_AT + 32),
     nonce: view.getBigUint64(NONCE_AT, true),
     balance: view.getBigUint64(BALANCE_AT, true),
   }
