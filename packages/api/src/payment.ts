@@ -1,0 +1,113 @@
+import { TRANSFER_BYTES } from '@kedge/core'
+import { z } from 'zod'
+import { refusalCode } from './errors.ts'
+import { bytes, exactBytes, hash, height, place, reason, u32 } from './fields.ts'
+
+/**
+ * A payment's id is the 32-byte message that its payer signed (core's `transferMessage`), not the operation id: the
+ * payer knows it before anybody has answered, and it stays the same when the recipient's cell, which is not signed,
+ * is named anew in a later batch.
+ */
+export const paymentId = hash
+
+/** Most transfers in one request, back to back. */
+export const MAX_TRANSFERS = 1000
+
+/** Longest receipt: its fixed fields and a path of 32. */
+const RECEIPT_BYTES_MAX = 2000
+
+/** Longest path in a tree of operations, or of a Bitcoin block's transactions. */
+const PATH_MAX = 32
+
+/** Bitcoin's consensus limit on a transaction without witnesses. */
+const TRANSACTION_BYTES_MAX = 1_000_000
+
+export const operationBytes = bytes(TRANSFER_BYTES)
+
+/** The sequencer's signed acknowledgement: the operation as it is ordered, and core's receipt (`decodeReceipt`). */
+export const acknowledgement = z
+  .object({ operation: operationBytes, receipt: bytes(RECEIPT_BYTES_MAX) })
+  .meta({ id: 'Acknowledgement' })
+
+export type Acknowledgement = z.output<typeof acknowledgement>
+
+export const transferBody = z.strictObject({ transfer: exactBytes(TRANSFER_BYTES) }).meta({ id: 'Transfer' })
+
+/** `pending`: passed on, not acknowledged. A repeated submission tells how far the first one has come. */
+export const submitted = z
+  .object({
+    id: paymentId,
+    rung: z.enum(['pending', 'sequenced', 'anchored', 'final']),
+    acknowledgement: acknowledgement.optional(),
+  })
+  .meta({ id: 'Submitted' })
+
+export type Submitted = z.output<typeof submitted>
+
+/** `count` rows of the request from `row` on, in one tick, at consecutive indices: the receipt is the first one's. */
+const acknowledgedRows = z.object({ row: u32, count: u32, ...acknowledgement.shape })
+
+export const submittedRows = z
+  .object({
+    /** Rows taken, repeated ones included. */
+    accepted: u32,
+    receipts: z.array(acknowledgedRows).max(MAX_TRANSFERS),
+    refused: z.array(z.object({ row: u32, code: refusalCode })).max(MAX_TRANSFERS),
+  })
+  .meta({ id: 'SubmittedRows' })
+
+export type SubmittedRows = z.output<typeof submittedRows>
+
+/** A transaction without its witnesses, and the way from its txid to the merkle root of its block. */
+const transactionInBlock = z.object({ rawTx: bytes(TRANSACTION_BYTES_MAX), path: z.array(hash).max(PATH_MAX) })
+
+/** All that shows a payment in Bitcoin, to be checked by whoever receives it. Paths go from the leaf up. */
+export const paymentProof = z
+  .object({
+    operation: operationBytes,
+    /** The operation's index in the batch, and its path to the header's opsRoot. */
+    index: u32,
+    path: z.array(hash).max(PATH_MAX),
+    header: bytes(1000),
+    anchor: z.object({
+      ...transactionInBlock.shape,
+      txIndex: u32,
+      blockHeader: exactBytes(80),
+      height,
+      /** The block's coinbase: its path shows the tree's depth (CVE-2017-12842). */
+      coinbase: transactionInBlock,
+    }),
+  })
+  .meta({ id: 'PaymentProof' })
+
+export type PaymentProof = z.output<typeof paymentProof>
+
+const anchoredFields = {
+  id: paymentId,
+  ...place.shape,
+  /** Blocks on top of the anchor, its own included: 1 in Bitcoin's newest block. */
+  depth: u32,
+  /** Absent at a node that did not sequence it. */
+  acknowledgement: acknowledgement.optional(),
+  proof: paymentProof,
+}
+
+/** Where on the ladder a payment stands. `refused` and `dropped` are off it; a dropped one may be sent again. */
+export const payment = z
+  .discriminatedUnion('rung', [
+    z.object({ rung: z.literal('pending'), id: paymentId }),
+    z.object({
+      rung: z.literal('sequenced'),
+      id: paymentId,
+      ...place.shape,
+      acknowledgement: acknowledgement.optional(),
+    }),
+    z.object({ rung: z.literal('anchored'), ...anchoredFields }),
+    z.object({ rung: z.literal('final'), ...anchoredFields }),
+    z.object({ rung: z.literal('refused'), id: paymentId, reason: refusalCode }),
+    z.object({ rung: z.literal('dropped'), id: paymentId, reason }),
+  ])
+  .meta({ id: 'Payment' })
+
+export type Payment = z.output<typeof payment>
+export type Rung = Payment['rung']

@@ -1,0 +1,103 @@
+import { TRANSFER_BYTES } from '@kedge/core'
+import { z } from 'zod'
+import { account, history } from './account.ts'
+import { batch, batches, header } from './batch.ts'
+import { deposits } from './deposit.ts'
+import { evidencePage } from './evidence.ts'
+import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
+import { health, network } from './health.ts'
+import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody } from './payment.ts'
+import { defineRoute, type RequestOf, type ResponseOf } from './route.ts'
+
+/** Every route of a node's HTTP API. `before` is the `next` of the page before; without it a page begins at the newest. */
+export const routes = {
+  health: defineRoute({
+    method: 'GET',
+    path: '/health',
+    summary: 'How the node does, and how far it has come',
+    response: health,
+  }),
+  params: defineRoute({
+    method: 'GET',
+    path: '/params',
+    summary: 'The network’s parameters, which hash to its id',
+    response: network,
+  }),
+  account: defineRoute({
+    method: 'GET',
+    path: '/accounts/:key',
+    summary: 'A key’s cells, balance and deposits that wait',
+    params: z.strictObject({ key }),
+    response: account,
+  }),
+  accountHistory: defineRoute({
+    method: 'GET',
+    path: '/accounts/:key/history',
+    summary: 'The operations that touched a key’s cells, newest first',
+    params: z.strictObject({ key }),
+    query: z.strictObject({ before: placeText.optional(), limit }),
+    response: history,
+  }),
+  submitTransfer: defineRoute({
+    method: 'POST',
+    path: '/transfers',
+    summary: 'Submit a signed transfer; the same one again is harmless',
+    body: transferBody,
+    response: submitted,
+  }),
+  submitTransfers: defineRoute({
+    method: 'POST',
+    path: '/transfers/bulk',
+    summary: 'Submit many signed transfers back to back, each judged alone',
+    body: { rowBytes: TRANSFER_BYTES, maxRows: MAX_TRANSFERS },
+    response: submittedRows,
+  }),
+  payment: defineRoute({
+    method: 'GET',
+    path: '/payments/:id',
+    summary: 'Where on the ladder a payment stands, with its proof',
+    params: z.strictObject({ id: paymentId }),
+    response: payment,
+  }),
+  batch: defineRoute({
+    method: 'GET',
+    path: '/batches/:number',
+    summary: 'One link of the anchor chain',
+    params: z.strictObject({ number: u32Text }),
+    response: batch,
+  }),
+  batches: defineRoute({
+    method: 'GET',
+    path: '/batches',
+    summary: 'The links of the anchor chain, newest first',
+    query: z.strictObject({ before: u32Text.optional(), limit }),
+    response: batches,
+  }),
+  header: defineRoute({
+    method: 'GET',
+    path: '/headers/:hash',
+    summary: 'A batch’s header',
+    params: z.strictObject({ hash }),
+    response: header,
+  }),
+  deposits: defineRoute({
+    method: 'GET',
+    path: '/deposits/:key',
+    summary: 'The deposits to a key, newest first',
+    params: z.strictObject({ key }),
+    query: z.strictObject({ before: positionText.optional(), limit }),
+    response: deposits,
+  }),
+  evidence: defineRoute({
+    method: 'GET',
+    path: '/evidence',
+    summary: 'Challenges, answers and evidence on Bitcoin, newest first',
+    query: z.strictObject({ before: positionText.optional(), limit }),
+    response: evidencePage,
+  }),
+} as const
+
+export type Routes = typeof routes
+export type RouteName = keyof Routes
+export type RouteRequest<N extends RouteName> = RequestOf<Routes[N]>
+export type RouteResponse<N extends RouteName> = ResponseOf<Routes[N]>
