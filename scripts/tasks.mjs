@@ -26,6 +26,17 @@ function testCommands(args) {
 }
 
 /**
+ * The commands of `npm run lint`. With arguments only the first: npm run lint -- --write, npm run lint -- packages/core.
+ * What is used nowhere can only be told of the whole.
+ * @param {string[]} args
+ */
+function lintCommands(args) {
+  const style = node('node_modules/@biomejs/biome/bin/biome', ['check', ...args])
+  const unused = node('node_modules/knip/bin/knip.js', ['--no-config-hints'])
+  return args.length === 0 ? [style, unused] : [style]
+}
+
+/**
  * `bitcoind` is 'required' where nothing works without one, and 'wanted' where some of it does.
  * @typedef {{ bitcoind?: 'required' | 'wanted', build?: boolean, commands: (args: string[]) => Command[] }} Task
  * @type {Record<string, Task>}
@@ -38,7 +49,7 @@ const TASKS = {
   test: { bitcoind: 'wanted', build: true, commands: testCommands },
   build: { commands: (args) => [node('node_modules/turbo/bin/turbo', ['run', 'build', ...args])] },
   typecheck: { commands: (args) => [node('node_modules/typescript/bin/tsc', ['-b', 'test', 'scripts', ...args])] },
-  lint: { commands: (args) => [node('node_modules/@biomejs/biome/bin/biome', ['check', ...args])] },
+  lint: { commands: lintCommands },
   layers: { commands: (args) => [node('scripts/layers.mjs', args)] },
 }
 
@@ -79,9 +90,10 @@ export async function runTask(name, args) {
   }
   try {
     const env = await prepare(task)
-    let code = 0
-    for (const command of task.commands(args)) code ||= await runForeground(command, env)
-    return code
+    /** @type {number[]} */
+    const codes = []
+    for (const command of task.commands(args)) codes.push(await runForeground(command, env))
+    return codes.find((code) => code !== 0) ?? 0
   } catch (error) {
     if (!(error instanceof PreparationError)) throw error
     process.stderr.write(`${error.output}kedge: ${error.message}\n`)
