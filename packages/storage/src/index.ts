@@ -1,1 +1,27 @@
-export {}
+export {
+  anchorTransactions,
+  type BlockRecord,
+  blocks,
+  deltas,
+  headers,
+  type IntentRecord,
+  intents,
+  journal,
+  type LinkRecord,
+  links,
+  lookups,
+  marks,
+  type NoticeRecord,
+  notices,
+  operations,
+  type PublicationRecord,
+  publications,
+  published,
+  type SignedRecord,
+  type StoredCoin,
+  steps,
+  type VerdictRecord,
+  verdicts,
+} from './records.ts'
+export { type Range, Store, StoreError, type Write } from './store.ts'
+export { bytesKey, packed, rawValue, type Table, table, textKey, u32Key } from './table.ts'

@@ -1,0 +1,102 @@
+import type { Chain, DataKind, Deposit, VoidCause } from '@kedge/core'
+import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
+
+/** What a node keeps, by table: key, value, who writes it. Prefixes are part of the disk format. */
+
+/** Bitcoin height → what deriving that block gave. Written by the follower, one commit a block. */
+export interface BlockRecord {
+  readonly hash: Uint8Array
+  readonly chain: Chain
+  readonly deposits: readonly Deposit[]
+  /** Coins of the node's own key after the block. */
+  readonly coins: readonly StoredCoin[]
+}
+
+export interface StoredCoin {
+  readonly txid: Uint8Array
+  readonly vout: number
+  /** Satoshis. */
+  readonly value: bigint
+  readonly height: number
+}
+
+/** Link number → what became of it. Written by the follower with its block. */
+export interface LinkRecord {
+  readonly number: number
+  readonly outcome: 'batch' | 'resume' | 'null' | 'close'
+  /** The batch's header; the parent's where it is a resume. */
+  readonly headerHash?: Uint8Array
+  readonly height: number
+  readonly txid: Uint8Array
+  /** Why it is null or closes the chain. */
+  readonly reason?: string
+  readonly voided?: { readonly height: number; readonly cause: VoidCause; readonly fault?: string }
+  readonly finalAt?: number
+}
+
+/** What happened on Bitcoin around challenges and evidence, by height and place. Written by the follower. */
+export interface NoticeRecord {
+  readonly height: number
+  readonly txid: Uint8Array
+  readonly headerHash: Uint8Array
+  readonly kind: 'challenge' | 'part' | 'evidence'
+  readonly number?: number
+  /** `counted`, or why it was ignored. */
+  readonly outcome: string
+  readonly fault?: string
+}
+
+/** Header hash → this node's own judgement. Written by the executor with the batch's delta. */
+export type VerdictRecord =
+  | { readonly verdict: 'checked' }
+  | { readonly verdict: 'rejected'; readonly fault: string; readonly at?: number; readonly evidence?: Uint8Array }
+
+export const blocks = table(1, 'block', u32Key, packed<BlockRecord>())
+export const links = table(2, 'link', u32Key, packed<LinkRecord>())
+export const notices = table(3, 'notice', bytesKey, packed<NoticeRecord>())
+export const headers = table(4, 'header', bytesKey, rawValue)
+/** Header hash → the batch's operations, each behind a u16 length. */
+export const operations = table(5, 'operations', bytesKey, rawValue)
+/** Header hash → the committed step roots, a row. */
+export const steps = table(6, 'steps', bytesKey, rawValue)
+export const deltas = table(7, 'delta', bytesKey, rawValue)
+export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
+/** Header hash, data kind, start → leaves that a published part held. */
+export const published = table(9, 'published', bytesKey, rawValue)
+/** Header hash → sorted lookup rows of the batch's accounts and payments. */
+export const lookups = table(10, 'lookup', bytesKey, rawValue)
+/** Sequencer: what it accepted into the open batch, in order. */
+export const journal = table(11, 'journal', u32Key, rawValue)
+/** Sequencer and commitment: single records by name. */
+export const marks = table(12, 'mark', textKey, rawValue)
+/** Commitment: anchor number → the durable intent. */
+export const intents = table(13, 'intent', u32Key, packed<IntentRecord>())
+/** Commitment: anchor number → transactions signed for it so far, the newest last. */
+export const anchorTransactions = table(14, 'anchor-transaction', u32Key, packed<readonly SignedRecord[]>())
+/** Commitment: publication id → what is being put on Bitcoin. */
+export const publications = table(15, 'publication', bytesKey, packed<PublicationRecord>())
+
+export interface IntentRecord {
+  readonly payload: Uint8Array
+  readonly headerHash: Uint8Array
+}
+
+export interface SignedRecord {
+  readonly raw: Uint8Array
+  readonly txid: Uint8Array
+  /** Satoshis. */
+  readonly fee: bigint
+  readonly vsize: number
+  readonly sentAt: number
+}
+
+export interface PublicationRecord {
+  readonly kind: 'challenge' | 'part' | 'evidence'
+  readonly headerHash: Uint8Array
+  readonly data?: DataKind
+  readonly tag: Uint8Array
+  readonly body: Uint8Array
+  /** In the order they must be sent; the last one carries the tag. */
+  readonly transactions: readonly SignedRecord[]
+  readonly minedAt?: number
+}

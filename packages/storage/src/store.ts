@@ -1,0 +1,90 @@
+import { equalBytes, fromHex, toHex } from '@kedge/core'
+import { Level } from 'level'
+import type { Table } from './table.ts'
+
+/**
+ * A node's LevelDB. Everything that belongs together is written by one `commit`: all of it or nothing, on disk when
+ * the promise resolves.
+ */
+export class Store {
+  private readonly level: Level<Uint8Array, Uint8Array>
+
+  private constructor(level: Level<Uint8Array, Uint8Array>) {
+    this.level = level
+  }
+
+  /** @throws StoreError when the folder is in use, damaged, or holds another network's data. */
+  static async open(folder: string, network: Uint8Array): Promise<Store> {
+    const level = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view' })
+    try {
+      await level.open()
+    } catch (cause) {
+      throw new StoreError(explainOpen(folder, cause), { cause })
+    }
+    const store = new Store(level)
+    try {
+      await store.claim(folder, network)
+    } catch (error) {
+      await level.close()
+      throw error
+    }
+    return store
+  }
+
+  async get<K, V>(table: Table<K, V>, key: K): Promise<V | undefined> {
+    const bytes = await this.level.get(table.keyBytes(key))
+    return bytes === undefined ? undefined : table.decode(bytes)
+  }
+
+  /** Records in key order, between bounds of the table's own keys. */
+  async *range<K, V>(table: Table<K, V>, range: Range<K> = {}): AsyncGenerator<readonly [K, V]> {
+    const { from, to, reverse = false, limit = -1 } = range
+    const bounds = { gte: from === undefined ? table.first : table.keyBytes(from), lt: to === undefined ? table.end : table.keyBytes(to) }
+    for await (const [key, value] of this.level.iterator({ ...bounds, reverse, limit })) yield [table.keyOf(key), table.decode(value)]
+  }
+
+  /** One atomic, synced write. */
+  async commit(writes: readonly Write[]): Promise<void> {
+    if (writes.length === 0) return
+    await this.level.batch([...writes], { sync: true })
+  }
+
+  async close(): Promise<void> {
+    await this.level.close()
+  }
+
+  private async claim(folder: string, network: Uint8Array): Promise<void> {
+    const owner = await this.level.get(OWNER_KEY)
+    if (owner === undefined) {
+      await this.level.batch([{ type: 'put', key: OWNER_KEY, value: network }], { sync: true })
+    } else if (!equalBytes(owner, network)) {
+      throw new StoreError(`${folder} holds the data of network ${toHex(owner)}, not of ${toHex(network)}: use another data folder`)
+    }
+  }
+}
+
+export type Write =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array }
+
+export interface Range<K> {
+  /** Inclusive. */
+  readonly from?: K
+  /** Exclusive. */
+  readonly to?: K
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+const OWNER_KEY = fromHex('00')
+
+function explainOpen(folder: string, cause: unknown): string {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
+  if (code === 'LEVEL_LOCKED') return `${folder} is in use by another process: stop it first, or use another data folder`
+  return `${folder} can't be opened as a database: ${inner instanceof Error ? inner.message : String(inner)}`
+}
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError'
+}
