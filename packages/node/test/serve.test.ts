@@ -1,0 +1,314 @@
+import { EventEmitter, once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { answer, createClient, overloaded, type RouteName, refuse, routes } from '@kedge/api'
+import { afterEach, describe, expect, it } from 'vitest'
+import { id, key, requests, responses } from '../../api/test/samples.ts'
+import { defaultServeLimits, type Responders, type ServedApi, type ServeOptions, serveApi } from '../src/serve.ts'
+
+const served: ServedApi[] = []
+
+afterEach(async () => {
+  await Promise.all(served.splice(0).map((api) => api.stop()))
+})
+
+interface Entry {
+  level: 'warn' | 'error'
+  fields: Record<string, unknown>
+  message: string
+}
+
+/** Answers each route with its sample, unless told otherwise; keeps what it was asked and what was logged. */
+async function serve(changes: Partial<Responders> = {}, options: Partial<ServeOptions> = {}) {
+  const asked: [string, unknown][] = []
+  const logged: Entry[] = []
+  const names = Object.keys(routes) as RouteName[]
+  const samples = names.map((name) => [
+    name,
+    (request: unknown) => {
+      asked.push([name, request])
+      return answer(responses[name])
+    },
+  ])
+  const write = (level: Entry['level']) => (fields: object, message: string) =>
+    void logged.push({ level, fields: { ...fields }, message })
+  const handlers = { ...(Object.fromEntries(samples) as Responders), ...changes }
+  const log = { warn: write('warn'), error: write('error') }
+  const api = await serveApi({ handlers, log, host: '127.0.0.1', port: 0, ...options })
+  served.push(api)
+  return { api, asked, logged, client: createClient(api.url) }
+}
+
+const quick = { ...defaultServeLimits, requestMs: 400, idleMs: 200, answerMs: 150, graceMs: 300 }
+
+interface Reply {
+  status: number
+  body: { error?: { code: string; message: string; details?: Record<string, unknown> } }
+}
+
+async function post(url: string, body: string | Uint8Array<ArrayBuffer>, type = 'application/json'): Promise<Reply> {
+  const response = await fetch(url, { method: 'POST', body, headers: { 'content-type': type } })
+  return { status: response.status, body: (await response.json()) as Reply['body'] }
+}
+
+/** Everything the server sends on a connection until it closes it. */
+async function readAll(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
+  socket.on('error', (error) => {
+    text += `\n${error.message}`
+  })
+  if (!socket.closed) await once(socket, 'close')
+  return text
+}
+
+async function dial(api: ServedApi, first: string): Promise<Socket> {
+  const socket = connect(api.port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(first)
+  return socket
+}
+
+describe('a served API', () => {
+  it('hands every route its request and gives back the answer', async () => {
+    const { asked, client } = await serve()
+    for (const name of Object.keys(routes) as RouteName[]) {
+      const call = client[name] as (request: unknown) => Promise<unknown>
+      expect(await call(requests[name])).toEqual(responses[name])
+      expect(asked.at(-1)).toEqual([name, requests[name]])
+    }
+  })
+
+  it('turns refusals into typed errors with their HTTP status', async () => {
+    const { api, client } = await serve({
+      payment: () => refuse('not-found'),
+      submitTransfer: () => Promise.resolve(overloaded(2500)),
+    })
+    await expect(client.payment({ id })).rejects.toMatchObject({ code: 'not-found' })
+    await expect(client.submitTransfer(requests.submitTransfer)).rejects.toMatchObject({
+      details: { retryAfterMs: 2500 },
+    })
+    const response = await fetch(`${api.url}/payments/${id}`)
+    expect(response.status).toBe(404)
+    const busy = await fetch(`${api.url}/transfers`, {
+      method: 'POST',
+      body: JSON.stringify(requests.submitTransfer),
+      headers: { 'content-type': 'application/json; charset=utf-8' },
+    })
+    expect([busy.status, busy.headers.get('retry-after')]).toEqual([429, '3'])
+  })
+
+  it('tells the log, not the client, what went wrong inside', async () => {
+    const { api, logged } = await serve({
+      health: () => {
+        throw new Error('secret path /home/me')
+      },
+      batch: () => Promise.reject(new Error('secret too')),
+      account: () => answer({ ...responses.account, balance: -1n }),
+    })
+    for (const path of ['/health', '/batches/1', `/accounts/${key}`]) {
+      const response = await fetch(api.url + path)
+      const text = await response.text()
+      expect(response.status).toBe(500)
+      expect(JSON.parse(text)).toEqual({ error: { code: 'internal', message: expect.any(String) } })
+      expect(text).not.toMatch(/secret|serve\.ts| at /)
+    }
+    expect(logged.map(({ fields }) => fields.path)).toEqual(['/health', '/batches/1', `/accounts/${key}`])
+  })
+
+  it('answers later when a responder takes too long, and logs how it ended', async () => {
+    const { client, logged } = await serve(
+      { health: () => new Promise((_, reject) => setTimeout(() => reject(new Error('late')), 250)) },
+      { limits: quick },
+    )
+    await expect(client.health()).rejects.toMatchObject({ code: 'overloaded' })
+    await expect.poll(() => logged.map(({ message }) => message)).toContain('a late request failed')
+  })
+
+  it('speaks to web pages of the given origins only', async () => {
+    const ask = async (api: ServedApi, origin: string) =>
+      (await fetch(`${api.url}/health`, { headers: { origin } })).headers.get('access-control-allow-origin')
+    const closed = await serve()
+    expect(await ask(closed.api, 'https://a.example')).toBeNull()
+    const open = await serve({}, { origins: ['https://a.example'] })
+    expect(await ask(open.api, 'https://a.example')).toBe('https://a.example')
+    expect(await ask(open.api, 'https://b.example')).toBeNull()
+    const preflight = await fetch(`${open.api.url}/transfers`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+    })
+    expect(preflight.headers.get('access-control-allow-methods')).toContain('POST')
+  })
+
+  it('says where it cannot listen', async () => {
+    const { api } = await serve()
+    await expect(serve({}, { port: api.port })).rejects.toThrow(`cannot listen on 127.0.0.1:${api.port}: `)
+  })
+})
+
+describe('bad requests', () => {
+  it.each([
+    ['GET', '/nowhere', 404, 'not-found'],
+    ['DELETE', '/health', 404, 'not-found'],
+    ['GET', '/transfers', 404, 'not-found'],
+    ['GET', '/accounts/AB', 400, 'bad-request'],
+    ['GET', '/accounts/%', 400, 'bad-request'],
+    ['GET', '/batches/one', 400, 'bad-request'],
+    ['GET', '/batches?limit=1&limit=2', 400, 'bad-request'],
+    ['GET', '/batches?limits=1', 400, 'bad-request'],
+    ['GET', '/batches?__proto__=1', 400, 'bad-request'],
+    ['GET', '/health?verbose=1', 400, 'bad-request'],
+  ])('%s %s is refused', async (method, path, status, code) => {
+    const { api, asked } = await serve()
+    const response = await fetch(api.url + path, { method })
+    expect([response.status, ((await response.json()) as Reply['body']).error?.code]).toEqual([status, code])
+    expect(response.headers.get('content-type')).toContain('application/json')
+    expect(asked).toEqual([])
+  })
+
+  it('are refused for their body, with the field that is wrong', async () => {
+    const { api, asked } = await serve()
+    const transfers = `${api.url}/transfers`
+    const { transfer } = requests.submitTransfer
+    expect((await post(transfers, '{')).body.error?.details).toEqual({ body: 'is not JSON' })
+    expect((await post(transfers, new Uint8Array([0x22, 0xff, 0x22]))).body.error?.details).toEqual({
+      body: 'is not UTF-8',
+    })
+    expect((await post(transfers, '"text"')).body.error?.details?.request).toContain('expected object')
+    expect((await post(transfers, '{}')).body.error?.details).toHaveProperty('transfer')
+    expect((await post(transfers, JSON.stringify({ transfer, more: 1 }))).body.error?.details?.request).toContain(
+      'more',
+    )
+    expect((await post(transfers, JSON.stringify({ transfer }), 'text/plain')).body.error?.details).toEqual({
+      'content-type': 'must be application/json',
+    })
+    const bulk = `${api.url}/transfers/bulk`
+    for (const size of [0, 173, 175, 1001 * 174]) {
+      const reply = await post(bulk, new Uint8Array(size), 'application/octet-stream')
+      expect([reply.status, reply.body.error?.details?.bytes]).toEqual([400, 'must be 1 to 1000 rows of 174 bytes'])
+    }
+    expect(asked).toEqual([])
+  })
+
+  it('are refused when their body is too large, said or not', async () => {
+    const { api, asked } = await serve()
+    const large = new Uint8Array(300 * 1024)
+    const said = await post(`${api.url}/transfers/bulk`, large, 'application/octet-stream')
+    expect([said.status, said.body.error?.code]).toEqual([413, 'too-large'])
+    const json = await post(`${api.url}/transfers`, JSON.stringify({ transfer: 'a'.repeat(17_000) }))
+    expect(json.status).toBe(413)
+    const chunked = httpRequest(`${api.url}/transfers/bulk`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' },
+    })
+    chunked.on('error', (error) => expect(error.message).toMatch(/EPIPE|ECONNRESET|hang up/))
+    chunked.end(large)
+    const [response] = await once(chunked, 'response')
+    expect(response.statusCode).toBe(413)
+    response.resume()
+    expect(asked).toEqual([])
+  })
+
+  it('take a chunked body as well as one that says its length', async () => {
+    const { api, asked } = await serve()
+    const chunked = httpRequest(`${api.url}/transfers/bulk`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' },
+    })
+    chunked.write(requests.submitTransfers.bytes.subarray(0, 100))
+    chunked.end(requests.submitTransfers.bytes.subarray(100))
+    const [response] = await once(chunked, 'response')
+    response.resume()
+    expect(response.statusCode).toBe(200)
+    const [, { bytes }] = asked[0] as [string, { bytes: Uint8Array }]
+    expect(Buffer.from(bytes).equals(requests.submitTransfers.bytes)).toBe(true)
+  })
+
+  it('with too many header bytes, or that are no HTTP, get an answer and a closed connection', async () => {
+    const { api } = await serve()
+    const large = await dial(api, `GET /health HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(9000)}\r\n\r\n`)
+    expect(await readAll(large)).toMatch(/^HTTP\/1\.1 413 .*connection: close.*"too-large"/s)
+    const garbage = await dial(api, 'hello\r\n\r\n')
+    expect(await readAll(garbage)).toMatch(/^HTTP\/1\.1 400 .*"bad-request"/s)
+    const hostless = await dial(api, 'GET /health HTTP/1.1\r\n\r\n')
+    expect(await readAll(hostless)).toMatch(/^HTTP\/1\.1 400 /)
+  })
+})
+
+describe('slow clients', () => {
+  it('are cut off in the middle of headers, and of a body', async () => {
+    const { api, asked } = await serve({}, { limits: quick })
+    const headers = await dial(api, 'GET /health HTTP/1.1\r\nhost: a\r\nx-slow: ')
+    const drip = setInterval(() => headers.write('x'), 50)
+    expect(await readAll(headers)).toMatch(/^HTTP\/1\.1 408 .*"too-slow"/s)
+    clearInterval(drip)
+    const body = await dial(
+      api,
+      'POST /transfers HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 400\r\n\r\n{',
+    )
+    expect(await readAll(body)).toMatch(/^HTTP\/1\.1 408 .*"too-slow"/s)
+    expect(asked).toEqual([])
+  })
+
+  it('do not hold connections that carry no request', async () => {
+    const { api } = await serve({}, { limits: quick })
+    const silent = await dial(api, '')
+    await readAll(silent)
+    const idle = await dial(api, 'GET /health HTTP/1.1\r\nhost: a\r\n\r\n')
+    expect(await readAll(idle)).toContain('HTTP/1.1 200')
+  })
+
+  it('cannot take more connections than there are', async () => {
+    const { api, logged } = await serve({}, { limits: { ...defaultServeLimits, connections: 2 } })
+    const first = await dial(api, '')
+    const second = await dial(api, '')
+    const third = connect(api.port, '127.0.0.1')
+    expect(await readAll(third)).not.toContain('200')
+    expect(logged[0]?.message).toContain('too many connections')
+    first.destroy()
+    second.destroy()
+    await expect
+      .poll(() =>
+        createClient(api.url)
+          .health()
+          .then(({ peers }) => peers),
+      )
+      .toBe(3)
+  })
+})
+
+describe('stopping', () => {
+  it('finishes what is in flight, closes idle connections and frees the port', async () => {
+    const gate = new EventEmitter()
+    const { api, client } = await serve({
+      health: async () => {
+        await once(gate, 'open')
+        return answer(responses.health)
+      },
+    })
+    const idle = await dial(api, `GET /batches/7 HTTP/1.1\r\nhost: a\r\n\r\n`)
+    await once(idle, 'data')
+    const inFlight = client.health()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const stopped = api.stop()
+    expect(api.stop()).toBe(stopped)
+    await readAll(idle)
+    gate.emit('open')
+    expect(await inFlight).toEqual(responses.health)
+    await stopped
+    await expect(client.health()).rejects.toMatchObject({ code: 'unreachable' })
+  })
+
+  it('does not wait for ever', async () => {
+    const { api } = await serve(
+      { health: () => once(new EventEmitter(), 'never').then(() => refuse('internal')) },
+      { limits: { ...quick, answerMs: 60_000 } },
+    )
+    const stuck = await dial(api, 'GET /health HTTP/1.1\r\nhost: a\r\n\r\n')
+    const started = performance.now()
+    await Promise.all([api.stop(), readAll(stuck)])
+    expect(performance.now() - started).toBeLessThan(2000)
+  })
+})
