@@ -1,4 +1,4 @@
-import { concatBytes } from './bytes.ts'
+import { concatBytes, equalBytes } from './bytes.ts'
 import { creditOf, encodeCredit } from './deposit.ts'
 import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
@@ -56,21 +56,30 @@ export class BatchExecution {
   }
 
   /** Adds an operation that comes as bytes: from a peer, or from disk. */
-  addBytes(bytes: Uint8Array, id: Uint8Array = operationId(bytes)): Refusal | undefined {
+  addBytes(bytes: Uint8Array, id: Uint8Array = operationId(bytes), signedBy?: Uint8Array): Refusal | undefined {
     const operation = decodeOperation(bytes)
-    return operation === undefined ? 'undecodable' : this.add(operation, bytes, id)
+    return operation === undefined ? 'undecodable' : this.add(operation, bytes, id, signedBy)
   }
 
-  /** Adds the next operation, or says why it can't stand; then nothing has changed. */
-  add(operation: Operation, bytes = encodeOperation(operation), id: Uint8Array = operationId(bytes)): Refusal | undefined {
+  /**
+   * Adds the next operation, or says why it can't stand; then nothing has changed.
+   * @param signedBy the key by which exactly these bytes were found signed before; any other owner is checked here
+   */
+  add(operation: Operation, bytes = encodeOperation(operation), id: Uint8Array = operationId(bytes), signedBy?: Uint8Array): Refusal | undefined {
     const fault = findDutyFault(this.depositDue(), operation)
     if (fault !== undefined) return fault
-    const outcome = applyOperation(this.context, this.ledger.tree, this.ledger.totals, operation)
+    const outcome = applyOperation(this.contextFor(signedBy), this.ledger.tree, this.ledger.totals, operation)
     if (!outcome.ok) return outcome.refusal
     this.ledger.apply(outcome.updates, outcome.totals)
     this.ids.append(id)
     this.encoded.push(bytes)
     return undefined
+  }
+
+  private contextFor(signedBy: Uint8Array | undefined): Context {
+    if (signedBy === undefined) return this.context
+    const { isSigned } = this.context
+    return { ...this.context, isSigned: (owner, transfer) => equalBytes(owner, signedBy) || isSigned(owner, transfer) }
   }
 
   /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */
@@ -153,27 +162,36 @@ export type Checked =
 
 /**
  * Re-executes a batch whose operations hash to its header's opsRoot. `fault` undefined with ok false means that all
- * operations stand and the committed roots differ.
+ * operations stand and the committed roots differ. `signers` holds, by index, keys that signatures were checked for before.
  */
-export function checkBatch(context: BatchContext, ledger: Ledger, header: Header, operations: readonly Uint8Array[], ids: readonly Uint8Array[]): Checked {
+export function checkBatch(
+  context: BatchContext,
+  ledger: Ledger,
+  header: Header,
+  operations: readonly Uint8Array[],
+  ids: readonly Uint8Array[],
+  signers: readonly (Uint8Array | undefined)[] = [],
+): Checked {
   const execution = new BatchExecution(context, ledger)
-  const fault = findFault(execution, operations, ids)
+  const fault = findFault(execution, operations, ids, signers)
   const sealed = execution.seal()
-  const agrees = same(sealed.stepsRoot, header.stepsRoot) && same(sealed.post, header.post)
+  const agrees = equalBytes(sealed.stepsRoot, header.stepsRoot) && equalBytes(sealed.post, header.post)
   if (fault === undefined && agrees) return { ok: true, sealed }
   ledger.undo(sealed.delta)
   return { ok: false, fault, stepRoots: sealed.stepRoots }
 }
 
-function findFault(execution: BatchExecution, operations: readonly Uint8Array[], ids: readonly Uint8Array[]): BatchFault | undefined {
+function findFault(
+  execution: BatchExecution,
+  operations: readonly Uint8Array[],
+  ids: readonly Uint8Array[],
+  signers: readonly (Uint8Array | undefined)[],
+): BatchFault | undefined {
   for (const [at, bytes] of operations.entries()) {
-    const refusal = execution.addBytes(bytes, ids[at] as Uint8Array)
+    const refusal = execution.addBytes(bytes, ids[at] as Uint8Array, signers[at])
     if (refusal !== undefined) return { at, refusal }
   }
   return execution.depositDue() === undefined ? undefined : { at: 'end', refusal: 'deposit-due' }
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.every((byte, at) => byte === b[at])
-}
 

@@ -88,7 +88,7 @@ export {
 export { type BitcoinChain, findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from './params.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
-export { decodePart, encodeParts, encodeWhole, type Part, type PartSource } from './publication.ts'
+export { decodePart, encodeParts, encodeWhole, type Part, type PartSource, readWhole } from './publication.ts'
 export { decodeReceipt, encodeReceipt, type Receipt, receiptHolds, type Tick, tickMessage } from './receipt.ts'
 export {
   anchorOutput,

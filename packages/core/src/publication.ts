@@ -28,14 +28,22 @@ export interface PartSource {
   readonly stepRoots: Uint8Array
 }
 
-/** The part that holds everything. */
+/** The part that holds everything: it needs no helpers. */
 export function encodeWhole(kind: DataKind, source: PartSource): Uint8Array {
-  return encodeParts(kind, source, Number.POSITIVE_INFINITY)[0] as Uint8Array
+  return encodePart(kind, source, new MerkleLog(), 0, leafCount(kind, source))
+}
+
+/** The operations of a whole `data` part that this node has judged before: read without its proof. */
+export function readWhole(bytes: Uint8Array): Uint8Array[] {
+  const reader = new Reader(bytes)
+  reader.sized(HEADER_BYTES)
+  reader.u32()
+  return readOperations(reader, reader.u32())
 }
 
 /** Parts of at most `limit` leaves each; one of no leaves for an empty batch. */
 export function encodeParts(kind: DataKind, source: PartSource, limit: number): Uint8Array[] {
-  const total = kind === 'data' ? source.operations.length : source.stepRoots.length / 32
+  const total = leafCount(kind, source)
   const log = new MerkleLog()
   log.append(kind === 'data' ? concatBytes(...source.operations.map(operationId)) : stepLeaves(source.pre, source.stepRoots))
   const parts: Uint8Array[] = []
@@ -43,6 +51,10 @@ export function encodeParts(kind: DataKind, source: PartSource, limit: number): 
     parts.push(encodePart(kind, source, log, start, Math.min(limit, total - start)))
   }
   return parts
+}
+
+function leafCount(kind: DataKind, source: PartSource): number {
+  return kind === 'data' ? source.operations.length : source.stepRoots.length / 32
 }
 
 function encodePart(kind: DataKind, source: PartSource, log: MerkleLog, start: number, count: number): Uint8Array {
@@ -53,7 +65,7 @@ function encodePart(kind: DataKind, source: PartSource, log: MerkleLog, start: n
     const row = concatBytes(source.pre, source.stepRoots).subarray(32 * start, 32 * (start + count + 1))
     writer.fixed(row, row.length)
   }
-  return writer.hashes(count === 0 ? [] : log.prove(start, count)).bytes
+  return writer.hashes(log.count === 0 ? [] : log.prove(start, count)).bytes
 }
 
 /** Undefined unless the bytes are a part of the batch with this header hash, and prove it. */
