@@ -1,0 +1,14 @@
+import { dataCarrierScript, type Params, signalScript } from '@kedge/core'
+import { dustLimit } from './coins.ts'
+import { type Built, buildFunded, type Funding } from './transaction.ts'
+
+/**
+ * Raises a challenge. The tag burns the network's challenge payment, so send it with that much as `burn`.
+ * @param payload of a challenge message
+ * @throws InsufficientFundsError
+ */
+export function buildChallenge(params: Params, payload: Uint8Array, funding: Funding): Built {
+  const tag = { script: dataCarrierScript(payload), value: params.fees.challenge }
+  const signal = { script: signalScript(params), value: dustLimit(signalScript(params)) }
+  return buildFunded([], [tag, signal], funding)
+}
