@@ -1,0 +1,201 @@
+import './polyfill.ts'
+import { setMaxListeners } from 'node:events'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { type Announcements, joinAnnouncements, type ValidateHeader } from './announce.ts'
+import type { DataRequest } from './control.ts'
+import { asError, withSignals } from './deadline.ts'
+import { keepConnected } from './dial.ts'
+import { type AnswerData, dataService, Fetcher, type FetchOptions } from './exchange.ts'
+import { createNode, type Node } from './libp2p.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { KnownPeers, type PeerInfo } from './peers.ts'
+import { type ProtocolNames, protocolNames } from './protocol.ts'
+import { type Service, serve } from './request.ts'
+import { submit, submitService, type TakeTransfers } from './submit.ts'
+
+export interface HostOptions {
+  /** Ed25519 seed, 32 bytes. The same seed gives the same peer id. */
+  readonly secretKey: Uint8Array
+  /** The network's id, 32 bytes. */
+  readonly network: Uint8Array
+  /** Multiaddrs, such as `/ip4/0.0.0.0/tcp/4001`. */
+  readonly listen: readonly string[]
+  /** Multiaddrs of peers to keep a connection to, with or without `/p2p/<peer id>`. */
+  readonly bootstrap: readonly string[]
+  /** Judges an announced header before it is passed on. Synchronous and cheap: bytes only. */
+  readonly validateHeader: ValidateHeader
+  /** Answers requests for batch data. */
+  readonly answerData: AnswerData
+  /** Given by a node with a sequencer, which takes transfers of others. */
+  readonly takeTransfers?: TakeTransfers
+  /** Told of what the callbacks above, and listeners, throw: faults of this node, not of peers. */
+  readonly report: (error: Error) => void
+  readonly limits?: Partial<Limits>
+}
+
+export interface Host {
+  readonly peerId: string
+  /** Multiaddrs it listens on, each with `/p2p/<peer id>`. */
+  addresses(): string[]
+  /** Connected peers. */
+  peers(): PeerInfo[]
+  /** Bootstrap addresses whose last dial failed, and why. */
+  unreachable(): Unreachable[]
+  /** Spreads a header. It may reach nobody: see `Announcements`. */
+  announce(header: Uint8Array): Promise<void>
+  /** Calls `listener` for each header of others that passed `validateHeader`. Gives the function that ends it. */
+  subscribe(listener: (header: Uint8Array) => void): () => void
+  /** @see Fetcher.fetch @throws also HostStoppedError. */
+  fetch(request: DataRequest, options: FetchOptions): Promise<Uint8Array | undefined>
+  /** @see submit @throws also HostStoppedError. */
+  submit(transfers: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
+  /** Ends all streams, dials and connections, then resolves. */
+  stop(): Promise<void>
+}
+
+export interface Unreachable {
+  readonly address: string
+  readonly reason: string
+}
+
+/**
+ * Starts a host.
+ * @throws HostError when an address is malformed or can't be listened on; RangeError for keys of another length.
+ */
+export async function createHost(options: HostOptions): Promise<Host> {
+  if (options.secretKey.length !== 32) throw new RangeError('the secret key is a seed of 32 bytes')
+  if (options.network.length !== 32) throw new RangeError('a network id has 32 bytes')
+  const bootstrap = options.bootstrap.map(parseAddress)
+  for (const address of options.listen) parseAddress(address)
+  const limits: Limits = { ...defaultLimits, ...options.limits }
+  const names = protocolNames(options.network)
+  const peers = new KnownPeers(options.report)
+  const node = await createNode({
+    secretKey: options.secretKey,
+    network: options.network,
+    listen: options.listen,
+    maxConnections: limits.maxConnections,
+    topic: names.headers,
+    gater: peers.gater,
+  })
+  const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal)
+  await startNode(node, peers, servicesOf(options, names, limits, stopping.signal))
+  const announcements = joinAnnouncements(node.services.pubsub, {
+    topic: names.headers,
+    validate: options.validateHeader,
+    report: options.report,
+    cutOff: (peer) => peers.cutOff(peer),
+  })
+  const failures = new Map<string, string>()
+  const dials = dialBootstrap(node, bootstrap, stopping.signal, failures)
+  return assembleHost({ node, peers, names, limits, stopping, announcements, dials, failures })
+}
+
+interface Running {
+  readonly node: Node
+  readonly peers: KnownPeers
+  readonly names: ProtocolNames
+  readonly limits: Limits
+  readonly stopping: AbortController
+  readonly announcements: Announcements
+  readonly dials: Promise<unknown>
+  /** Bootstrap address to why its last dial failed. */
+  readonly failures: ReadonlyMap<string, string>
+}
+
+function assembleHost(running: Running): Host {
+  const { node, peers, names, limits, stopping, announcements } = running
+  const fetcher = new Fetcher(peers, names.data, limits)
+  const alive = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) =>
+    withSignals([stopping.signal, signal], work)
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    stopping.abort(new HostStoppedError())
+    peers.stop()
+    await running.dials
+    await node.stop()
+  }
+  return {
+    peerId: node.peerId.toString(),
+    addresses: () => node.getMultiaddrs().map(String),
+    peers: () => peers.list(names.submit),
+    unreachable: () => [...running.failures].map(([address, reason]) => ({ address, reason })),
+    announce: announcements.announce,
+    subscribe: announcements.subscribe,
+    fetch: (request, { signal, accept }) => alive(signal, (signal) => fetcher.fetch(request, { signal, accept })),
+    submit: (transfers, signal) => alive(signal, (signal) => submit(peers, names.submit, transfers, limits, signal)),
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+}
+
+function servicesOf(
+  options: HostOptions,
+  names: ProtocolNames,
+  limits: Limits,
+  stopping: AbortSignal,
+): ReadonlyMap<string, Service> {
+  const services = new Map([[names.data, dataService(options.answerData, limits, options.report, stopping)]])
+  const { takeTransfers } = options
+  if (takeTransfers !== undefined) {
+    services.set(names.submit, submitService(takeTransfers, limits, options.report, stopping))
+  }
+  return services
+}
+
+/** Protocols are registered before the node starts, so the first thing it says of itself names them all. */
+async function startNode(node: Node, peers: KnownPeers, services: ReadonlyMap<string, Service>): Promise<void> {
+  try {
+    for (const [protocol, service] of services) {
+      await node.handle(protocol, (stream, connection) => serve(service, stream, connection))
+    }
+    peers.follow(node)
+    await node.start()
+  } catch (cause) {
+    peers.stop()
+    throw new HostError('libp2p did not start', { cause })
+  }
+}
+
+function dialBootstrap(
+  node: Node,
+  bootstrap: readonly Multiaddr[],
+  stopping: AbortSignal,
+  failures: Map<string, string>,
+): Promise<unknown> {
+  const own = `/p2p/${node.peerId.toString()}`
+  const dial = (address: Multiaddr, signal: AbortSignal) => node.dial(address, { signal })
+  const others = bootstrap.filter((address) => !address.toString().endsWith(own))
+  return Promise.all(
+    others.map((address) =>
+      keepConnected(dial, address, stopping, (failure) => {
+        if (failure === undefined) failures.delete(address.toString())
+        else failures.set(address.toString(), failure.message)
+      }),
+    ),
+  )
+}
+
+function parseAddress(text: string): Multiaddr {
+  try {
+    return multiaddr(text)
+  } catch (cause) {
+    throw new HostError(`not a multiaddr: ${text} (${asError(cause).message})`, { cause })
+  }
+}
+
+/** The host could not be started with what it was given. */
+export class HostError extends Error {
+  override readonly name = 'HostError'
+}
+
+/** The host was stopped while something was under way. */
+export class HostStoppedError extends Error {
+  override readonly name = 'HostStoppedError'
+  constructor() {
+    super('the host was stopped')
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What one peer, and all peers together, may cost this node. Every buffer that a stranger can fill is bounded by a
+ * number of this file; the README adds them up.
+ */
+export interface Limits {
+  /** Inbound connections beyond this are refused. Own dials to bootstrap peers are not counted out. */
+  readonly maxConnections: number
+  /** Longest body of a data response, bytes. A data part of 8,192 operations of 176 bytes and a header is 1.45 MB. */
+  readonly maxDataResponse: number
+  /** Requests of one peer that are answered at once, and of all peers together, for each protocol. */
+  readonly requestsPerPeer: number
+  readonly requestsInAll: number
+  /** Requests a peer may start each second, and how many it may save up. */
+  readonly requestsPerSecond: number
+  readonly requestBurst: number
+  /** Fetches this node has under way at once: `fetchesInAll · maxDataResponse` bounds what they hold. */
+  readonly fetchesInAll: number
+  /** A request must have arrived whole within this time, ms. */
+  readonly requestMs: number
+  /** A stream on which nothing moves for so long is given up, ms. */
+  readonly stallMs: number
+  /** A response must have been delivered whole within this time, ms: 4 MiB at 1.7 Mbit/s. */
+  readonly responseMs: number
+  /** For how long a peer is not asked for data after it answered wrongly, ms. */
+  readonly grudgeMs: number
+  /** For how long a peer is asked last after it failed to answer, ms. */
+  readonly slowMs: number
+}
+
+export const defaultLimits: Limits = {
+  maxConnections: 64,
+  maxDataResponse: 4 * 1024 * 1024,
+  requestsPerPeer: 4,
+  requestsInAll: 16,
+  requestsPerSecond: 32,
+  requestBurst: 64,
+  fetchesInAll: 4,
+  requestMs: 5_000,
+  stallMs: 5_000,
+  responseMs: 20_000,
+  grudgeMs: 60_000,
+  slowMs: 15_000,
+}
+
+/** Longest announced header, bytes. Version 1's is 367; the rest is room for a certificate. */
+export const MAX_HEADER = 2_048
+/** Longest request and response of the submit protocol, bytes. 256 KiB is 1,506 transfers of 174 bytes. */
+export const MAX_SUBMISSION = 256 * 1024
+export const MAX_SUBMISSION_RESPONSE = 1024 * 1024

@@ -1,0 +1,123 @@
+import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
+import { MAX_KEYS } from './admission.ts'
+import type { Node } from './libp2p.ts'
+import type { Peers } from './request.ts'
+
+/** Who is connected, what they speak, and who is kept out. */
+
+export interface PeerInfo {
+  readonly id: string
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  /** Milliseconds since 1970. */
+  readonly connectedAt: number
+  /** Takes transfers. False until the peer has said what it speaks. */
+  readonly isSequencer: boolean
+}
+
+/** A peer needs one; two come about when both dial at once. */
+const CONNECTIONS_PER_PEER = 2
+/** For how long a peer that flooded is kept out. */
+const CUT_OFF_MS = 60_000
+/** How often what libp2p has stored of peers that left is thrown away: strangers can come under any number of names. */
+const FORGET_MS = 60_000
+
+export class KnownPeers implements Peers {
+  private node: Node | undefined
+  /** Of connected peers that have said it. */
+  private readonly protocols = new Map<string, readonly string[]>()
+  /** Peer to the time until which it is kept out, ms of `performance.now`. */
+  private readonly keptOut = new Map<string, number>()
+  private readonly report: (error: Error) => void
+  private forgetting: NodeJS.Timeout | undefined
+
+  constructor(report: (error: Error) => void) {
+    this.report = report
+  }
+
+  readonly gater: ConnectionGater = {
+    denyInboundEncryptedConnection: (peer) =>
+      this.isKeptOut(peer) || this.connections(peer).length >= CONNECTIONS_PER_PEER,
+    denyOutboundEncryptedConnection: (peer) => this.isKeptOut(peer),
+  }
+
+  follow(node: Node): void {
+    this.node = node
+    node.addEventListener('peer:identify', (event) => {
+      this.protocols.set(event.detail.peerId.toString(), event.detail.protocols)
+    })
+    node.addEventListener('peer:disconnect', (event) => this.protocols.delete(event.detail.toString()))
+    this.forgetting = setInterval(() => void this.forgetGone(node), FORGET_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.forgetting)
+  }
+
+  list(submit: string): PeerInfo[] {
+    return this.connectedPeers().map(({ id, connection }) => ({
+      id,
+      address: connection.remoteAddr.toString(),
+      direction: connection.direction,
+      connectedAt: connection.timeline.open,
+      isSequencer: this.protocols.get(id)?.includes(submit) ?? false,
+    }))
+  }
+
+  speaking(protocol: string): string[] {
+    const ids = this.connectedPeers().map(({ id }) => id)
+    const known = ids.filter((id) => this.protocols.get(id)?.includes(protocol))
+    return [...known, ...ids.filter((id) => !this.protocols.has(id))]
+  }
+
+  async openStream(peer: string, protocol: string, signal: AbortSignal) {
+    const connected = this.connectedPeers().find(({ id }) => id === peer)
+    if (connected === undefined) throw new Error(`${peer} is not connected`)
+    return await connected.connection.newStream(protocol, { signal })
+  }
+
+  /** Hangs up on `peer` and lets it in again only after a while. */
+  cutOff(peer: string): void {
+    this.keptOut.delete(peer)
+    this.keptOut.set(peer, performance.now() + CUT_OFF_MS)
+    const oldest = this.keptOut.keys().next()
+    if (this.keptOut.size > MAX_KEYS && oldest.done !== true) this.keptOut.delete(oldest.value)
+    for (const { id, connection } of this.connectedPeers()) {
+      if (id === peer) connection.abort(new CutOffError(peer))
+    }
+  }
+
+  /** One open connection of each peer. */
+  private connectedPeers(): { readonly id: string; readonly connection: Connection }[] {
+    const byPeer = new Map<string, Connection>()
+    for (const connection of this.node?.getConnections() ?? []) {
+      if (connection.status === 'open') byPeer.set(connection.remotePeer.toString(), connection)
+    }
+    return [...byPeer].map(([id, connection]) => ({ id, connection }))
+  }
+
+  private connections(peer: PeerId): readonly Connection[] {
+    return this.node?.getConnections(peer) ?? []
+  }
+
+  private isKeptOut(peer: PeerId): boolean {
+    return (this.keptOut.get(peer.toString()) ?? 0) > performance.now()
+  }
+
+  private async forgetGone(node: Node): Promise<void> {
+    try {
+      for (const { id } of await node.peerStore.all()) {
+        if (this.connections(id).length === 0) await node.peerStore.delete(id)
+      }
+    } catch (cause) {
+      this.report(new Error('could not forget peers that left', { cause }))
+    }
+  }
+}
+
+export class CutOffError extends Error {
+  override readonly name = 'CutOffError'
+  constructor(peer: string) {
+    super(`${peer} flooded`)
+  }
+}

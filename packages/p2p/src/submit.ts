@@ -1,0 +1,99 @@
+import { Admission } from './admission.ts'
+import { pause } from './deadline.ts'
+import { type Limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from './limits.ts'
+import { ask, type Peers, type Response, type Service } from './request.ts'
+
+/** How a node without a sequencer hands transfers to one that has. */
+
+/** Takes concatenated transfers and gives the response's bytes. `signal` aborts when nobody waits any more. */
+export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>
+
+const BUSY_ROUNDS = 3
+const BUSY_WAIT_MS = 100
+
+export function submitService(
+  take: TakeTransfers,
+  limits: Limits,
+  report: (error: Error) => void,
+  stopping: AbortSignal,
+): Service {
+  return {
+    maxRequest: MAX_SUBMISSION,
+    admission: new Admission(limits),
+    times: limits,
+    stopping,
+    answer: async (transfers, signal) => {
+      try {
+        const body = await take(transfers, signal)
+        if (body.length > MAX_SUBMISSION_RESPONSE) throw new RangeError(`a response of ${body.length} bytes`)
+        return { status: 'found', body }
+      } catch (cause) {
+        report(new SubmitError('the sequencer could not take transfers', { cause }))
+        return { status: 'failed' }
+      }
+    },
+  }
+}
+
+/**
+ * Sends `transfers` to a connected sequencer and returns its response. With several sequencers, the next is asked when
+ * one fails: a transfer's nonce keeps it from being carried out twice.
+ * @throws NoSequencerError when no connected peer offers the protocol, SubmitError when those that do gave no answer,
+ *   RangeError for more than `MAX_SUBMISSION` bytes, or the signal's reason.
+ */
+export async function submit(
+  peers: Peers,
+  protocol: string,
+  transfers: Uint8Array,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  if (transfers.length > MAX_SUBMISSION) {
+    throw new RangeError(`${transfers.length} bytes of transfers, more than ${MAX_SUBMISSION}`)
+  }
+  const options = { maxBody: MAX_SUBMISSION_RESPONSE, times: limits, signal }
+  for (let round = 1; ; round++) {
+    signal.throwIfAborted()
+    const asked = await askSequencers(peers.speaking(protocol), (peer) =>
+      ask(peers, peer, protocol, transfers, options),
+    )
+    if (asked.body !== undefined) return asked.body
+    if (asked.failure === undefined) throw new NoSequencerError()
+    if (!asked.busy || round === BUSY_ROUNDS)
+      throw new SubmitError(`no connected sequencer took the transfers (${asked.failure})`)
+    await pause(BUSY_WAIT_MS * 2 ** (round - 1), signal)
+  }
+}
+
+interface Asked {
+  readonly body?: Uint8Array
+  readonly busy: boolean
+  /** What the last sequencer did instead of responding; undefined when no peer is one. */
+  readonly failure?: string
+}
+
+async function askSequencers(peers: readonly string[], askOne: (peer: string) => Promise<Response>): Promise<Asked> {
+  let busy = false
+  let failure: string | undefined
+  for (const peer of peers) {
+    const response = await askOne(peer)
+    if (response.status === 'found') return { body: response.body, busy }
+    if (response.status === 'unsupported') continue
+    busy ||= response.status === 'busy'
+    failure = `${peer}: ${'reason' in response ? response.reason : response.status}`
+  }
+  return failure === undefined ? { busy } : { busy, failure }
+}
+
+/** No connected peer offers to take transfers. Nothing was sent. */
+export class NoSequencerError extends Error {
+  override readonly name = 'NoSequencerError'
+  constructor() {
+    super('no sequencer is connected')
+  }
+}
+
+/** The transfers may or may not have been taken: the same ones can be submitted again. */
+export class SubmitError extends Error {
+  override readonly name = 'SubmitError'
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'vitest'
+import { Admission, MAX_KEYS, Rates, Turns } from '../src/admission.ts'
+import { soon } from './network.ts'
+
+describe('rates', () => {
+  test('a burst, then a refill that is saved up only to the burst', () => {
+    const rates = new Rates(2, 3)
+    const takes = (times: number, now: number) =>
+      Array.from({ length: times }, () => rates.take('a', now)).filter(Boolean)
+    expect(takes(5, 0)).toHaveLength(3)
+    expect(takes(5, 499)).toHaveLength(0)
+    expect(takes(5, 1_000)).toHaveLength(2)
+    expect(takes(5, 100_000)).toHaveLength(3)
+    expect(rates.take('b', 100_000)).toBe(true)
+  })
+
+  test('keeps the keys used last', () => {
+    const rates = new Rates(0, 1)
+    expect(rates.take('first', 0)).toBe(true)
+    for (let key = 0; key < MAX_KEYS - 1; key++) rates.take(`key ${key}`, 0)
+    expect(rates.take('first', 0)).toBe(false)
+    for (let key = 0; key < MAX_KEYS - 1; key++) rates.take(`other ${key}`, 0)
+    expect(rates.take('first', 0)).toBe(false)
+    for (let key = 0; key < MAX_KEYS; key++) rates.take(`third ${key}`, 0)
+    expect(rates.take('first', 0)).toBe(true)
+  })
+})
+
+test('admission bounds a peer’s open requests and those of all', () => {
+  const admission = new Admission({ requestsPerSecond: 1, requestBurst: 100, requestsPerPeer: 2, requestsInAll: 3 })
+  expect([admission.enter('a', 0), admission.enter('a', 0), admission.enter('a', 0)]).toEqual([true, true, false])
+  expect([admission.enter('b', 0), admission.enter('b', 0)]).toEqual([true, false])
+  admission.leave('a')
+  expect([admission.enter('b', 0), admission.enter('a', 0)]).toEqual([true, false])
+  expect(() => admission.leave('c')).toThrow('without having entered')
+})
+
+describe('turns', () => {
+  test('are taken in order, a few at once, and given back on failure', async () => {
+    const turns = new Turns(2)
+    const order: number[] = []
+    let open = 0
+    const work = async (number: number) => {
+      expect(++open).toBeLessThanOrEqual(2)
+      order.push(number)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      open--
+      if (number % 3 === 0) throw new Error('failed')
+    }
+    const all = Array.from({ length: 9 }, (_, number) => turns.run(soon(), () => work(number)))
+    const outcomes = await Promise.allSettled(all)
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8])
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(3)
+  })
+
+  test('one who leaves the line keeps nobody waiting', async () => {
+    const turns = new Turns(1)
+    const impatient = new AbortController()
+    const held = turns.run(soon(), () => new Promise<void>((resolve) => setTimeout(resolve, 50)))
+    const left = turns.run(impatient.signal, () => Promise.resolve('never'))
+    const last = turns.run(soon(), () => Promise.resolve('last'))
+    impatient.abort(new Error('left'))
+    await expect(left).rejects.toThrow('left')
+    await held
+    expect(await last).toBe('last')
+    await expect(turns.run(impatient.signal, () => Promise.resolve())).rejects.toThrow('left')
+  })
+})

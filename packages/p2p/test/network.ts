@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect } from 'vitest'
+import { createHost, type Host, type HostOptions } from '../src/host.ts'
+import { createNode, type Node } from '../src/libp2p.ts'
+import { protocolNames } from '../src/protocol.ts'
+
+/** Real hosts over loopback TCP. Whatever a test starts is stopped after it. */
+
+export const NETWORK = Uint8Array.from({ length: 32 }, (_, at) => at + 1)
+export const names = protocolNames(NETWORK)
+
+const started: { stop(): Promise<void> | void }[] = []
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((host) => host.stop()))
+})
+
+/** A seed, and so a peer id, for each number. */
+export function seed(number: number): Uint8Array {
+  return new Uint8Array(32).fill(number)
+}
+
+export function hash(number: number): Uint8Array {
+  return new Uint8Array(32).fill(number)
+}
+
+/** A host that has nothing, believes every header, and fails the test when a callback of it throws. */
+export async function startHost(number: number, options: Partial<HostOptions> = {}): Promise<Host> {
+  const host = await createHost({
+    secretKey: seed(number),
+    network: NETWORK,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: [],
+    validateHeader: () => 'accept',
+    answerData: () => Promise.resolve(undefined),
+    report: (error) => expect.fail(`reported: ${error.message}, ${String(error.cause)}`),
+    ...options,
+  })
+  started.push(host)
+  return host
+}
+
+/** A peer that is not held by any of the host's rules: it opens streams and sends what it likes. */
+export async function startStranger(number: number): Promise<Node> {
+  const node = await createNode({
+    secretKey: seed(number),
+    network: NETWORK,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    maxConnections: 64,
+    topic: names.headers,
+    gater: {},
+  })
+  await node.start()
+  started.push(node)
+  return node
+}
+
+export function addressOf(host: Host): string {
+  const [address] = host.addresses()
+  if (address === undefined) throw new Error('the host listens nowhere')
+  return address
+}
+
+/** Waits until `holds`, failing after `ms`. */
+export async function until(what: string, holds: () => boolean, ms = 5_000): Promise<void> {
+  const end = performance.now() + ms
+  while (!holds()) {
+    if (performance.now() > end) expect.fail(`after ${ms} ms not: ${what}`)
+    await sleep(10)
+  }
+}
+
+export async function untilConnected(...hosts: Host[]): Promise<void> {
+  for (const host of hosts) await until('connected', () => host.peers().length > 0)
+}
+
+/** Bytes that tell a wrong place, length or order. */
+export function pattern(length: number, salt = 0): Uint8Array {
+  return Uint8Array.from({ length }, (_, at) => (Math.imul(at + salt, 2654435761) >>> 13) & 0xff)
+}
+
+export function soon(ms = 10_000): AbortSignal {
+  return AbortSignal.timeout(ms)
+}
