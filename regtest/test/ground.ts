@@ -1,0 +1,103 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type Built,
+  type Coin,
+  type CoinKey,
+  coinKey,
+  type Funding,
+  type Link,
+  printHash,
+  publicKeyOf,
+  readBlock,
+  readMempoolEntry,
+  readRawBlock,
+  readTip,
+  sendTransaction,
+} from '@kedge/bitcoin'
+import { anchorScript, equalBytes, type L1Transaction, type Outpoint, type Params, regtestRules } from '@kedge/core'
+import { describe, expect } from 'vitest'
+import { Bitcoind, findBitcoind, type RelayPolicy } from '../src/bitcoind.ts'
+
+/** What the tests here stand on: a real bitcoind, money, keys whose secrets everybody knows. */
+
+export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+export const ANCHOR_SECRET = secretOf(1)
+export const WATCHERS = [secretOf(11), secretOf(12), secretOf(13)]
+
+/** Regtest's rules, 2 of 3 watchers. Nothing here depends on the genesis. */
+export const PARAMS: Params = {
+  ...regtestRules,
+  genesis: { txid: new Uint8Array(32), vout: 0 },
+  scanHeight: 101,
+  keys: {
+    anchor: publicKeyOf(ANCHOR_SECRET),
+    slot: publicKeyOf(secretOf(2)),
+    fees: publicKeyOf(secretOf(3)),
+    watchers: WATCHERS.map(publicKeyOf),
+    threshold: 2,
+  },
+}
+
+/** Skipped with one line where there is no bitcoind; in CI there must be one. */
+export const describeOnBitcoind = describe.skipIf(!hasBitcoind())
+
+function hasBitcoind(): boolean {
+  try {
+    return findBitcoind() !== ''
+  } catch (error) {
+    if (process.env.CI === 'true') throw error
+    console.warn(`skipped: ${String(error)}`)
+    return false
+  }
+}
+
+/** On a datadir of its own. Stop it with `discard`. */
+export async function startBitcoind(policy: RelayPolicy): Promise<{ bitcoind: Bitcoind; discard: () => Promise<void> }> {
+  const datadir = await mkdtemp(join(tmpdir(), 'kedge-bitcoind-'))
+  const bitcoind = new Bitcoind({ datadir, policy })
+  await bitcoind.start()
+  const discard = async () => {
+    await bitcoind.stop()
+    await rm(datadir, { recursive: true })
+  }
+  return { bitcoind, discard }
+}
+
+let keys = 0
+export function freshKey(): CoinKey {
+  keys += 1
+  return coinKey(new Uint8Array(32).fill(0x20).with(0, keys))
+}
+
+/** A key of its own with one unconfirmed coin for each value. */
+export async function fundedKey(bitcoind: Bitcoind, feeRate: number, ...values: bigint[]): Promise<Funding> {
+  const key = freshKey()
+  const coins: Coin[] = []
+  for (const value of values) coins.push({ outpoint: await bitcoind.fund(key.script, value), value, height: undefined, coinbase: false })
+  return { key, coins, feeRate }
+}
+
+/** A confirmed link of an anchor chain. */
+export async function fundedLink(bitcoind: Bitcoind, value: bigint): Promise<Link> {
+  const outpoint: Outpoint = await bitcoind.fund(anchorScript(PARAMS), value)
+  await bitcoind.mine(1)
+  return { outpoint, value }
+}
+
+/** Sends it, and finds it in the mempool as large and as dear as it said. */
+export async function expectRelayed(bitcoind: Bitcoind, built: Built, burn = 0n): Promise<void> {
+  expect(await sendTransaction(bitcoind.rpc, built.raw, burn)).toEqual({ ok: true })
+  expect(await readMempoolEntry(bitcoind.rpc, built.txid)).toMatchObject({ vsize: built.vsize, fee: built.fee })
+}
+
+/** Mines a block, and reads the transaction out of it. */
+export async function mineAndRead(bitcoind: Bitcoind, txid: Uint8Array): Promise<L1Transaction> {
+  await bitcoind.mine(1)
+  const { height, hash } = await readTip(bitcoind.rpc)
+  const block = readBlock(await readRawBlock(bitcoind.rpc, hash), height)
+  const found = block.transactions.find((transaction) => equalBytes(transaction.txid, txid))
+  if (found === undefined) throw new Error(`${printHash(txid)} is not in block ${height}`)
+  return found
+}
