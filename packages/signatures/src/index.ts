@@ -1,1 +1,5 @@
-export {}
+export { isSigned } from './check.ts'
+export { type EngineChoice, verifySignature } from './engine.ts'
+export { VerifierError } from './pool.ts'
+export { isRowValid, ROW_BYTES, readRowId, writeRow } from './rows.ts'
+export { type Chunk, createVerifier, type Verifier, type VerifierOptions, type VerifierStats } from './verifier.ts'

@@ -1,0 +1,45 @@
+import { TRANSFER_BYTES } from '@kedge/core'
+import { createDigests } from './digests.ts'
+import { type Engine, verifySignature } from './engine.ts'
+import { HASH_BYTES, ID_AT, INVALID, ROW_BYTES, SIGNATURE_AT, STATUS_AT, TRANSFER_AT, TRANSFER_KIND } from './rows.ts'
+
+/** Writes ids and statuses of `count` rows from `start`. */
+export type CheckRows = (start: number, count: number) => void
+
+/** A checker over `shared`, for runs of at most `limit` rows. `network` is the network's id, 32 bytes. */
+export function createRowChecker(engine: Engine, network: Uint8Array, shared: Uint8Array, limit: number): CheckRows {
+  const digests = createDigests(network)
+  const copy = Buffer.alloc(limit * ROW_BYTES)
+  const messages = Buffer.alloc(limit * HASH_BYTES)
+  const verdicts = new Uint8Array(limit)
+  return (start, count) => {
+    // Everything is read from one private copy, so id, message and signature belong to the same bytes.
+    copy.set(shared.subarray(start * ROW_BYTES, (start + count) * ROW_BYTES))
+    for (let row = 0; row < count; row++) {
+      const transferAt = row * ROW_BYTES + TRANSFER_AT
+      digests.writeMessage(copy, transferAt, messages, row * HASH_BYTES)
+      digests.writeId(copy, transferAt, copy, row * ROW_BYTES + ID_AT)
+    }
+    const judged = verdicts.subarray(0, count)
+    engine.verifyRows(copy.subarray(0, count * ROW_BYTES), messages.subarray(0, count * HASH_BYTES), judged)
+    for (let row = 0; row < count; row++) {
+      const at = row * ROW_BYTES
+      const target = start * ROW_BYTES + at
+      shared.set(copy.subarray(at + ID_AT, at + ID_AT + HASH_BYTES), target + ID_AT)
+      // The kind is not signed, it only tells operations apart.
+      shared[target + STATUS_AT] = copy[at + TRANSFER_AT] === TRANSFER_KIND ? (judged[row] ?? INVALID) : INVALID
+    }
+  }
+}
+
+/**
+ * Whether `transfer` (174 canonical bytes) carries the signature of `owner` (x-only key) for this network; on the
+ * calling thread, for judging fraud proofs. Bytes of another length or kind are `false`.
+ * @throws RangeError when `network` is not 32 bytes.
+ */
+export function isSigned(network: Uint8Array, owner: Uint8Array, transfer: Uint8Array): boolean {
+  if (transfer.length !== TRANSFER_BYTES || transfer[0] !== TRANSFER_KIND) return false
+  const message = Buffer.alloc(HASH_BYTES)
+  createDigests(network).writeMessage(transfer, 0, message, 0)
+  return verifySignature(transfer.subarray(SIGNATURE_AT), message, owner)
+}
