@@ -11,9 +11,9 @@ import { anchorScript, dataCarrier, signalScript, vaultScript } from './scripts.
 
 /** What a block changed, for those who act on it. `txid` is where it stands. */
 export type ChainEvent =
-  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'batch' | 'resume'; readonly headerHash: Uint8Array; readonly txid: Uint8Array }
+  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'batch' | 'resume'; readonly headerHash: Uint8Array; readonly word: Uint8Array; readonly txid: Uint8Array }
   | { readonly kind: 'link'; readonly number: number; readonly outcome: 'null' | 'close'; readonly reason: string; readonly txid: Uint8Array }
-  | { readonly kind: 'void'; readonly number: number; readonly headerHash: Uint8Array; readonly cause: VoidCause; readonly fault?: EvidenceFault }
+  | { readonly kind: 'void'; readonly number: number; readonly headerHash: Uint8Array; readonly cause: VoidCause; readonly fault?: EvidenceFault; readonly txid?: Uint8Array }
   | { readonly kind: 'challenged'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly deadline: number; readonly txid: Uint8Array }
   | { readonly kind: 'part'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly part: Part; readonly txid: Uint8Array }
   | { readonly kind: 'answered'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind }
@@ -104,7 +104,7 @@ class BlockStep {
     }
     if (anchor.kind === 'batch') this.appendBatch(anchor)
     else this.chain = { ...this.chain, mode: 'active' }
-    this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash: anchor.headerHash, txid })
+    this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash: anchor.headerHash, word: anchor.word, txid })
   }
 
   /** Why a well-formed link is without effect (it takes its number all the same). */
@@ -176,7 +176,7 @@ class BlockStep {
     if (evidence === undefined) return 'the evidence does not decode'
     const verdict = verifyEvidence(this.court, batch, evidence)
     if (!verdict.ok) return verdict.reason
-    this.void(at, 'evidence', verdict.fault)
+    this.void(at, 'evidence', { fault: verdict.fault, txid: transaction.txid })
     return undefined
   }
 
@@ -186,12 +186,12 @@ class BlockStep {
   }
 
   /** A batch and all its descendants: numbers stay taken, the head is its parent, only a resume goes on. */
-  private void(at: number, cause: VoidCause, fault?: EvidenceFault): void {
+  private void(at: number, cause: VoidCause, by: { readonly fault?: EvidenceFault; readonly txid?: Uint8Array } = {}): void {
     const gone = this.chain.line.slice(at)
     const mode = this.chain.mode === 'closed' ? 'closed' : 'broken'
     this.chain = { ...this.chain, line: this.chain.line.slice(0, at), mode }
     gone.forEach(({ number, headerHash }, index) => {
-      const why = index > 0 ? { cause: 'ancestor' as const } : fault === undefined ? { cause } : { cause, fault }
+      const why = index > 0 ? { cause: 'ancestor' as const } : { cause, ...by }
       this.events.push({ kind: 'void', number, headerHash, ...why })
     })
   }

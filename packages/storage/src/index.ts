@@ -14,6 +14,7 @@ export {
   type NoticeRecord,
   notices,
   operations,
+  pages,
   type PublicationRecord,
   publications,
   published,

@@ -18,6 +18,7 @@ export interface StoredCoin {
   /** Satoshis. */
   readonly value: bigint
   readonly height: number
+  readonly coinbase: boolean
 }
 
 /** Link number → what became of it. Written by the follower with its block. */
@@ -26,6 +27,8 @@ export interface LinkRecord {
   readonly outcome: 'batch' | 'resume' | 'null' | 'close'
   /** The batch's header; the parent's where it is a resume. */
   readonly headerHash?: Uint8Array
+  /** A batch's: the state root in its anchor. */
+  readonly post?: Uint8Array
   readonly height: number
   readonly txid: Uint8Array
   /** Why it is null or closes the chain. */
@@ -65,6 +68,8 @@ export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
 export const published = table(9, 'published', bytesKey, rawValue)
 /** Header hash → sorted lookup rows of the batch's accounts and payments. */
 export const lookups = table(10, 'lookup', bytesKey, rawValue)
+/** Page number → its cells, as of the batch that mark `snapshot` names. Written with that mark. */
+export const pages = table(16, 'page', u32Key, rawValue)
 /** Sequencer: what it accepted into the open batch, in order. */
 export const journal = table(11, 'journal', u32Key, rawValue)
 /** Sequencer and commitment: single records by name. */

@@ -29,7 +29,7 @@ const block = (height: number): BlockRecord => ({
   deposits: [
     { position: { height, tx: 1, vout: 0 }, txid: new Uint8Array(32), key: new Uint8Array(32), refundKey: new Uint8Array(32), value: 2_100_000_000_000_000n },
   ],
-  coins: [{ txid: new Uint8Array(32).fill(9), vout: 0, value: 1n, height }],
+  coins: [{ txid: new Uint8Array(32).fill(9), vout: 0, value: 1n, height, coinbase: false }],
 })
 
 describe('Store', () => {

@@ -1,0 +1,120 @@
+import { type ChainEvent, concatBytes, type DataKind, decodeHeader, decodePart, encodeWhole, equalBytes, type Header, type Part, readWhole } from '@kedge/core'
+import { type DataRequest, type FetchOptions } from '@kedge/p2p'
+import { headers, operations, published, type Store, steps, type Write } from '@kedge/storage'
+
+/** Asks peers for batch data. */
+export type FetchData = (request: DataRequest, options: FetchOptions) => Promise<Uint8Array | undefined>
+
+/** A batch's header and operations, proven to be those of its header hash. */
+export interface BatchBody {
+  readonly header: Header
+  readonly headerBytes: Uint8Array
+  readonly operations: readonly Uint8Array[]
+}
+
+/**
+ * Batch data by header hash: on disk, in parts published on Bitcoin, or with peers. What comes from outside is kept
+ * only when it proves itself against the hash, so what is on disk needs no second proof.
+ */
+export class BatchData {
+  private readonly store: Store
+  private readonly fetch: FetchData
+
+  constructor(store: Store, fetch: FetchData) {
+    this.store = store
+    this.fetch = fetch
+  }
+
+  async header(hash: Uint8Array): Promise<Header | undefined> {
+    const bytes = await this.store.get(headers, hash)
+    return bytes && decodeHeader(bytes)
+  }
+
+  /** Undefined when nobody at hand has them. */
+  async body(hash: Uint8Array, signal: AbortSignal): Promise<BatchBody | undefined> {
+    const whole = (await this.store.get(operations, hash)) ?? (await this.obtain('data', hash, signal))
+    const headerBytes = await this.store.get(headers, hash)
+    const header = headerBytes && decodeHeader(headerBytes)
+    if (whole === undefined || header === undefined || headerBytes === undefined) return undefined
+    return { header, headerBytes, operations: readWhole(whole) }
+  }
+
+  /** The committed step roots, a row; undefined when nobody at hand has them. */
+  async stepRoots(hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const whole = (await this.store.get(steps, hash)) ?? (await this.obtain('steps', hash, signal))
+    return whole && decodePart('steps', hash, whole)?.stepRoots
+  }
+
+  /** What this node answers peers with. */
+  async answer({ headerHash, kind }: DataRequest): Promise<Uint8Array | undefined> {
+    return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
+  }
+
+  /** Bytes that hash to a header hash and may be no header at all: evidence of a malformed one. */
+  async headerBytes(hash: Uint8Array, signal: AbortSignal, hashOf: (bytes: Uint8Array) => Uint8Array): Promise<Uint8Array | undefined> {
+    const stored = await this.store.get(headers, hash)
+    if (stored !== undefined) return stored
+    const bytes = await this.fetch({ headerHash: hash, kind: 'header' }, { signal, accept: (candidate) => equalBytes(hashOf(candidate), hash) })
+    if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
+    return bytes
+  }
+
+  /** Leaves of a part that was published on Bitcoin, to be stored with its block. */
+  writesOfPart(event: ChainEvent & { kind: 'part' }): Write[] {
+    const { headerHash, data, part } = event
+    const { headerBytes, header, operations: run, stepRoots } = part
+    const bytes = data === 'steps' ? stepRoots : encodeWhole('data', { headerBytes, pre: header.pre, operations: run, stepRoots })
+    return [headers.put(headerHash, part.headerBytes), published.put(partKey(headerHash, data, part.start), bytes)]
+  }
+
+  private async obtain(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    return (await this.assemble(kind, hash)) ?? (await this.fetchWhole(kind, hash, signal))
+  }
+
+  private async fetchWhole(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    let part: Part | undefined
+    const accept = (bytes: Uint8Array) => {
+      part = decodePart(kind, hash, bytes)
+      return part !== undefined && part.count === part.header.opCount
+    }
+    const whole = await this.fetch({ headerHash: hash, kind }, { signal, accept })
+    if (whole !== undefined && part !== undefined) await this.keep(kind, hash, part, whole)
+    return whole
+  }
+
+  /** Published parts as one whole, once they cover everything. */
+  private async assemble(kind: DataKind, hash: Uint8Array): Promise<Uint8Array | undefined> {
+    const header = await this.header(hash)
+    if (header === undefined) return undefined
+    const leaves: Uint8Array[] = []
+    for await (const [key, bytes] of this.store.range(published, { from: partKey(hash, kind, 0), to: partKey(hash, kind, 0xffffffff) })) {
+      const start = new DataView(key.buffer, key.byteOffset).getUint32(33)
+      const run = kind === 'data' ? readWhole(bytes) : hashesOf(bytes)
+      if (start <= leaves.length) leaves.push(...run.slice(leaves.length - start))
+    }
+    const headerBytes = await this.store.get(headers, hash)
+    if (leaves.length !== header.opCount || headerBytes === undefined) return undefined
+    const source = { headerBytes, pre: header.pre, operations: kind === 'data' ? leaves : [], stepRoots: kind === 'steps' ? concatBytes(...leaves) : new Uint8Array(0) }
+    const whole = encodeWhole(kind, source)
+    const part = decodePart(kind, hash, whole)
+    if (part === undefined) return undefined
+    await this.keep(kind, hash, part, whole)
+    return whole
+  }
+
+  private async keep(kind: DataKind, hash: Uint8Array, part: Part, whole: Uint8Array): Promise<void> {
+    await this.store.commit([headers.put(hash, part.headerBytes), (kind === 'data' ? operations : steps).put(hash, whole)])
+  }
+}
+
+function partKey(hash: Uint8Array, kind: DataKind, start: number): Uint8Array {
+  const key = new Uint8Array(37)
+  key.set(hash)
+  key[32] = kind === 'data' ? 1 : 2
+  new DataView(key.buffer).setUint32(33, start)
+  return key
+}
+
+function hashesOf(row: Uint8Array): Uint8Array[] {
+  return Array.from({ length: row.length / 32 }, (_, at) => row.slice(32 * at, 32 * at + 32))
+}

@@ -1,0 +1,235 @@
+import {
+  type AnchoredLink,
+  type BatchContext,
+  type BatchFault,
+  type Checked,
+  type CommittedBatch,
+  checkBatch,
+  encodeEvidence,
+  equalBytes,
+  findFirstDifference,
+  genesisEnd,
+  type Header,
+  headerHash,
+  judgeHeader,
+  Ledger,
+  type ParentEnd,
+  parentEndOf,
+  proveEnd,
+  proveStep,
+  type SealedBatch,
+  stepLeaves,
+  merkleRoot,
+  ZERO_HASH,
+} from '@kedge/core'
+import type { Verifier } from '@kedge/signatures'
+import { deltas, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
+import type { BatchBody, BatchData } from './data.ts'
+import type { Follower } from './follow.ts'
+import type { BatchLink } from './links.ts'
+import { OwnerIndex } from './owners.ts'
+import { checkSignatures } from './presign.ts'
+import { Snapshot } from './snapshot.ts'
+
+/** Where the ledger stands. Number 0 and zeros at genesis. */
+export interface Head {
+  readonly number: number
+  readonly headerHash: Uint8Array
+}
+
+/** A batch that this node found faulty. It follows no further until Bitcoin shows the batch void. */
+export interface Rejection extends Head {
+  readonly fault: string
+  /** What to put on Bitcoin; undefined while the committed step roots, which it needs, are hidden. */
+  readonly evidence: Uint8Array | undefined
+}
+
+/** A batch whose data this node can't get. */
+export interface Pending extends Head {
+  readonly anchorHeight: number
+  readonly reason: string
+}
+
+export interface ExecutorParts {
+  readonly store: Store
+  readonly follower: Follower
+  readonly data: BatchData
+  readonly verifier: Verifier
+  /** Batches of this node's own that are not anchored yet, which the ledger already contains. */
+  readonly isOwnTail: (head: Head) => boolean
+}
+
+/**
+ * Moves the ledger along the live batches: back over what is void, forward over what checks. It acts on nothing but
+ * what the follower derived from Bitcoin.
+ */
+export class Executor {
+  private readonly parts: ExecutorParts
+  private readonly snapshot: Snapshot
+  readonly ledger = new Ledger()
+  readonly owners: OwnerIndex
+  head: Head = { number: 0, headerHash: ZERO_HASH }
+  rejection: Rejection | undefined
+  pending: Pending | undefined
+
+  constructor(parts: ExecutorParts) {
+    this.parts = parts
+    this.owners = new OwnerIndex(this.ledger.tree)
+    this.snapshot = new Snapshot(parts.store, this.ledger)
+  }
+
+  /** Loads the last snapshot; `advance` replays the rest. */
+  async load(): Promise<void> {
+    this.head = (await this.snapshot.load()) ?? this.head
+  }
+
+  /** Moves as far as Bitcoin, data and faults allow. */
+  async advance(signal: AbortSignal): Promise<void> {
+    await this.retreat()
+    this.pending = undefined
+    for (let next = this.next(); next !== undefined && !signal.aborted; next = this.next()) {
+      if (!(await this.enter(next, signal))) return
+    }
+  }
+
+  /** Whether every live batch is in the ledger. */
+  get isCaughtUp(): boolean {
+    return this.rejection === undefined && this.pending === undefined && this.parts.follower.links.nextLive(this.head.number) === undefined
+  }
+
+  /** What surrounds operations of a batch with this origin. */
+  contextOf(header: Pick<Header, 'origin'>): BatchContext {
+    const { params, network, facts, isSigned } = this.parts.follower.court
+    return { params, network, facts, isSigned, origin: header.origin, originHeight: header.origin.height }
+  }
+
+  /** Writes that record a batch which this node has executed: with its data, in the caller's one commit. */
+  writesOf(hash: Uint8Array, headerBytes: Uint8Array, sealed: SealedBatch, wholes: { readonly data: Uint8Array; readonly steps: Uint8Array }): Write[] {
+    return [
+      headers.put(hash, headerBytes),
+      operations.put(hash, wholes.data),
+      steps.put(hash, wholes.steps),
+      deltas.put(hash, sealed.delta),
+      verdicts.put(hash, { verdict: 'checked' }),
+    ]
+  }
+
+  /** After the commit of a batch that was built on this ledger: it is the head now. */
+  async adopt(head: Head, sealed: SealedBatch): Promise<void> {
+    this.head = head
+    await this.snapshot.changed(head, sealed.delta)
+  }
+
+  /** Writes what the next start would have to replay. */
+  async flush(): Promise<void> {
+    await this.snapshot.flush(this.head)
+  }
+
+  private next(): BatchLink | undefined {
+    const next = this.parts.follower.links.nextLive(this.head.number)
+    if (this.rejection !== undefined && next?.number !== this.rejection.number) this.rejection = undefined
+    return next
+  }
+
+  /** Back to the last batch that is live (or this node's own and not anchored yet). */
+  private async retreat(): Promise<void> {
+    const { store, data, follower, isOwnTail } = this.parts
+    while (this.head.number > 0 && !follower.links.isLive(this.head.number, this.head.headerHash) && !isOwnTail(this.head)) {
+      const header = await data.header(this.head.headerHash)
+      const delta = await store.get(deltas, this.head.headerHash)
+      if (header === undefined || delta === undefined) throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
+      this.ledger.undo(delta)
+      const parent = await data.header(header.parent)
+      this.head = { number: parent?.number ?? 0, headerHash: header.parent }
+      await this.snapshot.changed(this.head, delta)
+    }
+  }
+
+  /** After a rollback what was found of a batch may not hold any more: its origin's depth, its parent. */
+  forgetRejection(): void {
+    this.rejection = undefined
+  }
+
+  /** Whether looking at a rejected batch again could give more than before. */
+  private async isSettled(link: BatchLink, signal: AbortSignal): Promise<boolean> {
+    if (this.rejection?.number !== link.number) return false
+    return this.rejection.evidence !== undefined || (await this.parts.data.stepRoots(link.headerHash, signal)) === undefined
+  }
+
+  private async enter(link: BatchLink, signal: AbortSignal): Promise<boolean> {
+    if (await this.isSettled(link, signal)) return false
+    const { store, data, follower } = this.parts
+    const parent = await this.parentEnd()
+    const anchored: AnchoredLink = { number: link.number, headerHash: link.headerHash, post: link.post, anchorHeight: link.height, parent: this.head.headerHash }
+    const headerBytes = await data.headerBytes(link.headerHash, signal, headerHash)
+    if (headerBytes === undefined) return this.wait(link, 'nobody at hand has the header')
+    const header = await data.header(link.headerHash)
+    const { params, network, facts } = follower.court
+    const fault = judgeHeader(params, network, facts, anchored, parent, header)
+    if (fault !== undefined || header === undefined) return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
+    const delta = await store.get(deltas, link.headerHash)
+    if (delta === undefined) return this.execute(link, header, signal)
+    this.ledger.redo(delta)
+    this.head = { number: link.number, headerHash: link.headerHash }
+    await this.snapshot.changed(this.head, delta)
+    return true
+  }
+
+  private async execute(link: BatchLink, header: Header, signal: AbortSignal): Promise<boolean> {
+    const { store, data, verifier } = this.parts
+    const body = await data.body(link.headerHash, signal)
+    if (body === undefined) return this.wait(link, 'nobody at hand has the operations')
+    const { ids, signers } = await checkSignatures(verifier, this.ledger.tree, body.operations)
+    const checked = checkBatch(this.contextOf(header), this.ledger, header, body.operations, ids, signers)
+    if (!checked.ok) return this.rejectBody(link, body, checked, signal)
+    const head = { number: link.number, headerHash: link.headerHash }
+    await store.commit([deltas.put(link.headerHash, checked.sealed.delta), verdicts.put(link.headerHash, { verdict: 'checked' })])
+    await this.adopt(head, checked.sealed)
+    return true
+  }
+
+  private async rejectBody(link: BatchLink, body: BatchBody, checked: Checked & { ok: false }, signal: AbortSignal): Promise<boolean> {
+    const name = checked.fault?.refusal ?? 'wrong-root'
+    const committed = await this.committedSteps(link, body.header, checked.stepRoots, signal)
+    if (committed === undefined) return this.reject(link, name, undefined)
+    const batch: CommittedBatch = { headerBytes: body.headerBytes, pre: body.header.pre, operations: body.operations, stepRoots: committed }
+    const context = this.contextOf(body.header)
+    const at = placeOfFault(committed, checked.stepRoots, checked.fault)
+    const evidence = at === 'end' ? proveEnd(context, this.ledger, batch) : proveStep(context, this.ledger, batch, at)
+    return this.reject(link, name, encodeEvidence(evidence))
+  }
+
+  /** Peers need not send step roots that re-execution gives. */
+  private async committedSteps(link: BatchLink, header: Header, truth: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot)) return truth
+    return this.parts.data.stepRoots(link.headerHash, signal)
+  }
+
+  private async headerEvidence(header: Uint8Array): Promise<Uint8Array> {
+    const parent = (await this.parts.store.get(headers, this.head.headerHash)) ?? new Uint8Array(0)
+    return encodeEvidence({ claim: 'header', header, parent })
+  }
+
+  private async parentEnd(): Promise<ParentEnd> {
+    if (this.head.number === 0) return genesisEnd(this.parts.follower.court.params)
+    const header = await this.parts.data.header(this.head.headerHash)
+    if (header === undefined) throw new Error(`the header of batch ${this.head.number} is missing`)
+    return parentEndOf(header)
+  }
+
+  private async reject(link: BatchLink, fault: string, evidence: Uint8Array | undefined): Promise<false> {
+    this.rejection = { number: link.number, headerHash: link.headerHash, fault, evidence }
+    await this.parts.store.commit([verdicts.put(link.headerHash, { verdict: 'rejected', fault, ...(evidence && { evidence }) })])
+    return false
+  }
+
+  private wait(link: BatchLink, reason: string): false {
+    this.pending = { number: link.number, headerHash: link.headerHash, anchorHeight: link.height, reason }
+    return false
+  }
+}
+
+/** Where the committed trace first leaves the true one; where it doesn't, the operation that can't stand. */
+function placeOfFault(committed: Uint8Array, truth: Uint8Array, fault: BatchFault | undefined): number | 'end' {
+  return findFirstDifference(committed, truth) ?? fault?.at ?? 'end'
+}

@@ -1,0 +1,173 @@
+import { type Coin, type Coins, NO_COINS, printOutpoint, readBlock, readBlockHash, readRawBlock, readTip, type Rpc, scanBlock } from '@kedge/bitcoin'
+import { type Chain, type ChainEvent, type Court, type Derived, deriveBlock, equalBytes, genesisChain, type L1Block, L1Facts } from '@kedge/core'
+import { blocks, links, type NoticeRecord, notices, type StoredCoin, type Store, type Write } from '@kedge/storage'
+import { LinkIndex } from './links.ts'
+
+/** What happened at one step of following Bitcoin. */
+export type FollowStep =
+  | { readonly kind: 'block'; readonly block: L1Block; readonly derived: Derived }
+  | { readonly kind: 'rollback'; readonly to: number; readonly blocks: number }
+  | { readonly kind: 'tip' }
+
+export interface FollowerParts {
+  readonly store: Store
+  readonly rpc: Rpc
+  /** Everything but the facts, which the follower keeps. */
+  readonly court: Omit<Court, 'facts'>
+  /** The node's own output script, whose coins are counted. */
+  readonly script: Uint8Array
+}
+
+/**
+ * Follows Bitcoin's best chain: the only way the chain's state moves. One `step` is one block forward, or back to the
+ * fork. Order of effects: derive (pure), one atomic synced commit, then memory, then the caller's reaction.
+ */
+export class Follower {
+  private readonly parts: FollowerParts
+  readonly facts: L1Facts
+  readonly court: Court
+  chain: Chain
+  links: LinkIndex
+  coins: Coins = NO_COINS
+
+  private constructor(parts: FollowerParts, chain: Chain) {
+    this.parts = parts
+    this.facts = new L1Facts(parts.court.params.scanHeight)
+    this.court = { ...parts.court, facts: this.facts }
+    this.chain = chain
+    this.links = new LinkIndex()
+  }
+
+  /** Takes up where the store left off. @throws TooShortChainError when the backend is below the scan height. */
+  static async open(parts: FollowerParts): Promise<Follower> {
+    const { params } = parts.court
+    const parent = await readBlockHash(parts.rpc, params.scanHeight - 1)
+    if (parent === undefined) throw new TooShortChainError(params.scanHeight)
+    const follower = new Follower(parts, genesisChain(params, parent))
+    for await (const [height, record] of parts.store.range(blocks)) {
+      follower.facts.append(height, record.hash, record.deposits)
+      follower.chain = record.chain
+      follower.coins = coinsOf(record.coins)
+    }
+    const records = []
+    for await (const [, record] of parts.store.range(links)) records.push(record)
+    follower.links = new LinkIndex(records)
+    return follower
+  }
+
+  /** One step towards the backend's tip. `writes` adds to a block's commit what must not be lost between. */
+  async step(writes: (derived: Derived) => readonly Write[]): Promise<FollowStep> {
+    const { rpc } = this.parts
+    const next = await readBlockHash(rpc, this.chain.height + 1)
+    const here = await readBlockHash(rpc, this.chain.height)
+    if (here === undefined || !equalBytes(here, this.chain.hash)) return this.rollBack()
+    if (next === undefined) return { kind: 'tip' }
+    const block = readBlock(await readRawBlock(rpc, next), this.chain.height + 1)
+    // The tip may have moved between the two calls; the next step then finds the fork.
+    if (!equalBytes(block.parent, this.chain.hash)) return { kind: 'tip' }
+    return this.append(block, writes)
+  }
+
+  private async append(block: L1Block, writes: (derived: Derived) => readonly Write[]): Promise<FollowStep> {
+    const derived = deriveBlock(this.court, this.chain, block)
+    const coins = scanBlock(this.coins, block, this.parts.script)
+    const changed = this.links.applied(block.height, derived.events)
+    const record = { hash: block.hash, chain: derived.chain, deposits: derived.deposits, coins: [...coins.values()].map(storedCoin) }
+    await this.parts.store.commit([
+      blocks.put(block.height, record),
+      ...changed.map((link) => links.put(link.number, link)),
+      ...noticesOf(block.height, derived.events).map((notice, at) => notices.put(noticeKey(block.height, at), notice)),
+      ...writes(derived),
+    ])
+    this.facts.append(block.height, block.hash, derived.deposits)
+    for (const link of changed) this.links.put(link)
+    this.chain = derived.chain
+    this.coins = coins
+    return { kind: 'block', block, derived }
+  }
+
+  /** Back to the last common block. Its record holds the whole chain state, so nothing is undone piece by piece. */
+  private async rollBack(): Promise<FollowStep> {
+    const { store, court, rpc } = this.parts
+    const from = this.chain.height
+    const fork = await this.findFork()
+    const record = fork < court.params.scanHeight ? undefined : await store.get(blocks, fork)
+    if (record === undefined && fork >= court.params.scanHeight) throw new Error(`the record of block ${fork} is missing`)
+    const parent = await readBlockHash(rpc, court.params.scanHeight - 1)
+    if (parent === undefined) throw new TooShortChainError(court.params.scanHeight)
+    const { kept, dropped } = this.links.rolledBack(fork)
+    const heights = Array.from({ length: from - fork }, (_, at) => fork + 1 + at)
+    const stale = await this.noticeKeysAbove(fork)
+    await store.commit([
+      ...heights.map((height) => blocks.del(height)),
+      ...kept.map((link) => links.put(link.number, link)),
+      ...dropped.map((number) => links.del(number)),
+      ...stale.map((key) => notices.del(key)),
+    ])
+    for (const link of kept) this.links.put(link)
+    this.links.drop(dropped)
+    this.facts.truncate(fork)
+    this.chain = record?.chain ?? genesisChain(court.params, parent)
+    this.coins = coinsOf(record?.coins ?? [])
+    return { kind: 'rollback', to: fork, blocks: from - fork }
+  }
+
+  private async findFork(): Promise<number> {
+    const { rpc, court } = this.parts
+    let height = Math.min(this.chain.height, (await readTip(rpc)).height)
+    for (; height >= court.params.scanHeight; height--) {
+      const theirs = await readBlockHash(rpc, height)
+      const ours = this.facts.blockHash(height)
+      if (theirs !== undefined && ours !== undefined && equalBytes(theirs, ours)) return height
+    }
+    return court.params.scanHeight - 1
+  }
+
+  private async noticeKeysAbove(height: number): Promise<Uint8Array[]> {
+    const keys: Uint8Array[] = []
+    for await (const [key] of this.parts.store.range(notices, { from: noticeKey(height + 1, 0) })) keys.push(key)
+    return keys
+  }
+}
+
+/** Height and place in the block, big-endian: newest last. */
+export function noticeKey(height: number, at: number): Uint8Array {
+  const key = new Uint8Array(8)
+  const view = new DataView(key.buffer)
+  view.setUint32(0, height)
+  view.setUint32(4, at)
+  return key
+}
+
+function noticesOf(height: number, events: readonly ChainEvent[]): NoticeRecord[] {
+  return events.flatMap((event): NoticeRecord[] => {
+    if (event.kind === 'challenged') return [{ ...noticeBase(height, event), kind: 'challenge', outcome: 'counted' }]
+    if (event.kind === 'part') return [{ ...noticeBase(height, event), kind: 'part', outcome: 'counted' }]
+    if (event.kind === 'ignored') return [{ height, txid: event.txid, headerHash: event.headerHash, kind: event.message, outcome: event.reason }]
+    if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return []
+    return [{ height, txid: event.txid, headerHash: event.headerHash, number: event.number, kind: 'evidence', outcome: 'counted', fault: event.fault }]
+  })
+}
+
+function noticeBase(height: number, event: { readonly txid: Uint8Array; readonly headerHash: Uint8Array; readonly number: number }) {
+  return { height, txid: event.txid, headerHash: event.headerHash, number: event.number }
+}
+
+function storedCoin(coin: Coin): StoredCoin {
+  const { outpoint, value, height, coinbase } = coin
+  return { txid: outpoint.txid, vout: outpoint.vout, value, height: height as number, coinbase }
+}
+
+function coinsOf(stored: readonly StoredCoin[]): Coins {
+  const coins = stored.map(({ txid, vout, value, height, coinbase }): Coin => ({ outpoint: { txid, vout }, value, height, coinbase }))
+  return new Map(coins.map((coin) => [printOutpoint(coin.outpoint), coin]))
+}
+
+/** The backend hasn't reached the network's first block. */
+export class TooShortChainError extends Error {
+  override readonly name = 'TooShortChainError'
+
+  constructor(scanHeight: number) {
+    super(`bitcoind's chain ends below block ${scanHeight}, where this network begins: let it sync, or check that it is the right chain`)
+  }
+}

@@ -1,0 +1,25 @@
+import type { Receipt, Refusal } from '@kedge/core'
+
+/** What a node does with submitted transfers: a sequencer takes them, any other node passes them on. */
+export interface Intake {
+  /** `rows`: whole transfers, back to back. One result for each, in order. */
+  submit(rows: Uint8Array): Promise<readonly IntakeResult[]>
+  /** What the sequencer has taken and Bitcoin does not show yet. */
+  find(paymentId: Uint8Array): Promise<Taken | undefined>
+}
+
+export type IntakeResult =
+  | { readonly ok: true; readonly taken: Taken }
+  /** Taken earlier: the same signed transfer, in the batch with this number. */
+  | { readonly ok: true; readonly repeated: true; readonly paymentId: Uint8Array }
+  | { readonly ok: false; readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer' | 'bad-request' }
+
+/** A transfer with its place in the order of a batch. */
+export interface Taken {
+  readonly number: number
+  readonly index: number
+  /** As it stands in the batch: the recipient's cell may have been resolved anew. */
+  readonly operation: Uint8Array
+  /** Neighbours taken in one request share a tick: only the first of a run needs a path of its own. */
+  readonly receipt?: Receipt
+}

@@ -1,0 +1,90 @@
+import type { ChainEvent } from '@kedge/core'
+import type { LinkRecord } from '@kedge/storage'
+
+/** Every link of the anchor chain and what became of it, by number. */
+export class LinkIndex {
+  private readonly records: LinkRecord[] = []
+
+  /** @param records ascending, from number 1, without gaps. */
+  constructor(records: readonly LinkRecord[] = []) {
+    this.records = [...records]
+  }
+
+  get last(): LinkRecord | undefined {
+    return this.records.at(-1)
+  }
+
+  get(number: number): LinkRecord | undefined {
+    return this.records[number - 1]
+  }
+
+  put(record: LinkRecord): void {
+    this.records[record.number - 1] = record
+  }
+
+  /** The first live batch with a number above `number`. */
+  nextLive(number: number): BatchLink | undefined {
+    for (let at = number; at < this.records.length; at++) {
+      const record = this.records[at]
+      if (record !== undefined && isLiveBatch(record)) return record
+    }
+    return undefined
+  }
+
+  isLive(number: number, headerHash: Uint8Array): boolean {
+    const record = this.get(number)
+    return record !== undefined && isLiveBatch(record) && record.headerHash.every((byte, at) => byte === headerHash[at])
+  }
+
+  /** What a block's events make of the records: those to store with it. */
+  applied(height: number, events: readonly ChainEvent[]): LinkRecord[] {
+    const changed = new Map<number, LinkRecord>()
+    const current = (number: number) => (changed.get(number) ?? this.get(number)) as LinkRecord
+    for (const event of events) {
+      if (event.kind === 'link') changed.set(event.number, recordOf(height, event))
+      if (event.kind === 'final') changed.set(event.number, { ...current(event.number), finalAt: height })
+      if (event.kind === 'void') {
+        const { cause, fault } = event
+        changed.set(event.number, { ...current(event.number), voided: fault === undefined ? { height, cause } : { height, cause, fault } })
+      }
+    }
+    return [...changed.values()]
+  }
+
+  /** What forgetting all blocks above `height` makes of the records. */
+  rolledBack(height: number): { readonly kept: LinkRecord[]; readonly dropped: number[] } {
+    const kept: LinkRecord[] = []
+    const dropped: number[] = []
+    for (const record of this.records) {
+      if (record.height > height) dropped.push(record.number)
+      else if ((record.voided?.height ?? 0) > height || (record.finalAt ?? 0) > height) kept.push(withoutLater(record, height))
+    }
+    return { kept, dropped }
+  }
+
+  drop(numbers: readonly number[]): void {
+    this.records.length = Math.min(this.records.length, ...numbers.map((number) => number - 1))
+  }
+}
+
+export type BatchLink = LinkRecord & { readonly outcome: 'batch'; readonly headerHash: Uint8Array; readonly post: Uint8Array }
+
+function isLiveBatch(record: LinkRecord): record is BatchLink {
+  return record.outcome === 'batch' && record.voided === undefined
+}
+
+function recordOf(height: number, event: ChainEvent & { kind: 'link' }): LinkRecord {
+  const { number, outcome, txid } = event
+  const base = { number, outcome, height, txid }
+  if ('reason' in event) return { ...base, reason: event.reason }
+  return outcome === 'batch' ? { ...base, headerHash: event.headerHash, post: event.word } : { ...base, headerHash: event.headerHash }
+}
+
+function withoutLater(record: LinkRecord, height: number): LinkRecord {
+  const { voided, finalAt, ...rest } = record
+  return {
+    ...rest,
+    ...(voided !== undefined && voided.height <= height && { voided }),
+    ...(finalAt !== undefined && finalAt <= height && { finalAt }),
+  }
+}
