@@ -5,8 +5,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fastestHasher, nodeHasher } from '../src/hasher.ts'
 
-test('the native hasher is the fastest here', () => {
-  expect(fastestHasher().name).toBe('@chainsafe/hashtree')
+test('the native hasher is taken wherever there is a build of it', () => {
+  const none = process.platform === 'darwin' && process.arch === 'x64'
+  expect(fastestHasher().name).toBe(none ? 'node:crypto' : '@chainsafe/hashtree')
 })
 
 describe.each([fastestHasher(), nodeHasher])('$name', (hasher) => {
