@@ -27,7 +27,7 @@ export const FLAGS_AT = 57
 export const SIGNATURE_AT = 110
 
 /** A row's verdict. Pending is zero, so memory that nobody judged never reads as valid. */
-export const PENDING = 0
+const PENDING = 0
 export const VALID = 1
 export const INVALID = 2
 
