@@ -6,7 +6,17 @@ import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { addressOf, callRpc, parseAddress, printHash, type Rpc, RpcError, RpcUnreachableError, readBlockHash, readTip } from '@kedge/bitcoin'
+import {
+  addressOf,
+  callRpc,
+  parseAddress,
+  printHash,
+  type Rpc,
+  RpcError,
+  RpcUnreachableError,
+  readBlockHash,
+  readTip,
+} from '@kedge/bitcoin'
 import { concatBytes, fromHex, type Outpoint, reverseBytes, sha256, toHex } from '@kedge/core'
 import { Faucet } from './faucet.ts'
 
@@ -73,7 +83,7 @@ export class Bitcoind {
 
   /** Mines a block of exactly these transactions, whether or not they would relay. @throws RpcError for invalid ones */
   async mineBlock(transactions: readonly Uint8Array[]): Promise<Uint8Array> {
-    return this.mineTo(addressOf(this.running().key.script, 'regtest'), transactions)
+    return await this.mineTo(addressOf(this.running().key.script, 'regtest'), transactions)
   }
 
   /**
@@ -92,7 +102,8 @@ export class Bitcoind {
     for (let at = 0; at < count; at++) {
       // A coinbase of its own: blocks like those replaced would be the same blocks, which are invalid.
       const address = addressOf(branchScript(fork, at), 'regtest')
-      if (typeof blocks === 'number') hashes.push(...toHashes(await callRpc(this.rpc, 'generatetoaddress', [1, address])))
+      if (typeof blocks === 'number')
+        hashes.push(...toHashes(await callRpc(this.rpc, 'generatetoaddress', [1, address])))
       else hashes.push(await this.mineTo(address, blocks[at] ?? []))
     }
     return hashes
@@ -100,13 +111,14 @@ export class Bitcoind {
 
   /** Pays satoshis to a script or address. @returns the output, in the mempool */
   async fund(to: Uint8Array | string, value: bigint): Promise<Outpoint> {
-    return this.running().pay(typeof to === 'string' ? scriptOf(to) : to, value)
+    return await this.running().pay(typeof to === 'string' ? scriptOf(to) : to, value)
   }
 
   private async mineTo(address: string, transactions: readonly Uint8Array[]): Promise<Uint8Array> {
     const answer = await callRpc(this.rpc, 'generateblock', [address, transactions.map(toHex)])
-    const { hash } = answer as { readonly hash: string }
-    return reverseBytes(fromHex(hash))
+    if (typeof answer !== 'object' || answer === null || !('hash' in answer))
+      throw new TypeError('generateblock gave no hash')
+    return toHash(answer.hash)
   }
 
   private running(): Faucet {
@@ -171,7 +183,8 @@ export class Bitcoind {
  */
 export function findBitcoind(): string {
   const found = bitcoindPaths().find((path) => existsSync(path))
-  if (found === undefined) throw new Error('no bitcoind: run scripts/get-bitcoind.sh, or put the path of one into $BITCOIND')
+  if (found === undefined)
+    throw new Error('no bitcoind: run scripts/get-bitcoind.sh, or put the path of one into $BITCOIND')
   return found
 }
 
@@ -210,5 +223,10 @@ function scriptOf(text: string): Uint8Array {
 
 function toHashes(answer: unknown): Uint8Array[] {
   if (!Array.isArray(answer)) throw new TypeError('generatetoaddress gave no list')
-  return answer.map((hash: string) => reverseBytes(fromHex(hash)))
+  return answer.map(toHash)
+}
+
+function toHash(printed: unknown): Uint8Array {
+  if (typeof printed !== 'string') throw new TypeError('a block hash that is no text')
+  return reverseBytes(fromHex(printed))
 }

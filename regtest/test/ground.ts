@@ -17,7 +17,7 @@ import {
   sendTransaction,
 } from '@kedge/bitcoin'
 import { anchorScript, equalBytes, type L1Transaction, type Outpoint, type Params, regtestRules } from '@kedge/core'
-import { describe, expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '../src/bitcoind.ts'
 
 /** What the tests here stand on: a real bitcoind, money, keys whose secrets everybody knows. */
@@ -53,8 +53,26 @@ function hasBitcoind(): boolean {
   }
 }
 
+/** One bitcoind for the tests of a `describe`. */
+export function useBitcoind(policy: RelayPolicy): () => Bitcoind {
+  let started: Started | undefined
+  beforeAll(async () => {
+    started = await startBitcoind(policy)
+  })
+  afterAll(() => started?.discard())
+  return () => {
+    if (started === undefined) throw new Error('bitcoind did not start')
+    return started.bitcoind
+  }
+}
+
+interface Started {
+  readonly bitcoind: Bitcoind
+  readonly discard: () => Promise<void>
+}
+
 /** On a datadir of its own. Stop it with `discard`. */
-export async function startBitcoind(policy: RelayPolicy): Promise<{ bitcoind: Bitcoind; discard: () => Promise<void> }> {
+export async function startBitcoind(policy: RelayPolicy): Promise<Started> {
   const datadir = await mkdtemp(join(tmpdir(), 'kedge-bitcoind-'))
   const bitcoind = new Bitcoind({ datadir, policy })
   await bitcoind.start()
@@ -75,7 +93,8 @@ export function freshKey(): CoinKey {
 export async function fundedKey(bitcoind: Bitcoind, feeRate: number, ...values: bigint[]): Promise<Funding> {
   const key = freshKey()
   const coins: Coin[] = []
-  for (const value of values) coins.push({ outpoint: await bitcoind.fund(key.script, value), value, height: undefined, coinbase: false })
+  for (const value of values)
+    coins.push({ outpoint: await bitcoind.fund(key.script, value), value, height: undefined, coinbase: false })
   return { key, coins, feeRate }
 }
 

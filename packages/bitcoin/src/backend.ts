@@ -24,7 +24,9 @@ export function findBackendFault(chain: BitcoinChain, info: unknown, deployments
   const report = asRecord(deployments, 'getdeploymentinfo')
   const listed = isRecord(report.deployments) ? report.deployments : {}
   const foreign = ['blake2b', 'reduced_data'].find((rule) => rule in report || rule in listed)
-  return foreign && `bitcoind enforces ${foreign}, which is no rule of Bitcoin's ${chain} chain: run Bitcoin Core instead`
+  return (
+    foreign && `bitcoind enforces ${foreign}, which is no rule of Bitcoin's ${chain} chain: run Bitcoin Core instead`
+  )
 }
 
 export class UnfitBackendError extends Error {

@@ -1,5 +1,4 @@
-import { dataCarrierScript, type Params, signalScript } from '@kedge/core'
-import { dustLimit } from './coins.ts'
+import { dataCarrierScript, type Params, SIGNAL_VALUE, signalScript } from '@kedge/core'
 import { type Built, buildFunded, type Funding } from './transaction.ts'
 
 /**
@@ -9,6 +8,6 @@ import { type Built, buildFunded, type Funding } from './transaction.ts'
  */
 export function buildChallenge(params: Params, payload: Uint8Array, funding: Funding): Built {
   const tag = { script: dataCarrierScript(payload), value: params.fees.challenge }
-  const signal = { script: signalScript(params), value: dustLimit(signalScript(params)) }
+  const signal = { script: signalScript(params), value: SIGNAL_VALUE }
   return buildFunded([], [tag, signal], funding)
 }

@@ -26,7 +26,10 @@ export function printOutpoint(outpoint: Outpoint): string {
 
 /** The coins of `script` after a block: those before it, less what it spends, and what it pays. */
 export function scanBlock(coins: Coins, block: L1Block, script: Uint8Array): Coins {
-  return block.transactions.reduce((left, transaction, at) => apply(left, transaction, script, block.height, at === 0), coins)
+  return block.transactions.reduce(
+    (left, transaction, at) => apply(left, transaction, script, block.height, at === 0),
+    coins,
+  )
 }
 
 /** The coins of `script` once a transaction that no block holds yet is sent. */
@@ -34,8 +37,17 @@ export function applyUnconfirmed(coins: Coins, transaction: L1Transaction, scrip
   return apply(coins, transaction, script, undefined, false)
 }
 
-function apply(coins: Coins, transaction: L1Transaction, script: Uint8Array, height: number | undefined, coinbase: boolean): Coins {
-  const spent = coins.size === 0 ? [] : transaction.inputs.map(({ previous }) => printOutpoint(previous)).filter((at) => coins.has(at))
+function apply(
+  coins: Coins,
+  transaction: L1Transaction,
+  script: Uint8Array,
+  height: number | undefined,
+  coinbase: boolean,
+): Coins {
+  const spent =
+    coins.size === 0
+      ? []
+      : transaction.inputs.map(({ previous }) => printOutpoint(previous)).filter((at) => coins.has(at))
   const paid = transaction.outputs.flatMap(({ value, script: to }, vout) =>
     equalBytes(to, script) ? [{ outpoint: { txid: transaction.txid, vout }, value, height, coinbase }] : [],
   )

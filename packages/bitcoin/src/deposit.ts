@@ -8,7 +8,8 @@ import { type Built, buildFunded, type Funding } from './transaction.ts'
  * @throws InsufficientFundsError
  */
 export function buildDeposit(params: Params, payload: Uint8Array, amount: bigint, funding: Funding): Built {
-  if (amount < params.fees.minDeposit) throw new RangeError(`a deposit of ${amount} sat, below the minimum of ${params.fees.minDeposit}`)
+  if (amount < params.fees.minDeposit)
+    throw new RangeError(`a deposit of ${amount} sat, below the minimum of ${params.fees.minDeposit}`)
   const tag = { script: dataCarrierScript(payload), value: 0n }
   return buildFunded([], [tag, { script: vaultScript(params), value: amount }], funding)
 }

@@ -59,7 +59,9 @@ export function addressOf(script: Uint8Array, chain: BitcoinChain): string {
   return address.fromOutputScript(script, NETWORKS[chain])
 }
 
-export type ParsedAddress = { readonly ok: true; readonly script: Uint8Array } | { readonly ok: false; readonly reason: string }
+export type ParsedAddress =
+  | { readonly ok: true; readonly script: Uint8Array }
+  | { readonly ok: false; readonly reason: string }
 
 /** The script of an address of `chain`, as somebody typed it. */
 export function parseAddress(text: string, chain: BitcoinChain): ParsedAddress {

@@ -1,5 +1,5 @@
 import { anchorScript, dataCarrierScript, type L1Output, type Outpoint, type Params } from '@kedge/core'
-import { type Built, build, buildFunded, feeOf, type Funding, type Spend } from './transaction.ts'
+import { type Built, build, buildFunded, type Funding, feeOf, type Spend } from './transaction.ts'
 
 /** A link of the anchor chain that is not spent yet. */
 export interface Link {

@@ -1,15 +1,26 @@
 import { toHex } from '@kedge/core'
-import { asFeeRate, asHash, asInteger, asList, asRecord, asSatoshis, asText, isRecord, printBitcoin, printHash } from './answer.ts'
+import {
+  asFeeRate,
+  asHash,
+  asInteger,
+  asList,
+  asRecord,
+  asSatoshis,
+  asText,
+  isRecord,
+  printBitcoin,
+  printHash,
+} from './answer.ts'
 import { batchRpc, callRpc, RPC_CODES, type Rpc, RpcError, unlessCode } from './rpc.ts'
 
 /** Sending, and what became of what was sent. */
 
-/** `accepted`: the backend holds it in its mempool, since now or since before. */
+/** `ok`: the backend holds it in its mempool, since now or since before. */
 export type Sent = { readonly ok: true } | { readonly ok: false; readonly reason: SendRefusal; readonly detail: string }
 
 /**
  * - `mined`: it stands in the best chain already
- * - `inputs`: an input is missing, or spent by the chain
+ * - `inputs`: an input is missing, or spent by the chain (by itself too, once its own outputs are all spent)
  * - `fee`: too low for the mempool, or for replacing what is there
  * - `chain`: too many unconfirmed ancestors or descendants
  * - `early`: a lock of its own has not run out
@@ -21,7 +32,7 @@ export type SendRefusal = 'mined' | 'inputs' | 'fee' | 'chain' | 'early' | 'inva
 const REFUSALS: readonly (readonly [RegExp, SendRefusal])[] = [
   [/missingorspent|missing-inputs/, 'inputs'],
   [/fee not met|insufficient fee|mempool full/, 'fee'],
-  [/too-long-mempool-chain|too many potential replacements/, 'chain'],
+  [/too-long-mempool-chain|too-large-cluster|too many potential replacements/, 'chain'],
   [/non-final|non-BIP68-final/, 'early'],
 ]
 

@@ -1,7 +1,17 @@
-import { dataCarrierScript, INPUT_CAPACITY, type L1Output, type Params, pieceOutput, pieceWitness, signalScript, splitPieces } from '@kedge/core'
+import {
+  dataCarrierScript,
+  INPUT_CAPACITY,
+  type L1Output,
+  type Params,
+  pieceOutput,
+  pieceWitness,
+  SIGNAL_VALUE,
+  signalScript,
+  splitPieces,
+} from '@kedge/core'
 import { readTransaction } from './block.ts'
 import { dustLimit } from './coins.ts'
-import { type Built, buildFunded, feeOf, type Funding, REPLACEABLE, type Spend } from './transaction.ts'
+import { type Built, buildFunded, type Funding, feeOf, REPLACEABLE, type Spend } from './transaction.ts'
 
 /** Puts bytes on Bitcoin in two transactions: the commit pays to their pieces' leaves, the reveal shows them. */
 
@@ -32,7 +42,11 @@ export function buildCommit(publication: Publication, reserveRate: number, fundi
   const count = BigInt(spends.length)
   const share = (needed + count - 1n) / count
   const value = share > dustLimit(key.script) ? share : dustLimit(key.script)
-  return buildFunded([], spends.map(({ script }) => ({ script, value })), funding)
+  return buildFunded(
+    [],
+    spends.map(({ script }) => ({ script, value })),
+    funding,
+  )
 }
 
 /**
@@ -51,12 +65,13 @@ function messageOutputs(params: Params, payload: Uint8Array): L1Output[] {
   const signal = signalScript(params)
   return [
     { script: dataCarrierScript(payload), value: 0n },
-    { script: signal, value: dustLimit(signal) },
+    { script: signal, value: SIGNAL_VALUE },
   ]
 }
 
 function pieceSpends({ bytes }: Publication, txid: Uint8Array, commit: readonly L1Output[], { key }: Funding): Spend[] {
-  if (bytes.length === 0 || bytes.length > MAX_PUBLICATION) throw new RangeError(`${bytes.length} bytes are no publication`)
+  if (bytes.length === 0 || bytes.length > MAX_PUBLICATION)
+    throw new RangeError(`${bytes.length} bytes are no publication`)
   return splitPieces(bytes).map((pieces, vout) => {
     const output = pieceOutput(key.publicKey, pieces)
     return {

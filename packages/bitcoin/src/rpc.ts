@@ -38,7 +38,12 @@ export const RPC_CODES = {
  * @throws RpcError when bitcoind answers with an error.
  * @throws RpcUnreachableError when there is no answer in time, or none that can be read.
  */
-export async function callRpc(rpc: Rpc, method: string, params: readonly unknown[], timeoutMs = rpc.timeoutMs): Promise<unknown> {
+export async function callRpc(
+  rpc: Rpc,
+  method: string,
+  params: readonly unknown[],
+  timeoutMs = rpc.timeoutMs,
+): Promise<unknown> {
   const answer = await post(rpc, request({ method, params }, 0), timeoutMs, method)
   return resultOf(answer, method)
 }
@@ -87,7 +92,10 @@ async function post(rpc: Rpc, body: unknown, timeoutMs: number, methods: string)
     status = response.status === 401 ? 'the login is wrong' : `HTTP ${response.status}`
     return await response.json()
   } catch (cause) {
-    throw new RpcUnreachableError(`${methods} at ${rpc.url}: ${signal.aborted ? `no answer in ${timeoutMs} ms` : status}`, { cause })
+    throw new RpcUnreachableError(
+      `${methods} at ${rpc.url}: ${signal.aborted ? `no answer in ${timeoutMs} ms` : status}`,
+      { cause },
+    )
   }
 }
 
@@ -96,7 +104,9 @@ async function credentials(login: RpcLogin): Promise<string> {
   try {
     return await readFile(login.cookieFile, 'utf8')
   } catch (cause) {
-    throw new RpcUnreachableError(`no cookie at ${login.cookieFile}: bitcoind is not running, or runs elsewhere`, { cause })
+    throw new RpcUnreachableError(`no cookie at ${login.cookieFile}: bitcoind is not running, or runs elsewhere`, {
+      cause,
+    })
   }
 }
 

@@ -25,6 +25,7 @@ export function buildTakeover(plan: LinkPlan, secrets: readonly Uint8Array[]): B
 function signersOf({ keys }: Params, secrets: readonly Uint8Array[]): (Uint8Array | undefined)[] {
   const byKey = new Map(secrets.map((secret) => [toHex(publicKeyOf(secret)), secret]))
   const present = keys.watchers.filter((key) => byKey.has(toHex(key))).slice(0, keys.threshold)
-  if (present.length < keys.threshold) throw new RangeError(`${present.length} watchers of the ${keys.threshold} that must sign`)
+  if (present.length < keys.threshold)
+    throw new RangeError(`${present.length} watchers of the ${keys.threshold} that must sign`)
   return keys.watchers.map((key) => (present.includes(key) ? byKey.get(toHex(key)) : undefined))
 }

@@ -51,7 +51,11 @@ const SIGNATURE_SIZE = 64
 /** Outpoint 36, script size 1, sequence 4, and a quarter of a witness of 66: what one more coin costs. */
 const KEY_SPEND_VSIZE = 57.5
 
-export function keySpend(coin: { readonly outpoint: Outpoint; readonly value: bigint }, script: Uint8Array, secret: Uint8Array): Spend {
+export function keySpend(
+  coin: { readonly outpoint: Outpoint; readonly value: bigint },
+  script: Uint8Array,
+  secret: Uint8Array,
+): Spend {
   const { outpoint, value } = coin
   return { outpoint, value, script, sequence: REPLACEABLE, leaf: undefined, witness: (sign) => [sign(secret)] }
 }
@@ -89,7 +93,10 @@ export function build(spends: readonly Spend[], outputs: readonly L1Output[]): B
   spends.forEach(({ leaf, witness }, at) => {
     const leafHash = leaf && tapLeafHash(leaf)
     const hash = transaction.hashForWitnessV1(at, scripts, values, Transaction.SIGHASH_DEFAULT, leafHash)
-    transaction.setWitness(at, witness((secret) => signHash(hash, secret)))
+    transaction.setWitness(
+      at,
+      witness((secret) => signHash(hash, secret)),
+    )
   })
   return { raw: transaction.toBuffer(), txid: transaction.getHash(), vsize, fee: sum(spends) - sum(outputs) }
 }
@@ -102,7 +109,10 @@ function unsigned(spends: readonly Spend[], outputs: readonly L1Output[]): Trans
   const blank = new Uint8Array(SIGNATURE_SIZE)
   for (const { outpoint, sequence, witness } of spends) {
     const at = transaction.addInput(outpoint.txid, outpoint.vout, sequence)
-    transaction.setWitness(at, witness(() => blank))
+    transaction.setWitness(
+      at,
+      witness(() => blank),
+    )
   }
   for (const { script, value } of outputs) transaction.addOutput(script, value)
   return transaction

@@ -24,7 +24,9 @@ function blockOf(transactions: Transaction[]): Uint8Array {
 }
 
 const some = (count: number): Transaction[] =>
-  Array.from({ length: count }, (_, seed) => transactionOf(seed, seed % 2 === 0 ? [] : [new Uint8Array(seed), new Uint8Array(0)]))
+  Array.from({ length: count }, (_, seed) =>
+    transactionOf(seed, seed % 2 === 0 ? [] : [new Uint8Array(seed), new Uint8Array(0)]),
+  )
 
 describe('a block', () => {
   test.each([1, 2, 3, 4, 5, 7, 8, 9, 255, 300])('of %i transactions', (count) => {
@@ -35,7 +37,9 @@ describe('a block', () => {
     expect(block.height).toBe(812)
     expect(toHex(block.hash)).toBe(toHex(Block.fromBuffer(raw).getHash()))
     expect(block.parent).toEqual(new Uint8Array(32).fill(4))
-    expect(block.transactions.map(({ txid }) => toHex(txid))).toEqual(all.map((transaction) => toHex(transaction.getHash())))
+    expect(block.transactions.map(({ txid }) => toHex(txid))).toEqual(
+      all.map((transaction) => toHex(transaction.getHash())),
+    )
   })
 
   test('inputs, witnesses and outputs come through as they are', () => {
@@ -43,7 +47,10 @@ describe('a block', () => {
     const { inputs, outputs } = readBlock(raw, 1).transactions[3] ?? { inputs: [], outputs: [] }
     expect(inputs).toEqual([
       { previous: { txid: new Uint8Array(32).fill(3), vout: 3 }, witness: [] },
-      { previous: { txid: new Uint8Array(32).fill(4), vout: 0xffffffff }, witness: [new Uint8Array(3), new Uint8Array(0)] },
+      {
+        previous: { txid: new Uint8Array(32).fill(4), vout: 0xffffffff },
+        witness: [new Uint8Array(3), new Uint8Array(0)],
+      },
     ])
     expect(outputs).toEqual([
       { value: 2_100_000_000_000_000n, script: new Uint8Array(34).fill(3) },
@@ -67,7 +74,8 @@ describe('a block', () => {
 
   test('cut short, drawn out or empty it is refused, and nothing else is thrown', () => {
     const raw = blockOf(some(3))
-    for (let size = 0; size < raw.length; size++) expect(() => readBlock(raw.slice(0, size), 1)).toThrow(MalformedBlockError)
+    for (let size = 0; size < raw.length; size++)
+      expect(() => readBlock(raw.slice(0, size), 1)).toThrow(MalformedBlockError)
     expect(() => readBlock(Uint8Array.of(...raw, 0), 1)).toThrow(MalformedBlockError)
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {

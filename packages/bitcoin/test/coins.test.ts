@@ -1,7 +1,15 @@
 import type { L1Transaction, Outpoint } from '@kedge/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { applyUnconfirmed, type Coins, dustLimit, NO_COINS, printOutpoint, scanBlock, spendableCoins } from '../src/coins.ts'
+import {
+  applyUnconfirmed,
+  type Coins,
+  dustLimit,
+  NO_COINS,
+  printOutpoint,
+  scanBlock,
+  spendableCoins,
+} from '../src/coins.ts'
 import { coinKey } from '../src/keys.ts'
 import { blockOf, secretOf, transactionOf } from './network.ts'
 
@@ -11,7 +19,8 @@ const NOWHERE = { txid: new Uint8Array(32), vout: 0xffffffff }
 
 const spend = (...outpoints: Outpoint[]) => outpoints.map((previous) => ({ previous, witness: [] }))
 const pay = (script: Uint8Array, ...values: bigint[]) => values.map((value) => ({ script, value }))
-const coinbase = (seed: number, script = OTHER): L1Transaction => transactionOf(seed, { inputs: spend(NOWHERE), outputs: pay(script, 50n) })
+const coinbase = (seed: number, script = OTHER): L1Transaction =>
+  transactionOf(seed, { inputs: spend(NOWHERE), outputs: pay(script, 50n) })
 const values = (coins: Coins): bigint[] => [...coins.values()].map(({ value }) => value)
 
 describe('scanning', () => {
@@ -40,7 +49,10 @@ describe('scanning', () => {
 
   test('what is left is what was paid less what was spent', () => {
     // Each number pays a coin of its own; each pair lets a later transaction spend the coin of an earlier one.
-    const history = fc.array(fc.record({ value: fc.bigInt(1n, 100n), own: fc.boolean(), spends: fc.option(fc.nat(30)) }), { maxLength: 40 })
+    const history = fc.array(
+      fc.record({ value: fc.bigInt(1n, 100n), own: fc.boolean(), spends: fc.option(fc.nat(30)) }),
+      { maxLength: 40 },
+    )
     fc.assert(
       fc.property(history, (steps) => {
         const unspent = new Map<number, bigint>()
@@ -59,12 +71,23 @@ describe('scanning', () => {
 })
 
 describe('spending', () => {
-  const confirmed = scanBlock(NO_COINS, blockOf(10, coinbase(1, OWN), transactionOf(2, { outputs: pay(OWN, 7n, 30n, 7n) })), OWN)
+  const confirmed = scanBlock(
+    NO_COINS,
+    blockOf(10, coinbase(1, OWN), transactionOf(2, { outputs: pay(OWN, 7n, 30n, 7n) })),
+    OWN,
+  )
 
   test('confirmed coins first, the largest first, and always in the same order', () => {
     const coins = applyUnconfirmed(confirmed, transactionOf(3, { outputs: pay(OWN, 99n, 100n) }), OWN)
     const order = spendableCoins(coins, 109).map(({ value, outpoint }) => [value, outpoint.vout])
-    expect(order).toEqual([[50n, 0], [30n, 1], [7n, 0], [7n, 2], [100n, 1], [99n, 0]])
+    expect(order).toEqual([
+      [50n, 0],
+      [30n, 1],
+      [7n, 0],
+      [7n, 2],
+      [100n, 1],
+      [99n, 0],
+    ])
     expect(spendableCoins(new Map([...coins].reverse()), 109)).toEqual(spendableCoins(coins, 109))
   })
 
@@ -74,7 +97,10 @@ describe('spending', () => {
   })
 
   test('own change counts before it is confirmed, what it spent does not', () => {
-    const sent = transactionOf(3, { inputs: spend({ txid: new Uint8Array(32).fill(2), vout: 1 }), outputs: [...pay(OTHER, 9n), ...pay(OWN, 20n)] })
+    const sent = transactionOf(3, {
+      inputs: spend({ txid: new Uint8Array(32).fill(2), vout: 1 }),
+      outputs: [...pay(OTHER, 9n), ...pay(OWN, 20n)],
+    })
     const coins = applyUnconfirmed(confirmed, sent, OWN)
     expect(spendableCoins(coins, 10)).toEqual([
       expect.objectContaining({ value: 7n, height: 10 }),

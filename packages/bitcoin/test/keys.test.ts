@@ -1,4 +1,15 @@
-import { anchorScript, anchorOutput, fromHex, pieceOutput, splitPieces, takeoverLeaf, taprootKey, tapLeafHash, toHex, vaultScript } from '@kedge/core'
+import {
+  anchorOutput,
+  anchorScript,
+  fromHex,
+  pieceOutput,
+  splitPieces,
+  takeoverLeaf,
+  tapLeafHash,
+  taprootKey,
+  toHex,
+  vaultScript,
+} from '@kedge/core'
 import { payments, script } from 'bitcoinjs-lib'
 import fc from 'fast-check'
 import * as ecc from 'tiny-secp256k1'
@@ -13,7 +24,9 @@ describe('a key', () => {
     const internal = fromHex('cc8a4bc64d897bddc5fbc2f670f7a8ba0b386779106cf1223c6fc5d7cd6fc115')
     const output = fromHex('a60869f0dbcf1dc659c9cecbaf8050135ea9e8cdc487053f1dc6880949dc684c')
     expect(taprootKey(internal).key).toEqual(output)
-    expect(addressOf(fromHex(`5120${toHex(output)}`), 'main')).toBe('bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr')
+    expect(addressOf(fromHex(`5120${toHex(output)}`), 'main')).toBe(
+      'bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr',
+    )
   })
 
   test('owns what bitcoinjs derives from it, and signs for it', () => {
@@ -38,19 +51,26 @@ describe('a key', () => {
     )
   })
 
-  test.each([new Uint8Array(32), new Uint8Array(32).fill(0xff), new Uint8Array(31).fill(1)])('%s is no secret', (secret) => {
-    expect(() => coinKey(secret)).toThrow(RangeError)
-  })
+  test.each([new Uint8Array(32), new Uint8Array(32).fill(0xff), new Uint8Array(31).fill(1)])(
+    '%s is no secret',
+    (secret) => {
+      expect(() => coinKey(secret)).toThrow(RangeError)
+    },
+  )
 })
 
-describe('the network\'s scripts are what bitcoinjs makes of their leaves', () => {
+describe("the network's scripts are what bitcoinjs makes of their leaves", () => {
   const compile = (text: string): Uint8Array => script.fromASM(text)
   const [a, b, c] = PARAMS.keys.watchers.map(toHex)
   const watchers = `${a} OP_CHECKSIG ${b} OP_CHECKSIGADD ${c} OP_CHECKSIGADD OP_2 OP_NUMEQUAL`
 
   test('anchor', () => {
     const output = compile(`28 OP_CHECKSEQUENCEVERIFY OP_DROP ${watchers}`)
-    const payment = payments.p2tr({ internalPubkey: PARAMS.keys.anchor, scriptTree: { output }, redeem: { output, redeemVersion: 0xc0 } })
+    const payment = payments.p2tr({
+      internalPubkey: PARAMS.keys.anchor,
+      scriptTree: { output },
+      redeem: { output, redeemVersion: 0xc0 },
+    })
     expect(toHex(anchorScript(PARAMS))).toBe(toHex(payment.output ?? new Uint8Array(0)))
     expect(toHex(takeoverLeaf(PARAMS))).toBe(toHex(output))
     expect(payment.witness?.map(toHex)).toEqual([anchorOutput(PARAMS).leaf, anchorOutput(PARAMS).control].map(toHex))

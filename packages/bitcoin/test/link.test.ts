@@ -75,7 +75,7 @@ describe('a takeover', () => {
     expect(witness[3]).toEqual(takeoverLeaf(PARAMS))
   })
 
-  test('has exactly the threshold\'s signatures, last key first', () => {
+  test("has exactly the threshold's signatures, last key first", () => {
     const lengths = (secrets: Uint8Array[]): number[] => {
       const { witness = [] } = readTransaction(buildTakeover(planOf(50_000n, 1), secrets).raw).inputs[0] ?? {}
       return witness.slice(0, 3).map(({ length }) => length)

@@ -12,7 +12,11 @@ let server: Server | undefined
 afterEach(() => server?.close())
 
 /** A server that answers every request alike, and notes its authorization. */
-async function serve(status: number, body: string, login: RpcLogin = { user: 'u', password: 'p' }): Promise<{ rpc: Rpc; seen: string[] }> {
+async function serve(
+  status: number,
+  body: string,
+  login: RpcLogin = { user: 'u', password: 'p' },
+): Promise<{ rpc: Rpc; seen: string[] }> {
   const seen: string[] = []
   server = createServer((request, response) => {
     seen.push(request.headers.authorization ?? '')
@@ -26,7 +30,7 @@ async function serve(status: number, body: string, login: RpcLogin = { user: 'u'
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
 
 describe('a call', () => {
-  test('gives the result, with the user\'s login', async () => {
+  test("gives the result, with the user's login", async () => {
     const { rpc, seen } = await serve(200, '{"id":0,"result":[1]}')
     expect(await callRpc(rpc, 'm', [])).toEqual([1])
     expect(seen).toEqual([basic('u:p')])
@@ -45,11 +49,15 @@ describe('a call', () => {
     await rm(folder, { recursive: true })
   })
 
-  test.each([200, 500])('with an error inside HTTP %i is bitcoind\'s refusal', async (status) => {
+  test.each([200, 500])("with an error inside HTTP %i is bitcoind's refusal", async (status) => {
     const { rpc } = await serve(status, '{"id":0,"result":null,"error":{"code":-26,"message":"min relay fee not met"}}')
     const error = await callRpc(rpc, 'send', []).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(RpcError)
-    expect(error).toMatchObject({ code: -26, reason: 'min relay fee not met', message: 'send: min relay fee not met (-26)' })
+    expect(error).toMatchObject({
+      code: -26,
+      reason: 'min relay fee not met',
+      message: 'send: min relay fee not met (-26)',
+    })
   })
 
   test.each([
@@ -86,8 +94,11 @@ describe('a batch', () => {
     await expect(batchRpc(rpc, calls)).rejects.toThrow('b: none (-5)')
   })
 
-  test.each(['{"id":0,"result":1}', '[{"id":0,"result":1}]', '[null,1]'])('answered %s is not answered', async (body) => {
-    const { rpc } = await serve(200, body)
-    await expect(batchRpc(rpc, calls)).rejects.toBeInstanceOf(RpcUnreachableError)
-  })
+  test.each(['{"id":0,"result":1}', '[{"id":0,"result":1}]', '[null,1]'])(
+    'answered %s is not answered',
+    async (body) => {
+      const { rpc } = await serve(200, body)
+      await expect(batchRpc(rpc, calls)).rejects.toBeInstanceOf(RpcUnreachableError)
+    },
+  )
 })

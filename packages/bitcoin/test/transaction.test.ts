@@ -14,14 +14,27 @@ import { PARAMS, secretOf } from './network.ts'
 const KEY = coinKey(secretOf(5))
 const TO = coinKey(secretOf(6)).script
 
-const coin = (value: bigint, seed = 1): Coin => ({ outpoint: { txid: new Uint8Array(32).fill(seed), vout: seed }, value, height: 1, coinbase: false })
-const funding = (feeRate: number, ...values: bigint[]): Funding => ({ key: KEY, coins: values.map((value, at) => coin(value, at + 1)), feeRate })
+const coin = (value: bigint, seed = 1): Coin => ({
+  outpoint: { txid: new Uint8Array(32).fill(seed), vout: seed },
+  value,
+  height: 1,
+  coinbase: false,
+})
+const funding = (feeRate: number, ...values: bigint[]): Funding => ({
+  key: KEY,
+  coins: values.map((value, at) => coin(value, at + 1)),
+  feeRate,
+})
 const pay = (value: bigint): L1Output[] => [{ script: TO, value }]
 const outputsOf = (raw: Uint8Array): bigint[] => readTransaction(raw).outputs.map(({ value }) => value)
 
 describe('fee and change', () => {
   test('the fee is the rate times the size, and the rest is change', () => {
-    const amounts = fc.record({ value: fc.bigInt(330n, 200_000n), rate: fc.double({ min: 0.1, max: 300, noNaN: true }), count: fc.integer({ min: 1, max: 12 }) })
+    const amounts = fc.record({
+      value: fc.bigInt(330n, 200_000n),
+      rate: fc.double({ min: 0.1, max: 300, noNaN: true }),
+      count: fc.integer({ min: 1, max: 12 }),
+    })
     fc.assert(
       fc.property(amounts, ({ value, rate, count }) => {
         const built = buildPayment(pay(value), funding(rate, ...Array<bigint>(count).fill(1_000_000n)))
@@ -55,7 +68,9 @@ describe('fee and change', () => {
   test('a coin that costs more than it holds is left alone', () => {
     const built = buildPayment(pay(10_000n), funding(10, 575n, 20_000n))
     expect(readTransaction(built.raw).inputs.length).toBe(1)
-    expect(() => buildPayment(pay(10_000n), funding(10, ...Array<bigint>(100).fill(575n)))).toThrow(InsufficientFundsError)
+    expect(() => buildPayment(pay(10_000n), funding(10, ...Array<bigint>(100).fill(575n)))).toThrow(
+      InsufficientFundsError,
+    )
   })
 
   test('one satoshi short is short', () => {
@@ -85,7 +100,7 @@ describe('signatures', () => {
     })
   })
 
-  test('of a reveal are the publisher\'s, over the leaf', () => {
+  test("of a reveal are the publisher's, over the leaf", () => {
     const bytes = new Uint8Array(2_000).fill(8)
     const publication = { params: PARAMS, payload: new Uint8Array(37), bytes }
     const commit = buildCommit(publication, 5, funding(1, 1_000_000n))
@@ -101,7 +116,11 @@ describe('signatures', () => {
 })
 
 describe('publishing', () => {
-  const publicationOf = (size: number) => ({ params: PARAMS, payload: new Uint8Array(80), bytes: new Uint8Array(size).fill(1) })
+  const publicationOf = (size: number) => ({
+    params: PARAMS,
+    payload: new Uint8Array(80),
+    bytes: new Uint8Array(size).fill(1),
+  })
 
   test('the commit sets aside what the reveal costs at the reserved rate', () => {
     const publication = publicationOf(5_000)

@@ -84,7 +84,10 @@ export function tapTweak(internalKey: Uint8Array, root: Uint8Array = new Uint8Ar
 }
 
 /** The x-only output key, and whether its y is odd. @throws Error when `internalKey` is not on the curve. */
-export function taprootKey(internalKey: Uint8Array, root?: Uint8Array): { readonly key: Uint8Array; readonly odd: boolean } {
+export function taprootKey(
+  internalKey: Uint8Array,
+  root?: Uint8Array,
+): { readonly key: Uint8Array; readonly odd: boolean } {
   const { lift_x, pointToBytes } = schnorr.utils
   const tweak = bytesToNumberBE(tapTweak(internalKey, root))
   const point = lift_x(bytesToNumberBE(internalKey)).add(schnorr.Point.BASE.multiply(tweak))

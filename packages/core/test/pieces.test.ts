@@ -44,12 +44,16 @@ describe('layout', () => {
     )
   })
 
-  test.each([0, 1, 79, 80, 81, INPUT_CAPACITY - 1, INPUT_CAPACITY, INPUT_CAPACITY + 1, 100_000])('%i bytes keep to the relay limits', (size) => {
-    const inputs = splitPieces(new Uint8Array(size).fill(1))
-    expect(inputs.length).toBe(Math.ceil(size / INPUT_CAPACITY))
-    for (const piece of inputs.flat()) expect(piece.length).toBeLessThanOrEqual(80)
-    for (const witness of publish(new Uint8Array(size).fill(1))) expect(witnessSize(witness)).toBeLessThanOrEqual(1650)
-  })
+  test.each([0, 1, 79, 80, 81, INPUT_CAPACITY - 1, INPUT_CAPACITY, INPUT_CAPACITY + 1, 100_000])(
+    '%i bytes keep to the relay limits',
+    (size) => {
+      const inputs = splitPieces(new Uint8Array(size).fill(1))
+      expect(inputs.length).toBe(Math.ceil(size / INPUT_CAPACITY))
+      for (const piece of inputs.flat()) expect(piece.length).toBeLessThanOrEqual(80)
+      for (const witness of publish(new Uint8Array(size).fill(1)))
+        expect(witnessSize(witness)).toBeLessThanOrEqual(1650)
+    },
+  )
 
   test('a leaf locks to the key, then to each piece in order', () => {
     const [one, two] = [fromHex('0102'), fromHex('03')]
@@ -68,7 +72,9 @@ describe('reading', () => {
 
   test('inputs that are not of pieces are passed over, the others keep their order', () => {
     const other = [SIGNATURE]
-    const bytes = readPieces(transaction(other, witness, [], [piece, piece, piece, piece], ...publish(fromHex('dd')), other))
+    const bytes = readPieces(
+      transaction(other, witness, [], [piece, piece, piece, piece], ...publish(fromHex('dd')), other),
+    )
     expect(toHex(bytes)).toBe('aabbccdd')
   })
 

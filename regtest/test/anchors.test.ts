@@ -1,0 +1,99 @@
+import {
+  type BuiltLink,
+  buildAnchor,
+  buildTakeover,
+  type Funding,
+  type LinkPlan,
+  readMempoolEntry,
+  testAccept,
+} from '@kedge/bitcoin'
+import { anchorScript, encodeMessage } from '@kedge/core'
+import { expect, test } from 'vitest'
+import {
+  ANCHOR_SECRET,
+  describeOnBitcoind,
+  expectRelayed,
+  fundedKey,
+  fundedLink,
+  mineAndRead,
+  PARAMS,
+  useBitcoind,
+  WATCHERS,
+} from './ground.ts'
+
+const HASH = new Uint8Array(32).fill(0xab)
+const BUDGET = { floor: 1_000n, refill: 30_000n }
+
+function planOf(link: LinkPlan['link'], number: number, funding: Funding): LinkPlan {
+  const payload = encodeMessage({ kind: 'batch', number, headerHash: HASH, word: HASH })
+  return { params: PARAMS, link, payload, budget: BUDGET, funding }
+}
+
+describeOnBitcoind.each(['default', 'core'] as const)('the anchor chain under the %s policy', (policy) => {
+  const bitcoind = useBitcoind(policy)
+
+  test('twenty anchors wait in a row, and the last is replaced', async () => {
+    const funding = await fundedKey(bitcoind(), 1)
+    let link = await fundedLink(bitcoind(), 50_000n)
+    let tip = link
+    const anchors: BuiltLink[] = []
+    for (let number = 1; number <= 20; number++) {
+      tip = link
+      const built = buildAnchor(planOf(link, number, funding), ANCHOR_SECRET)
+      await expectRelayed(bitcoind(), built)
+      anchors.push(built)
+      link = built.next
+    }
+    const last = anchors[19] as BuiltLink
+    expect(await readMempoolEntry(bitcoind().rpc, last.txid)).toMatchObject({ ancestors: 20 })
+    const replaced = buildAnchor(planOf(tip, 20, { ...funding, feeRate: 5 }), ANCHOR_SECRET)
+    await expectRelayed(bitcoind(), replaced)
+    expect(await readMempoolEntry(bitcoind().rpc, last.txid)).toBeUndefined()
+    const mined = await mineAndRead(bitcoind(), replaced.txid)
+    expect(mined.inputs[0]?.previous).toEqual(anchors[18]?.next.outpoint)
+    expect(mined.outputs.map(({ script }) => script)[1]).toEqual(anchorScript(PARAMS))
+  })
+
+  test('an anchor whose link is used up is helped by coins, also in a replacement', async () => {
+    const funding = await fundedKey(bitcoind(), 2, 100_000n)
+    const link = await fundedLink(bitcoind(), 1_100n)
+    const plan = planOf(link, 1, funding)
+    await expectRelayed(bitcoind(), buildAnchor(plan, ANCHOR_SECRET))
+    const replaced = buildAnchor({ ...plan, funding: { ...funding, feeRate: 4 } }, ANCHOR_SECRET)
+    await expectRelayed(bitcoind(), replaced)
+    const mined = await mineAndRead(bitcoind(), replaced.txid)
+    expect(mined.outputs[1]).toEqual({ script: anchorScript(PARAMS), value: 30_000n })
+    expect(mined.inputs.length).toBe(2)
+  })
+
+  test("a stranger can't spend a link", async () => {
+    const link = await fundedLink(bitcoind(), 50_000n)
+    const built = buildAnchor(planOf(link, 1, await fundedKey(bitcoind(), 1)), WATCHERS[0] as Uint8Array)
+    expect(await testAccept(bitcoind().rpc, built.raw)).toMatchObject({ ok: false, reason: 'invalid' })
+    await expect(bitcoind().mineBlock([built.raw])).rejects.toThrow(/generateblock/)
+  })
+
+  test('the watchers take over once X blocks have passed, not one earlier', async () => {
+    const link = await fundedLink(bitcoind(), 50_000n)
+    const plan = {
+      ...planOf(link, 1, await fundedKey(bitcoind(), 1)),
+      payload: encodeMessage({ kind: 'resume', number: 1, headerHash: HASH, word: new Uint8Array(32) }),
+    }
+    const built = buildTakeover(plan, WATCHERS.slice(1))
+    const hasty = buildTakeover(
+      { ...plan, params: { ...PARAMS, windows: { ...PARAMS.windows, takeover: 39 } } },
+      WATCHERS,
+    )
+    await bitcoind().mine(PARAMS.windows.takeover - 2)
+    expect(await testAccept(bitcoind().rpc, built.raw)).toMatchObject({ ok: false, reason: 'early' })
+    await expect(bitcoind().mineBlock([built.raw])).rejects.toThrow(/generateblock/)
+    // Another wait means another leaf, and another output than the one that is there.
+    expect(await testAccept(bitcoind().rpc, hasty.raw)).toMatchObject({ ok: false, reason: 'invalid' })
+    await bitcoind().mine(1)
+    await expectRelayed(bitcoind(), built)
+    const mined = await mineAndRead(bitcoind(), built.txid)
+    expect(mined.outputs[1]?.script).toEqual(anchorScript(PARAMS))
+    // The chain goes on from there, by the anchor key again.
+    await expectRelayed(bitcoind(), buildAnchor(planOf(built.next, 2, await fundedKey(bitcoind(), 1)), ANCHOR_SECRET))
+  })
+})
