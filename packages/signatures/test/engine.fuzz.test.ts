@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { engineOf, nobleEngine } from '../src/engine.ts'
 import { bytesFrom, sign } from './transfers.ts'
 
-const RUNS = Number(process.env.KEDGE_FUZZ ?? 10_000)
+const RUNS = Number(process.env.KEDGE_FUZZ ?? 4000)
 const tiny = engineOf('tiny-secp256k1')
 
 const { BASE, Fn, Fp } = schnorr.Point
