@@ -1,5 +1,6 @@
 /**
- * Every npm script of this repository starts here: node scripts/run.mjs TASK [ARGS].
+ * Every npm script of this repository starts here: node scripts/run.mjs TASK [ARGS]. Their `exec` makes this process
+ * npm's own child: a shell in between would keep the signals that npm passes on.
  *
  * It needs nothing but Node, so it works right after a clone. The version is looked at first and the rest loaded
  * after, so that an old Node gets a sentence to read and no syntax error: keep this file's own syntax plain.
