@@ -11,6 +11,7 @@ import {
   callRpc,
   parseAddress,
   printHash,
+  RPC_CODES,
   type Rpc,
   RpcError,
   RpcUnreachableError,
@@ -162,7 +163,8 @@ export class Bitcoind {
       await readTip(this.rpc)
       return true
     } catch (error) {
-      if (error instanceof RpcUnreachableError || error instanceof RpcError) return false
+      const starting = error instanceof RpcError && error.code === RPC_CODES.warmup
+      if (starting || error instanceof RpcUnreachableError) return false
       throw error
     }
   }

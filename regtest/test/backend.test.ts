@@ -5,7 +5,15 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkBackend, type Rpc, RpcUnreachableError, readTip, UnfitBackendError } from '@kedge/bitcoin'
+import {
+  checkBackend,
+  RPC_CODES,
+  type Rpc,
+  RpcError,
+  RpcUnreachableError,
+  readTip,
+  UnfitBackendError,
+} from '@kedge/bitcoin'
 import { expect, test } from 'vitest'
 import { findBitcoind } from '../src/bitcoind.ts'
 import { describeOnBitcoind } from './ground.ts'
@@ -20,7 +28,10 @@ async function onMainChain(look: (rpc: Rpc) => Promise<void>): Promise<void> {
   })
   const rpc = { url: `http://127.0.0.1:${port}`, login: { cookieFile: join(datadir, '.cookie') }, timeoutMs: 5_000 }
   try {
-    while (!(await answers(rpc))) await sleep(50)
+    for (let tries = 0; !(await answers(rpc)); tries++) {
+      if (tries > 300) throw new Error('bitcoind did not start')
+      await sleep(50)
+    }
     await look(rpc)
   } finally {
     const exited = once(child, 'exit')
@@ -32,9 +43,10 @@ async function onMainChain(look: (rpc: Rpc) => Promise<void>): Promise<void> {
 
 async function answers(rpc: Rpc): Promise<boolean> {
   const outcome = await readTip(rpc).catch((error: unknown) => error)
-  if (outcome instanceof Error && !(outcome instanceof RpcUnreachableError) && !/-28/.test(outcome.message))
-    throw outcome
-  return !(outcome instanceof Error)
+  if (outcome instanceof RpcUnreachableError) return false
+  if (outcome instanceof RpcError && outcome.code === RPC_CODES.warmup) return false
+  if (outcome instanceof Error) throw outcome
+  return true
 }
 
 async function freePort(): Promise<number> {

@@ -37,7 +37,16 @@ export {
 } from './mempool.ts'
 export { buildPayment } from './payment.ts'
 export { buildCommit, buildReveal, MAX_PUBLICATION, type Publication } from './publish.ts'
-export { batchRpc, callRpc, type Rpc, type RpcCall, RpcError, type RpcLogin, RpcUnreachableError } from './rpc.ts'
+export {
+  batchRpc,
+  callRpc,
+  RPC_CODES,
+  type Rpc,
+  type RpcCall,
+  RpcError,
+  type RpcLogin,
+  RpcUnreachableError,
+} from './rpc.ts'
 export { buildTakeover } from './takeover.ts'
 export {
   type Built,
