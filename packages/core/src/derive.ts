@@ -1,5 +1,5 @@
 import { equalBytes, isZero } from './bytes.ts'
-import { type AnchoredBatch, answerBlocks, type Chain, type Challenge, challengeLimit, challengesOf, finalHeight, headOf, isOpen } from './chain.ts'
+import { type AnchoredBatch, answerBlocks, type Chain, type Challenge, challengeLimit, challengesOf, finalHeight, findInLine, headOf, isOpen } from './chain.ts'
 import type { Deposit } from './deposit.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
 import type { L1Block, L1Transaction } from './l1.ts'
@@ -110,9 +110,15 @@ class BlockStep {
   /** Why a well-formed link is without effect (it takes its number all the same). */
   private findNullity(anchor: Anchor, number: number): string | undefined {
     if (anchor.number !== number) return `it says number ${anchor.number}`
-    if (anchor.kind === 'batch') return this.chain.mode === 'active' ? undefined : 'the chain waits for a resume'
+    if (anchor.kind === 'batch') return this.findBatchNullity(anchor)
     if (!equalBytes(anchor.headerHash, headOf(this.chain).headerHash)) return 'the resume names another header than the head'
     return isZero(anchor.word) ? undefined : "the resume's nonce root is not zero"
+  }
+
+  private findBatchNullity(anchor: Anchor): string | undefined {
+    if (this.chain.mode !== 'active') return 'the chain waits for a resume'
+    // Messages name a batch by its header, so a second one of the same header could not be voided for its number.
+    return findInLine(this.chain, anchor.headerHash) && 'a batch that is not final has this header'
   }
 
   private appendBatch(anchor: Anchor): void {
@@ -238,7 +244,8 @@ function paysSignal(court: Court, transaction: L1Transaction): boolean {
 
 /** What the tag's own output holds: nobody can ever spend it. */
 function burntValue(transaction: L1Transaction): bigint {
-  return transaction.outputs.reduce((sum, { script, value }) => (dataCarrier(script) === undefined ? sum : sum + value), 0n)
+  const isTag = (payload: Uint8Array | undefined) => payload !== undefined && isKedgePayload(payload)
+  return transaction.outputs.find(({ script }) => isTag(dataCarrier(script)))?.value ?? 0n
 }
 
 /** Adds a run to disjoint ascending runs, joining those that meet. */

@@ -5,7 +5,7 @@ import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from './hash.ts'
 import { type AnchoredLink, decodeHeader, genesisEnd, hasLapsed, type Header, HEADER_BYTES, type HeaderFault, headerHash, judgeHeader, parentEndOf } from './header.ts'
 import { isZero } from './bytes.ts'
-import { depthOf, rootFromLeaves } from './merkle.ts'
+import { computeRoot, depthOf } from './merkle.ts'
 import { applyOperation, type Cells, type Context, decodeOperation, MAX_OPERATION_BYTES, MissingCellError, type Operation, operationId, type Refusal, touchedCells } from './operation.ts'
 import type { Params } from './params.ts'
 import { decodeTotals, stateRoot, type Totals, TOTALS_BYTES } from './totals.ts'
@@ -95,12 +95,19 @@ function readStepClaim(reader: Reader): StepEvidence {
   const opHelpers = reader.hashes(MAX_HELPERS)
   const step = readPair(reader)
   const opening = readOpening(reader)
-  const cells = Array.from({ length: Math.min(reader.u8(), 16) }, () => reader.fixed(CELL_BYTES))
+  const cells = readCells(reader)
   return { claim: 'step', header, index, operation, opHelpers, step, opening, cells, cellHelpers: reader.hashes(MAX_HELPERS) }
 }
 
 function readEndClaim(reader: Reader): EndEvidence {
   return { claim: 'end', header: reader.sized(HEADER_BYTES), step: readPair(reader), opening: readOpening(reader) }
+}
+
+/** No operation touches more than two. */
+function readCells(reader: Reader): Uint8Array[] {
+  const count = reader.u8()
+  if (count > 2) reader.failed = true
+  return reader.failed ? [] : Array.from({ length: count }, () => reader.fixed(CELL_BYTES))
 }
 
 function readPair(reader: Reader): StepPair {
@@ -178,7 +185,7 @@ function verifyEndClaim(court: Court, header: Header, evidence: EndEvidence): Ve
 }
 
 function provesLeaf(header: Header, index: number, leaf: Uint8Array, helpers: readonly Uint8Array[], root: Uint8Array): boolean {
-  const computed = rootFromLeaves(depthOf(header.opCount), [index], [leaf], helpers)
+  const computed = computeRoot(header.opCount, [index], [leaf], helpers)
   return computed !== undefined && equalBytes(computed, root)
 }
 
@@ -206,18 +213,19 @@ function openCells(evidence: StepEvidence, totals: Totals, touched: readonly num
   if (touched.length === 0) return evidence.cellHelpers.length === 0 ? witnessOf([], [], 0, [], evidence.opening.cellsRoot) : undefined
   const accounts = evidence.cells.map(decodeAccount)
   if (accounts.some((account) => account === undefined)) return undefined
-  const depth = depthOf(existing.length === touched.length ? totals.count : totals.count + 1)
+  const count = existing.length === touched.length ? totals.count : totals.count + 1
   const leaves = touched.map((_, at) => (at < existing.length ? hashRecord(evidence.cells[at] as Uint8Array) : ZERO_HASH))
-  const root = rootFromLeaves(depth, touched, leaves, evidence.cellHelpers)
-  const before = depth > depthOf(totals.count) ? hashPair(evidence.opening.cellsRoot, zeroHash(depth - 1)) : evidence.opening.cellsRoot
+  const root = computeRoot(count, touched, leaves, evidence.cellHelpers)
+  const [depth, depthBefore] = [depthOf(count), depthOf(totals.count)]
+  const before = depth > depthBefore ? hashPair(evidence.opening.cellsRoot, zeroHash(depthBefore)) : evidence.opening.cellsRoot
   if (root === undefined || !equalBytes(root, before)) return undefined
-  return witnessOf(touched, accounts as Account[], depth, evidence.cellHelpers, root, leaves)
+  return witnessOf(touched, accounts as Account[], count, evidence.cellHelpers, root, leaves)
 }
 
 function witnessOf(
   touched: readonly number[],
   accounts: readonly Account[],
-  depth: number,
+  count: number,
   helpers: readonly Uint8Array[],
   root: Uint8Array,
   leaves: readonly Uint8Array[] = [],
@@ -232,7 +240,7 @@ function witnessOf(
       if (touched.length === 0) return root
       const after = [...leaves]
       for (const { cell, account } of updates) after[touched.indexOf(cell)] = hashRecord(encodeAccount(account))
-      return rootFromLeaves(depth, touched, after, helpers) as Uint8Array
+      return computeRoot(count, touched, after, helpers) as Uint8Array
     },
   }
 }

@@ -61,7 +61,7 @@ export {
 } from './header.ts'
 export { comparePositions, type L1Block, type L1Input, type L1Output, type L1Transaction, type Outpoint, type Position } from './l1.ts'
 export { decodeDelta, Ledger } from './ledger.ts'
-export { depthOf, MerkleLog, merkleRoot, proveLeaves, rootFromLeaves } from './merkle.ts'
+export { computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves } from './merkle.ts'
 export {
   type Anchor,
   type ChallengeTag,

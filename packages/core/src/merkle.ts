@@ -3,7 +3,8 @@ import { hashInto, hashPair, zeroHash } from './hash.ts'
 
 /**
  * Binary Merkle trees over a committed number of leaves. The depth always follows from that number and is never a
- * proof's choice: this is what keeps the 64 bytes of a leaf's preimage from posing as a node.
+ * proof's choice: this is what keeps the 64 bytes of a leaf's preimage from posing as a node. Nodes behind the last
+ * leaf follow from it too: no proof can say that something is there.
  */
 
 /** ⌈log₂ count⌉; 0 for none or one leaf. */
@@ -16,9 +17,10 @@ export function depthOf(count: number): number {
 /** The node at (level, index); level 0 holds the leaves. */
 export type NodeAt = (level: number, index: number) => Uint8Array
 
-/** The helper hashes that, with the leaves at `indices` (ascending, each once), give the root. */
-export function proveLeaves(depth: number, indices: readonly number[], nodeAt: NodeAt): Uint8Array[] {
+/** The helper hashes that, with the leaves at `indices` (ascending, each once), give the root over `count` leaves. */
+export function proveLeaves(count: number, indices: readonly number[], nodeAt: NodeAt): Uint8Array[] {
   const helpers: Uint8Array[] = []
+  const depth = depthOf(count)
   let row = indices
   for (let level = 0; level < depth; level++) {
     const above: number[] = []
@@ -26,7 +28,7 @@ export function proveLeaves(depth: number, indices: readonly number[], nodeAt: N
       const index = row[at] as number
       const sibling = index % 2 === 0 ? index + 1 : index - 1
       if (index % 2 === 0 && row[at + 1] === sibling) at++
-      else helpers.push(nodeAt(level, sibling))
+      else if (!isAbsent(count, level, sibling)) helpers.push(nodeAt(level, sibling))
       above.push(Math.floor(index / 2))
     }
     row = above
@@ -34,18 +36,24 @@ export function proveLeaves(depth: number, indices: readonly number[], nodeAt: N
   return helpers
 }
 
+/** Whether all leaves below a node lie behind the last one: it is `zeroHash(level)`. */
+function isAbsent(count: number, level: number, index: number): boolean {
+  return index * 2 ** level >= count
+}
+
 /**
- * The root that leaves and helpers give. Undefined unless the indices ascend, lie inside the tree, and every helper
- * is needed and there.
+ * The root over `count` leaves that those at `indices` and helpers give. Undefined unless the indices ascend, lie below
+ * `count`, and every helper is needed and there.
  */
-export function rootFromLeaves(
-  depth: number,
+export function computeRoot(
+  count: number,
   indices: readonly number[],
   leaves: readonly Uint8Array[],
   helpers: readonly Uint8Array[],
 ): Uint8Array | undefined {
   if (indices.length === 0 || indices.length !== leaves.length) return undefined
-  if (indices.some((index, at) => index >= 2 ** depth || index < 0 || (at > 0 && index <= (indices[at - 1] as number)))) return undefined
+  if (indices.some((index, at) => index >= count || index < 0 || (at > 0 && index <= (indices[at - 1] as number)))) return undefined
+  const depth = depthOf(count)
   let row = indices
   let nodes = leaves
   let used = 0
@@ -55,8 +63,9 @@ export function rootFromLeaves(
     for (let at = 0; at < row.length; at++) {
       const index = row[at] as number
       const node = nodes[at] as Uint8Array
-      const paired = index % 2 === 0 && row[at + 1] === index + 1
-      const other = paired ? nodes[++at] : helpers[used++]
+      const sibling = index % 2 === 0 ? index + 1 : index - 1
+      const paired = index % 2 === 0 && row[at + 1] === sibling
+      const other = paired ? nodes[++at] : isAbsent(count, level, sibling) ? zeroHash(level) : helpers[used++]
       if (other === undefined) return undefined
       parents.push(index % 2 === 0 ? hashPair(node, other) : hashPair(other, node))
       above.push(Math.floor(index / 2))
@@ -93,7 +102,7 @@ export class MerkleLog {
   prove(start: number, count = 1): Uint8Array[] {
     this.settle()
     const indices = Array.from({ length: count }, (_, at) => start + at)
-    return proveLeaves(this.depth, indices, (level, index) => this.nodeAt(level, index))
+    return proveLeaves(this.count, indices, (level, index) => this.nodeAt(level, index))
   }
 
   /** Hashes every pair that has become full, a layer at a time. */
@@ -121,6 +130,13 @@ export function merkleRoot(leaves: Uint8Array): Uint8Array {
   const log = new MerkleLog()
   log.append(leaves)
   return log.root()
+}
+
+/** Hashes one after another, as a row. */
+export function rowOf(hashes: readonly Uint8Array[]): Uint8Array {
+  const row = new Uint8Array(32 * hashes.length)
+  hashes.forEach((hash, at) => row.set(hash, 32 * at))
+  return row
 }
 
 /** Hashes a row of pairs into a row of parents. */

@@ -1,4 +1,5 @@
-import type { Account } from './cell.ts'
+import { type Account, MAX_CELL } from './cell.ts'
+import { U64_MAX } from './codec.ts'
 import { applyCollect, type Collect, COLLECT_KIND, decodeCollect, encodeCollect } from './collect.ts'
 import { applyCredit, type Credit, decodeCredit, DEPOSIT_KIND, encodeCredit } from './deposit.ts'
 import { taggedHash } from './hash.ts'
@@ -57,6 +58,11 @@ export type Apply<O> = (context: Context, cells: Cells, totals: Totals, operatio
 
 /** The one transition: built with by the sequencer, checked with by every node, judged with in a fraud proof. */
 export const applyOperation: Apply<Operation> = (context, cells, totals, operation) => {
+  const outcome = applyKind(context, cells, totals, operation)
+  return outcome.ok && overflows(outcome.updates, outcome.totals) ? { ok: false, refusal: 'overflow' } : outcome
+}
+
+const applyKind: Apply<Operation> = (context, cells, totals, operation) => {
   switch (operation.kind) {
     case 'transfer':
       return applyTransfer(context, cells, totals, operation)
@@ -65,6 +71,16 @@ export const applyOperation: Apply<Operation> = (context, cells, totals, operati
     case 'collect':
       return applyCollect(context, cells, totals, operation)
   }
+}
+
+/**
+ * Whether something no longer fits its field. True states are far from that, but a fraud proof may start from any state
+ * that a liar committed to.
+ */
+function overflows(updates: readonly CellUpdate[], totals: Totals): boolean {
+  const accounts = updates.map(({ account }) => account)
+  if (accounts.some(({ nonce, balance }) => nonce > U64_MAX || balance > U64_MAX)) return true
+  return totals.count >= MAX_CELL || totals.fees > U64_MAX || totals.supply > U64_MAX
 }
 
 export function encodeOperation(operation: Operation): Uint8Array {

@@ -2,7 +2,7 @@ import { type BatchContext, BatchExecution, stepLeaves } from './batch.ts'
 import { concatBytes } from './bytes.ts'
 import type { EndEvidence, Opening, StepEvidence, StepPair } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
-import { MerkleLog } from './merkle.ts'
+import { MerkleLog, rowOf } from './merkle.ts'
 import { decodeOperation, operationId, touchedCells } from './operation.ts'
 import { encodeTotals } from './totals.ts'
 import { depositDue, findDutyFault } from './duty.ts'
@@ -21,7 +21,7 @@ export interface CommittedBatch {
  * it is left again; all steps before `index` are right.
  */
 export function proveStep(context: BatchContext, ledger: Ledger, batch: CommittedBatch, index: number): StepEvidence {
-  const ids = logOf(concatBytes(...batch.operations.map(operationId)))
+  const ids = logOf(rowOf(batch.operations.map(operationId)))
   const operation = batch.operations[index] as Uint8Array
   const undo = advance(context, ledger, batch, index)
   const cells = neededCells(context, ledger, operation, index)

@@ -2,7 +2,7 @@ import { concatBytes, equalBytes } from './bytes.ts'
 import { stepLeaves } from './batch.ts'
 import { Reader, Writer } from './codec.ts'
 import { decodeHeader, type Header, HEADER_BYTES, headerHash } from './header.ts'
-import { depthOf, MerkleLog, rootFromLeaves } from './merkle.ts'
+import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { DataKind } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
 
@@ -45,7 +45,7 @@ export function readWhole(bytes: Uint8Array): Uint8Array[] {
 export function encodeParts(kind: DataKind, source: PartSource, limit: number): Uint8Array[] {
   const total = leafCount(kind, source)
   const log = new MerkleLog()
-  log.append(kind === 'data' ? concatBytes(...source.operations.map(operationId)) : stepLeaves(source.pre, source.stepRoots))
+  log.append(kind === 'data' ? rowOf(source.operations.map(operationId)) : stepLeaves(source.pre, source.stepRoots))
   const parts: Uint8Array[] = []
   for (let start = 0; start < Math.max(total, 1); start += limit) {
     parts.push(encodePart(kind, source, log, start, Math.min(limit, total - start)))
@@ -62,10 +62,19 @@ function encodePart(kind: DataKind, source: PartSource, log: MerkleLog, start: n
   if (kind === 'data') {
     for (const operation of source.operations.slice(start, start + count)) writer.sized(operation)
   } else {
-    const row = concatBytes(source.pre, source.stepRoots).subarray(32 * start, 32 * (start + count + 1))
+    const row = concatBytes(source.pre, source.stepRoots).subarray(32 * firstLeaf(kind, start), 32 * (start + count + 1))
     writer.fixed(row, row.length)
   }
-  return writer.hashes(log.count === 0 ? [] : log.prove(start, count)).bytes
+  const first = firstLeaf(kind, start)
+  return writer.hashes(log.count === 0 ? [] : log.prove(first, start + count - first)).bytes
+}
+
+/**
+ * The first leaf that a run from `start` shows. A run of steps begins with the pair before it: were each pair shown in
+ * one part only, a tree whose neighbours disagree could be answered for in parts that end where it breaks.
+ */
+function firstLeaf(kind: DataKind, start: number): number {
+  return kind === 'steps' && start > 0 ? start - 1 : start
 }
 
 /** Undefined unless the bytes are a part of the batch with this header hash, and prove it. */
@@ -76,23 +85,22 @@ export function decodePart(kind: DataKind, hash: Uint8Array, bytes: Uint8Array):
   const header = decodeHeader(headerBytes)
   if (header === undefined || !equalBytes(headerHash(headerBytes), hash)) return undefined
   if (start + count > header.opCount || (count === 0) !== (header.opCount === 0)) return undefined
+  const first = firstLeaf(kind, start)
   const operations = kind === 'data' ? readOperations(reader, count) : []
-  const row = kind === 'steps' && 32 * (count + 1) <= reader.left ? reader.fixed(32 * (count + 1)) : new Uint8Array(32)
+  const roots = kind === 'steps' ? readRoots(reader, start + count - first + 1) : new Uint8Array(0)
   const helpers = reader.hashes(64)
   if (!reader.done) return undefined
-  const [before, stepRoots] = [row.subarray(0, 32), row.subarray(32)]
-  if (kind === 'steps' && stepRoots.length !== 32 * count) return undefined
-  if (kind === 'steps' && start === 0 && !equalBytes(before, header.pre)) return undefined
-  const leaves = kind === 'data' ? operations.map(operationId) : rows(stepLeaves(before, stepRoots))
+  if (kind === 'steps' && start === 0 && !equalBytes(roots.subarray(0, 32), header.pre)) return undefined
+  const leaves = kind === 'data' ? operations.map(operationId) : rows(stepLeaves(roots.subarray(0, 32), roots.subarray(32)))
   const root = kind === 'data' ? header.opsRoot : header.stepsRoot
-  if (!provesRun(header.opCount, start, leaves, helpers, root)) return undefined
-  return { header, headerBytes, start, count, operations, stepRoots }
+  if (!provesRun(header.opCount, first, leaves, helpers, root)) return undefined
+  return { header, headerBytes, start, count, operations, stepRoots: roots.slice(32 * (start - first + 1)) }
 }
 
 function provesRun(total: number, start: number, leaves: readonly Uint8Array[], helpers: readonly Uint8Array[], root: Uint8Array): boolean {
   if (leaves.length === 0) return total === 0 && helpers.length === 0
   const indices = leaves.map((_, at) => start + at)
-  const computed = rootFromLeaves(depthOf(total), indices, leaves, helpers)
+  const computed = computeRoot(total, indices, leaves, helpers)
   return computed !== undefined && equalBytes(computed, root)
 }
 
@@ -100,6 +108,11 @@ function readOperations(reader: Reader, count: number): Uint8Array[] {
   const operations: Uint8Array[] = []
   for (let at = 0; at < count && !reader.failed; at++) operations.push(reader.sized(MAX_OPERATION_BYTES))
   return operations
+}
+
+function readRoots(reader: Reader, count: number): Uint8Array {
+  // A count that says more than is there fails at the helpers, for nothing is left for them.
+  return reader.fixed(Math.min(32 * count, reader.left))
 }
 
 function rows(row: Uint8Array): Uint8Array[] {

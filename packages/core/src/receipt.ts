@@ -2,7 +2,7 @@ import { Reader, Writer } from './codec.ts'
 import { equalBytes } from './bytes.ts'
 import { taggedHash } from './hash.ts'
 import type { Origin } from './header.ts'
-import { depthOf, rootFromLeaves } from './merkle.ts'
+import { computeRoot } from './merkle.ts'
 
 /**
  * The sequencer's promise over the open batch so far: its first `count` operations, in this order, in this batch.
@@ -44,7 +44,7 @@ export function tickMessage(network: Uint8Array, tick: Tick): Uint8Array {
 export function receiptHolds(receipt: Receipt, operationId: Uint8Array): boolean {
   const { tick, opIndex, path } = receipt
   if (opIndex >= tick.count) return false
-  const root = rootFromLeaves(depthOf(tick.count), [opIndex], [operationId], path)
+  const root = computeRoot(tick.count, [opIndex], [operationId], path)
   return root !== undefined && equalBytes(root, tick.opsRoot)
 }
 

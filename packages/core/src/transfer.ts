@@ -1,4 +1,4 @@
-import { Reader, U64_MAX, Writer } from './codec.ts'
+import { Reader, Writer } from './codec.ts'
 import { equalBytes } from './bytes.ts'
 import { taggedHash } from './hash.ts'
 import type { Apply } from './operation.ts'
@@ -92,7 +92,6 @@ export const applyTransfer: Apply<Transfer> = (context, cells, totals, transfer)
   const recipient = creates ? { owner: transfer.to, nonce: 0n, balance: 0n } : cells.account(toCell)
   if (!equalBytes(recipient.owner, transfer.to)) return { ok: false, refusal: 'wrong-recipient' }
   if (payer.balance < amount + fee) return { ok: false, refusal: 'insufficient-funds' }
-  if (recipient.balance + amount > U64_MAX || payer.nonce === U64_MAX) return { ok: false, refusal: 'overflow' }
   if (!context.isSigned(payer.owner, transfer)) return { ok: false, refusal: 'bad-signature' }
   return {
     ok: true,

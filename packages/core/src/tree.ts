@@ -62,8 +62,8 @@ export class CellTree implements Cells {
    * depth). The nodes must be up to date.
    */
   prove(cells: readonly number[]): Uint8Array[] {
-    const depth = depthOf(Math.max(this.hashed, (cells.at(-1) ?? -1) + 1))
-    return proveLeaves(depth, cells, (level, index) => this.nodeAt(level, index))
+    const count = Math.max(this.hashed, (cells.at(-1) ?? -1) + 1)
+    return proveLeaves(count, cells, (level, index) => this.nodeAt(level, index))
   }
 
   /** A view of the node as of the last rehash. */

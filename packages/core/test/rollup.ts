@@ -1,0 +1,209 @@
+import { type BatchContext, BatchExecution, type BatchPlace, stepLeaves } from '../src/batch.ts'
+import { concatBytes, equalBytes } from '../src/bytes.ts'
+import { type Chain, genesisChain, headOf } from '../src/chain.ts'
+import { type ChainEvent, deriveBlock } from '../src/derive.ts'
+import type { Facts } from '../src/duty.ts'
+import type { Court } from '../src/evidence.ts'
+import { L1Facts } from '../src/facts.ts'
+import { encodeHeader, type Header, headerHash, type Origin } from '../src/header.ts'
+import type { L1Block, L1Transaction, Outpoint } from '../src/l1.ts'
+import { Ledger } from '../src/ledger.ts'
+import { merkleRoot, rowOf } from '../src/merkle.ts'
+import { type Anchor, resumeAnchor } from '../src/message.ts'
+import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
+import type { CommittedBatch } from '../src/prove.ts'
+import { BASE_HASH, Bitcoin, linkTransaction } from './bitcoin.ts'
+import { isQuickSigned, network, params } from './world.ts'
+
+/** A batch with all that its sequencer knows of it. */
+export interface Batch extends CommittedBatch {
+  readonly header: Header
+  readonly hash: Uint8Array
+  /** Undoes it on a ledger that stands after it. */
+  readonly delta: Uint8Array
+}
+
+export function contextOf(facts: Facts, origin: Origin, isSigned: Context['isSigned'] = isQuickSigned): BatchContext {
+  return { params, network, facts, origin, originHeight: origin.height, isSigned }
+}
+
+export function courtOf(facts: Facts, isSigned: Context['isSigned'] = isQuickSigned): Court {
+  return { params, network, facts, isSigned }
+}
+
+/** What a sequencer commits to: true, or not. */
+export type Content = Pick<CommittedBatch, 'pre' | 'operations' | 'stepRoots'> & { readonly delta?: Uint8Array }
+
+/** A header over the content, its fields replaced by `instead`. */
+export function commit(place: BatchPlace, content: Content, instead: Partial<Header> = {}): Batch {
+  const { pre, operations, stepRoots } = content
+  const header: Header = {
+    ...place,
+    pre,
+    post: stepRoots.length === 0 ? pre : stepRoots.slice(-32),
+    opsRoot: merkleRoot(rowOf(operations.map(operationId))),
+    stepsRoot: merkleRoot(stepLeaves(pre, stepRoots)),
+    opCount: operations.length,
+    ...instead,
+  }
+  const headerBytes = encodeHeader(header)
+  return {
+    header,
+    headerBytes,
+    hash: headerHash(headerBytes),
+    pre,
+    operations,
+    stepRoots,
+    delta: content.delta ?? new Uint8Array(0),
+  }
+}
+
+/** Executes operations (encoded, or not yet) behind the deposits that are due. @throws Error on a refusal. */
+export function execute(
+  context: BatchContext,
+  ledger: Ledger,
+  operations: readonly (Operation | Uint8Array)[],
+): Content {
+  const execution = new BatchExecution(context, ledger)
+  execution.addDeposits((key) => findCell(ledger, key))
+  for (const operation of operations) {
+    const bytes = operation instanceof Uint8Array ? operation : encodeOperation(operation)
+    const refusal = execution.addBytes(bytes)
+    if (refusal !== undefined) throw new Error(`operation ${execution.count} is refused: ${refusal}`)
+  }
+  return execution.seal()
+}
+
+export function findCell(ledger: Ledger, owner: Uint8Array): number | undefined {
+  for (let cell = 0; cell < ledger.tree.count; cell++) {
+    if (equalBytes(ledger.tree.account(cell).owner, owner)) return cell
+  }
+  return undefined
+}
+
+export function ledgerBytes(ledger: Ledger): Uint8Array {
+  return concatBytes(ledger.root, ledger.tree.page(0, ledger.tree.count))
+}
+
+/** The chain as a node derives it, block by block. */
+export class Derivation {
+  readonly court: Court
+  readonly facts = new L1Facts(params.scanHeight)
+  readonly events: ChainEvent[] = []
+  chain: Chain = genesisChain(params, BASE_HASH)
+
+  constructor(isSigned?: Context['isSigned']) {
+    this.court = courtOf(this.facts, isSigned)
+  }
+
+  follow(block: L1Block): readonly ChainEvent[] {
+    const derived = deriveBlock(this.court, this.chain, block)
+    this.facts.append(block.height, block.hash, derived.deposits)
+    this.chain = derived.chain
+    this.events.push(...derived.events)
+    return derived.events
+  }
+}
+
+/** One sequencer on one Bitcoin: what it builds stands on its ledger until it is void. */
+export class Rollup {
+  readonly bitcoin = new Bitcoin()
+  readonly derivation: Derivation
+  readonly ledger = new Ledger()
+  readonly isSigned: Context['isSigned']
+  private readonly built: Batch[] = []
+  private next: { readonly outpoint: Outpoint; readonly number: number } = { outpoint: params.genesis, number: 0 }
+
+  constructor(isSigned: Context['isSigned'] = isQuickSigned) {
+    this.isSigned = isSigned
+    this.derivation = new Derivation(isSigned)
+  }
+
+  get chain(): Chain {
+    return this.derivation.chain
+  }
+
+  get facts(): L1Facts {
+    return this.derivation.facts
+  }
+
+  /** Mines a block and derives it. */
+  mine(...transactions: readonly L1Transaction[]): readonly ChainEvent[] {
+    const events = this.derivation.follow(this.bitcoin.mine(...transactions))
+    for (const event of events) if (event.kind === 'void') this.takeBack(event.headerHash)
+    this.next = this.chain.link
+    return events
+  }
+
+  mineUpTo(height: number): void {
+    while (this.bitcoin.height < height) this.mine()
+  }
+
+  /** The next link; several before the next block follow one another. */
+  link(anchor: Omit<Anchor, 'number'>): L1Transaction {
+    const number = this.next.number + 1
+    const transaction = linkTransaction(this.next.outpoint, { ...anchor, number })
+    this.next = { outpoint: { txid: transaction.txid, vout: 1 }, number }
+    return transaction
+  }
+
+  resume(): L1Transaction {
+    return this.link(resumeAnchor(0, headOf(this.chain).headerHash))
+  }
+
+  anchor(batch: Batch): L1Transaction {
+    return this.link({ kind: 'batch', headerHash: batch.hash, word: batch.header.post })
+  }
+
+  get origin(): Origin {
+    const height = this.bitcoin.height
+    return { height, hash: this.bitcoin.tip }
+  }
+
+  get context(): BatchContext {
+    return contextOf(this.facts, this.origin, this.isSigned)
+  }
+
+  /** The place of the next batch. */
+  get place(): BatchPlace {
+    const parent = this.built.at(-1)?.hash ?? headOf(this.chain).headerHash
+    return { network, number: this.next.number + 1, parent, origin: this.origin }
+  }
+
+  /** An honest batch on top of what was built before. */
+  build(...operations: readonly Operation[]): Batch {
+    return this.keep(commit(this.place, execute(this.context, this.ledger, operations)))
+  }
+
+  /** Puts a lie into the place of the batch that was built last. */
+  lie(instead: Partial<Header>, content: Partial<Content> = {}): Batch {
+    const honest = this.built.pop()
+    if (honest === undefined) throw new Error('nothing was built to lie about')
+    const { network: id, number, parent, origin } = honest.header
+    return this.keep(commit({ network: id, number, parent, origin }, { ...honest, ...content }, instead))
+  }
+
+  /** Mines a batch's link. */
+  post(batch: Batch): readonly ChainEvent[] {
+    return this.mine(this.anchor(batch))
+  }
+
+  private keep(batch: Batch): Batch {
+    this.built.push(batch)
+    return batch
+  }
+
+  private takeBack(hash: Uint8Array): void {
+    const at = this.built.findIndex((batch) => equalBytes(batch.hash, hash))
+    if (at < 0) return
+    for (const batch of this.built.splice(at).reverse()) this.ledger.undo(batch.delta)
+  }
+}
+
+/** A rollup that has resumed from genesis: its first batch may come. */
+export function startedRollup(isSigned?: Context['isSigned']): Rollup {
+  const rollup = new Rollup(isSigned)
+  rollup.mine()
+  rollup.mine(rollup.resume())
+  return rollup
+}
