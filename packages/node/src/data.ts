@@ -1,4 +1,4 @@
-import { type ChainEvent, concatBytes, type DataKind, decodeHeader, decodePart, encodeWhole, equalBytes, type Header, type Part, readWhole } from '@kedge/core'
+import { type ChainEvent, concatBytes, type DataKind, decodeHeader, decodePart, encodeWhole, equalBytes, type Header, type Part, readWhole, toHex } from '@kedge/core'
 import { type DataRequest, type FetchOptions } from '@kedge/p2p'
 import { headers, operations, published, type Store, steps, type Write } from '@kedge/storage'
 
@@ -19,6 +19,8 @@ export interface BatchBody {
 export class BatchData {
   private readonly store: Store
   private readonly fetch: FetchData
+  /** By hash, so an entry never goes stale. */
+  private readonly recent = new Map<string, Header>()
 
   constructor(store: Store, fetch: FetchData) {
     this.store = store
@@ -26,8 +28,15 @@ export class BatchData {
   }
 
   async header(hash: Uint8Array): Promise<Header | undefined> {
+    const name = toHex(hash)
+    const known = this.recent.get(name)
+    if (known !== undefined) return known
     const bytes = await this.store.get(headers, hash)
-    return bytes && decodeHeader(bytes)
+    const header = bytes && decodeHeader(bytes)
+    if (header === undefined) return undefined
+    if (this.recent.size >= RECENT_HEADERS) this.recent.clear()
+    this.recent.set(name, header)
+    return header
   }
 
   /** Undefined when nobody at hand has them. */
@@ -106,6 +115,9 @@ export class BatchData {
     await this.store.commit([headers.put(hash, part.headerBytes), (kind === 'data' ? operations : steps).put(hash, whole)])
   }
 }
+
+/** All live batches that are not final, many times over. */
+const RECENT_HEADERS = 1024
 
 function partKey(hash: Uint8Array, kind: DataKind, start: number): Uint8Array {
   const key = new Uint8Array(37)

@@ -9,6 +9,7 @@ import {
   equalBytes,
   findFirstDifference,
   genesisEnd,
+  hasLapsed,
   type Header,
   headerHash,
   judgeHeader,
@@ -55,8 +56,8 @@ export interface ExecutorParts {
   readonly follower: Follower
   readonly data: BatchData
   readonly verifier: Verifier
-  /** Batches of this node's own that are not anchored yet, which the ledger already contains. */
-  readonly isOwnTail: (head: Head) => boolean
+  /** Batches of this node's own, sealed and not anchored yet: the ledger goes on along them behind the anchored ones. */
+  readonly ownTail: () => readonly Head[]
 }
 
 /**
@@ -90,6 +91,8 @@ export class Executor {
     for (let next = this.next(); next !== undefined && !signal.aborted; next = this.next()) {
       if (!(await this.enter(next, signal))) return
     }
+    for (const own of this.parts.ownTail()) if (own.number > this.head.number) await this.redo(own)
+    await this.findLapsed()
   }
 
   /** Whether every live batch is in the ledger. */
@@ -127,14 +130,15 @@ export class Executor {
 
   private next(): BatchLink | undefined {
     const next = this.parts.follower.links.nextLive(this.head.number)
-    if (this.rejection !== undefined && next?.number !== this.rejection.number) this.rejection = undefined
+    if (this.rejection !== undefined && !this.parts.follower.links.isLive(this.rejection.number, this.rejection.headerHash)) this.rejection = undefined
     return next
   }
 
   /** Back to the last batch that is live (or this node's own and not anchored yet). */
   private async retreat(): Promise<void> {
-    const { store, data, follower, isOwnTail } = this.parts
-    while (this.head.number > 0 && !follower.links.isLive(this.head.number, this.head.headerHash) && !isOwnTail(this.head)) {
+    const { store, data, follower, ownTail } = this.parts
+    const isOwn = ({ number, headerHash }: Head) => ownTail().some((own) => own.number === number && equalBytes(own.headerHash, headerHash))
+    while (this.head.number > 0 && !follower.links.isLive(this.head.number, this.head.headerHash) && !isOwn(this.head)) {
       const header = await data.header(this.head.headerHash)
       const delta = await store.get(deltas, this.head.headerHash)
       if (header === undefined || delta === undefined) throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
@@ -167,12 +171,36 @@ export class Executor {
     const { params, network, facts } = follower.court
     const fault = judgeHeader(params, network, facts, anchored, parent, header)
     if (fault !== undefined || header === undefined) return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
-    const delta = await store.get(deltas, link.headerHash)
-    if (delta === undefined) return this.execute(link, header, signal)
-    this.ledger.redo(delta)
-    this.head = { number: link.number, headerHash: link.headerHash }
-    await this.snapshot.changed(this.head, delta)
+    if ((await store.get(deltas, link.headerHash)) === undefined) return this.execute(link, header, signal)
+    await this.redo(link)
     return true
+  }
+
+  /** A batch that was executed before, from what it changed. */
+  private async redo({ number, headerHash: hash }: Head): Promise<void> {
+    const delta = await this.parts.store.get(deltas, hash)
+    if (delta === undefined) throw new Error(`the record of batch ${number}, which is to be applied again, is missing`)
+    this.ledger.redo(delta)
+    this.head = { number, headerHash: hash }
+    await this.snapshot.changed(this.head, delta)
+  }
+
+  /**
+   * A batch that was in order when it was sealed lapses when its origin leaves the best chain, or when it was anchored
+   * late. Whoever holds its header shows so, its sequencer included.
+   */
+  private async findLapsed(): Promise<void> {
+    const { data, follower, store } = this.parts
+    const { params, facts } = follower.court
+    for (const batch of follower.chain.line) {
+      const header = await data.header(batch.headerHash)
+      if (header === undefined || !hasLapsed(params, facts, batch.anchorHeight, header.origin)) continue
+      if (this.rejection?.number === batch.number) return
+      const bytes = (await store.get(headers, batch.headerHash)) as Uint8Array
+      const parent = (await store.get(headers, batch.parent)) ?? new Uint8Array(0)
+      await this.reject(batch, 'lapsed', encodeEvidence({ claim: 'header', header: bytes, parent }))
+      return
+    }
   }
 
   private async execute(link: BatchLink, header: Header, signal: AbortSignal): Promise<boolean> {
@@ -217,7 +245,7 @@ export class Executor {
     return parentEndOf(header)
   }
 
-  private async reject(link: BatchLink, fault: string, evidence: Uint8Array | undefined): Promise<false> {
+  private async reject(link: Head, fault: string, evidence: Uint8Array | undefined): Promise<false> {
     this.rejection = { number: link.number, headerHash: link.headerHash, fault, evidence }
     await this.parts.store.commit([verdicts.put(link.headerHash, { verdict: 'rejected', fault, ...(evidence && { evidence }) })])
     return false

@@ -1,1 +1,11 @@
-export {}
+export { type BatchBody, BatchData, type FetchData } from './data.ts'
+export { Executor, type Head, type Pending, type Rejection } from './execute.ts'
+export { Follower, type FollowStep } from './follow.ts'
+export { fastestHasher } from './hasher.ts'
+export type { Intake, IntakeResult, Taken } from './intake.ts'
+export { type BatchLink, LinkIndex } from './links.ts'
+export { closeNode, fundingAddressOf, type NodeParts, type Openings, openNode, type Role, runNode } from './node.ts'
+export type { NodeOptions, RunningNode } from './options.ts'
+export { OwnerIndex } from './owners.ts'
+export { checkSignatures } from './presign.ts'
+export { type Responders, serveApi, type ServedApi } from './serve.ts'

@@ -1,0 +1,180 @@
+import { setTimeout } from 'node:timers/promises'
+import { join } from 'node:path'
+import { addressOf, type CoinKey, checkBackend, coinKey, readTip, RpcUnreachableError } from '@kedge/bitcoin'
+import { decodeHeader, type Derived, encodeTransfer, equalBytes, HEADER_BYTES, hasherName, installHasher, networkId, type Transfer } from '@kedge/core'
+import { createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
+import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
+import { Store, type Write } from '@kedge/storage'
+import { BatchData } from './data.ts'
+import { Executor, type Head } from './execute.ts'
+import { Follower, type FollowStep } from './follow.ts'
+import { fastestHasher } from './hasher.ts'
+import type { NodeOptions } from './options.ts'
+
+/** What a role adds to a node. Called by the node's one loop, never two at once. */
+export interface Role {
+  /** Goes into the same commit as the block. */
+  writes(derived: Derived): readonly Write[]
+  /** After a step that moved the chain. */
+  stepped(step: Exclude<FollowStep, { kind: 'tip' }>): Promise<void>
+  /** Moves the ledger, and acts: at every turn of the loop, also when nothing moved. */
+  act(signal: AbortSignal): Promise<void>
+}
+
+/** The parts that all nodes have. */
+export interface NodeParts {
+  readonly options: NodeOptions
+  readonly network: Uint8Array
+  readonly store: Store
+  readonly follower: Follower
+  readonly executor: Executor
+  readonly data: BatchData
+  readonly verifier: Verifier
+  readonly host: Host
+  readonly coins: CoinKey
+}
+
+/** What the roles differ in while a node is opened. */
+export interface Openings {
+  readonly ownTail: () => readonly Head[]
+  readonly takeTransfers?: TakeTransfers
+  /** For the benchmark alone. */
+  readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
+}
+
+/** Rows of shared memory: two of the largest batches, in 256-byte rows. */
+const VERIFIER_ROWS = 16_384
+
+/** Between two looks at bitcoind when nothing else happens. */
+const POLL_MS = 200
+
+/** Opens everything in the order of dependence; what is open is closed again when a later part fails. */
+export async function openNode(options: NodeOptions, openings: Openings): Promise<NodeParts> {
+  const { params, rpc, secrets, log } = options
+  installHasher(fastestHasher())
+  await checkBackend(rpc, params.chain)
+  const network = networkId(params)
+  const coins = coinKey(secrets.coins)
+  const store = await Store.open(join(options.dataDir, 'db'), network)
+  const opened: (() => Promise<void>)[] = [() => store.close()]
+  try {
+    const verifier = await createVerifier({ workers: options.workers, network, capacityRows: VERIFIER_ROWS, ...openings.verifier })
+    opened.push(() => verifier.close())
+    const court = { params, network, isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)) }
+    const follower = await Follower.open({ store, rpc, court, script: coins.script })
+    const host = await createHost({
+      secretKey: secrets.peer,
+      network,
+      listen: options.p2p.listen,
+      bootstrap: options.p2p.bootstrap,
+      validateHeader: (bytes) => judgeAnnounced(network, bytes),
+      answerData: (request) => data.answer(request),
+      ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
+      report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
+    })
+    opened.push(() => host.stop())
+    const data: BatchData = new BatchData(store, (request, fetching) => host.fetch(request, fetching))
+    const executor = new Executor({ store, follower, data, verifier, ownTail: openings.ownTail })
+    await executor.load()
+    log.info({ height: follower.chain.height, batch: executor.head.number, engine: verifier.engine, hasher: hasherName() }, 'opened')
+    return { options, network, store, follower, executor, data, verifier, host, coins }
+  } catch (error) {
+    for (const close of opened.reverse()) await close()
+    throw error
+  }
+}
+
+export async function closeNode(parts: NodeParts): Promise<void> {
+  await parts.host.stop()
+  await parts.executor.flush()
+  await parts.verifier.close()
+  await parts.store.close()
+}
+
+export function fundingAddressOf(parts: NodeParts): string {
+  return addressOf(parts.coins.script, parts.options.params.chain)
+}
+
+/**
+ * The heart of every node: Bitcoin's next block, then the ledger, then what the role does about it; until `signal`.
+ * What bitcoind or the network fail at is tried again; a broken invariant ends the node.
+ */
+export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
+  const { log, rpc } = parts.options
+  const news = new News(parts.host)
+  while (!signal.aborted) {
+    try {
+      await followToTip(parts, role, signal)
+      await role.act(signal)
+      await news.next(POLL_MS, signal)
+    } catch (error) {
+      if (signal.aborted) break
+      if (!isTemporary(error)) throw error
+      log.warn({ err: error, url: rpc.url }, 'bitcoind does not answer: trying again')
+      await sleep(1000, signal)
+    }
+  }
+  news.close()
+}
+
+async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
+  const { follower, executor } = parts
+  const { log } = parts.options
+  for (let blocks = 1; !signal.aborted; blocks++) {
+    const step = await follower.step((derived) => role.writes(derived))
+    if (step.kind === 'tip') return
+    if (step.kind === 'rollback') {
+      executor.forgetRejection()
+      log.warn({ to: step.to, blocks: step.blocks }, 'Bitcoin reorganised: rolled back to the fork')
+    } else {
+      logBlock(parts, step)
+      if (blocks % 1000 === 0) log.info({ height: follower.chain.height, tip: (await readTip(parts.options.rpc)).height }, 'catching up')
+    }
+    await role.stepped(step)
+  }
+}
+
+function logBlock(parts: NodeParts, { block, derived }: Extract<FollowStep, { kind: 'block' }>): void {
+  const { log } = parts.options
+  log.debug({ height: block.height, transactions: block.transactions.length }, 'block')
+  for (const event of derived.events) {
+    const number = 'number' in event ? event.number : undefined
+    if (event.kind === 'void') log.warn({ height: block.height, number, cause: event.cause, fault: event.fault }, 'a batch is void')
+    else if (event.kind === 'ignored') log.info({ height: block.height, message: event.message, reason: event.reason }, 'ignored')
+    else log.info({ height: block.height, number, ...('outcome' in event && { outcome: event.outcome }) }, event.kind)
+  }
+}
+
+/** A peer's announcement ends a wait: data that were missing may be there now. */
+class News {
+  private wake: () => void = () => undefined
+  readonly close: () => void
+
+  constructor(host: Host) {
+    this.close = host.subscribe(() => this.wake())
+  }
+
+  async next(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new Promise<void>((resolve) => {
+      this.wake = resolve
+    })
+    await Promise.race([woken, sleep(ms, signal)])
+  }
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await setTimeout(ms, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function judgeAnnounced(network: Uint8Array, bytes: Uint8Array): 'accept' | 'reject' {
+  const header = bytes.length === HEADER_BYTES ? decodeHeader(bytes) : undefined
+  return header !== undefined && equalBytes(header.network, network) ? 'accept' : 'reject'
+}
+
+function isTemporary(error: unknown): boolean {
+  return error instanceof RpcUnreachableError || error instanceof HostStoppedError
+}
