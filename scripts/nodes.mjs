@@ -3,6 +3,7 @@
  * on, `npm test -- --node 22` for one.
  */
 import { pathToFileURL } from 'node:url'
+import { PreparationError } from './prepare.mjs'
 import { runForeground } from './spawn.mjs'
 
 /** Besides the oldest supported, which is what development happens on: the two that are maintained today. */
@@ -29,7 +30,7 @@ export function takeVersions(args) {
   const at = args.indexOf('--node')
   if (at < 0) return { versions: [], rest: args }
   const version = args[at + 1]
-  if (!version) throw new Error('--node needs a version, such as 22')
+  if (!version) throw new PreparationError('--node needs a version, such as 22')
   const { versions, rest } = takeVersions([...args.slice(0, at), ...args.slice(at + 2)])
   return { versions: [version, ...versions], rest }
 }

@@ -47,13 +47,13 @@ async function step(title, work) {
  */
 
 /**
- * The `packages` of a lock file below the root; undefined when the file is not there.
+ * The `packages` of a lock file; undefined when the file is not there.
  * @param {string} path
  * @returns {Record<string, Locked> | undefined}
  */
 function readLock(path) {
   try {
-    return JSON.parse(readFileSync(join(ROOT, path), 'utf8')).packages
+    return JSON.parse(readFileSync(path, 'utf8')).packages
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw error
@@ -61,13 +61,14 @@ function readLock(path) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json names. npm writes its own record last of all, so an install that
- * was interrupted left none. An optional package may be missing: it is one for another platform.
+ * Whether node_modules in `root` holds what package-lock.json names. npm writes its own record last of all, so an
+ * install that was interrupted left none. An optional package may be missing: it is one for another platform.
+ * @param {string} root
  */
-function isInstalled() {
-  const locked = readLock('package-lock.json')
-  const present = readLock('node_modules/.package-lock.json')
-  if (!locked) throw new PreparationError('package-lock.json is missing')
+export function isInstalled(root) {
+  const locked = readLock(join(root, 'package-lock.json'))
+  const present = readLock(join(root, 'node_modules', '.package-lock.json'))
+  if (!locked) throw new PreparationError(`no package-lock.json in ${root}`)
   if (!present) return false
   return Object.entries(locked).every(([path, entry]) => {
     if (path === '') return true
@@ -79,7 +80,7 @@ function isInstalled() {
 
 /** Installs the dependencies, exactly those of the lock file, unless they are there. */
 export async function ensureDependencies() {
-  if (isInstalled()) return
+  if (isInstalled(ROOT)) return
   // The tools are development dependencies, which a NODE_ENV=production in the environment would leave out.
   await step('installing dependencies (npm ci)', async () => {
     const { code, stdout, stderr } = await runQuietly(['npm', 'ci', '--include=dev', '--prefer-offline'])

@@ -67,8 +67,9 @@ async function prepare(task) {
     try {
       env.BITCOIND = await ensureBitcoind()
     } catch (error) {
-      // On a developer's machine the rest of the tests is worth having. In CI a test that did not run is a failure.
-      if (task.bitcoind === 'required' || process.env.CI || !(error instanceof PreparationError)) throw error
+      // Without one the rest of the tests is worth having, but not in CI, and not for somebody who named one.
+      const needed = task.bitcoind === 'required' || process.env.CI || process.env.BITCOIND
+      if (needed || !(error instanceof PreparationError)) throw error
       process.stderr.write(`${error.output}kedge: no bitcoind, so the tests that need one are skipped\n`)
     }
   }
@@ -92,7 +93,11 @@ export async function runTask(name, args) {
     const env = await prepare(task)
     /** @type {number[]} */
     const codes = []
-    for (const command of task.commands(args)) codes.push(await runForeground(command, env))
+    const commands = task.commands(args)
+    for (const command of commands) {
+      if (commands.length > 1) process.stderr.write(`kedge: ${command.join(' ')}\n`)
+      codes.push(await runForeground(command, env))
+    }
     return codes.find((code) => code !== 0) ?? 0
   } catch (error) {
     if (!(error instanceof PreparationError)) throw error
