@@ -4,7 +4,15 @@ import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
 import type { Ledger } from './ledger.ts'
 import { hashRow, MerkleLog, merkleRoot } from './merkle.ts'
-import { applyOperation, type Context, decodeOperation, encodeOperation, type Operation, operationId, type Refusal } from './operation.ts'
+import {
+  applyOperation,
+  type Context,
+  decodeOperation,
+  encodeOperation,
+  type Operation,
+  operationId,
+  type Refusal,
+} from './operation.ts'
 
 /** What a batch is executed under, apart from the state it starts from. */
 export interface BatchContext extends Context {
@@ -65,7 +73,12 @@ export class BatchExecution {
    * Adds the next operation, or says why it can't stand; then nothing has changed.
    * @param signedBy the key by which exactly these bytes were found signed before; any other owner is checked here
    */
-  add(operation: Operation, bytes = encodeOperation(operation), id: Uint8Array = operationId(bytes), signedBy?: Uint8Array): Refusal | undefined {
+  add(
+    operation: Operation,
+    bytes = encodeOperation(operation),
+    id: Uint8Array = operationId(bytes),
+    signedBy?: Uint8Array,
+  ): Refusal | undefined {
     const fault = findDutyFault(this.depositDue(), operation)
     if (fault !== undefined) return fault
     const outcome = applyOperation(this.contextFor(signedBy), this.ledger.tree, this.ledger.totals, operation)
@@ -144,7 +157,10 @@ export interface BuiltHeader {
   readonly hash: Uint8Array
 }
 
-export function buildHeader(place: BatchPlace, sealed: Pick<SealedBatch, 'pre' | 'post' | 'opsRoot' | 'stepsRoot' | 'operations'>): BuiltHeader {
+export function buildHeader(
+  place: BatchPlace,
+  sealed: Pick<SealedBatch, 'pre' | 'post' | 'opsRoot' | 'stepsRoot' | 'operations'>,
+): BuiltHeader {
   const { pre, post, opsRoot, stepsRoot } = sealed
   const header: Header = { ...place, pre, post, opsRoot, stepsRoot, opCount: sealed.operations.length }
   const bytes = encodeHeader(header)
@@ -193,5 +209,3 @@ function findFault(
   }
   return execution.depositDue() === undefined ? undefined : { at: 'end', refusal: 'deposit-due' }
 }
-
-

@@ -1,9 +1,28 @@
 import { equalBytes, isZero } from './bytes.ts'
-import { type AnchoredBatch, answerBlocks, type Chain, type Challenge, challengeLimit, challengesOf, finalHeight, findInLine, headOf, isOpen } from './chain.ts'
+import {
+  type AnchoredBatch,
+  answerBlocks,
+  type Chain,
+  type Challenge,
+  challengeLimit,
+  challengesOf,
+  finalHeight,
+  findInLine,
+  headOf,
+  isOpen,
+} from './chain.ts'
 import type { Deposit } from './deposit.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
 import type { L1Block, L1Transaction } from './l1.ts'
-import { type Anchor, type ChallengeTag, type DataKind, decodeMessage, isKedgePayload, type Message, type PartTag } from './message.ts'
+import {
+  type Anchor,
+  type ChallengeTag,
+  type DataKind,
+  decodeMessage,
+  isKedgePayload,
+  type Message,
+  type PartTag,
+} from './message.ts'
 import type { Params } from './params.ts'
 import { readPieces } from './pieces.ts'
 import { decodePart, type Part } from './publication.ts'
@@ -11,13 +30,53 @@ import { anchorScript, dataCarrier, signalScript, vaultScript } from './scripts.
 
 /** What a block changed, for those who act on it. `txid` is where it stands. */
 export type ChainEvent =
-  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'batch' | 'resume'; readonly headerHash: Uint8Array; readonly word: Uint8Array; readonly txid: Uint8Array }
-  | { readonly kind: 'link'; readonly number: number; readonly outcome: 'null' | 'close'; readonly reason: string; readonly txid: Uint8Array }
-  | { readonly kind: 'void'; readonly number: number; readonly headerHash: Uint8Array; readonly cause: VoidCause; readonly fault?: EvidenceFault; readonly txid?: Uint8Array }
-  | { readonly kind: 'challenged'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly deadline: number; readonly txid: Uint8Array }
-  | { readonly kind: 'part'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind; readonly part: Part; readonly txid: Uint8Array }
+  | {
+      readonly kind: 'link'
+      readonly number: number
+      readonly outcome: 'batch' | 'resume'
+      readonly headerHash: Uint8Array
+      readonly word: Uint8Array
+      readonly txid: Uint8Array
+    }
+  | {
+      readonly kind: 'link'
+      readonly number: number
+      readonly outcome: 'null' | 'close'
+      readonly reason: string
+      readonly txid: Uint8Array
+    }
+  | {
+      readonly kind: 'void'
+      readonly number: number
+      readonly headerHash: Uint8Array
+      readonly cause: VoidCause
+      readonly fault?: EvidenceFault
+      readonly txid?: Uint8Array
+    }
+  | {
+      readonly kind: 'challenged'
+      readonly number: number
+      readonly headerHash: Uint8Array
+      readonly data: DataKind
+      readonly deadline: number
+      readonly txid: Uint8Array
+    }
+  | {
+      readonly kind: 'part'
+      readonly number: number
+      readonly headerHash: Uint8Array
+      readonly data: DataKind
+      readonly part: Part
+      readonly txid: Uint8Array
+    }
   | { readonly kind: 'answered'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind }
-  | { readonly kind: 'ignored'; readonly message: 'challenge' | 'part' | 'evidence'; readonly headerHash: Uint8Array; readonly reason: string; readonly txid: Uint8Array }
+  | {
+      readonly kind: 'ignored'
+      readonly message: 'challenge' | 'part' | 'evidence'
+      readonly headerHash: Uint8Array
+      readonly reason: string
+      readonly txid: Uint8Array
+    }
   | { readonly kind: 'final'; readonly number: number; readonly headerHash: Uint8Array }
 
 export type VoidCause = 'evidence' | 'unanswered' | 'ancestor'
@@ -36,7 +95,8 @@ export const SIGNAL_VALUE = 330n
  * block's transactions, finality.
  */
 export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived {
-  if (block.height !== chain.height + 1 || !equalBytes(block.parent, chain.hash)) throw new Error(`block ${block.height} does not follow block ${chain.height}`)
+  if (block.height !== chain.height + 1 || !equalBytes(block.parent, chain.hash))
+    throw new Error(`block ${block.height} does not follow block ${chain.height}`)
   const step = new BlockStep(court, chain, block)
   step.expireChallenges()
   const deposits = block.transactions.flatMap((transaction, index) => step.read(transaction, index))
@@ -67,13 +127,16 @@ class BlockStep {
   /** Reads one transaction: a link, or at most one message. Gives the deposits in it. */
   read(transaction: L1Transaction, index: number): Deposit[] {
     const { txid, vout } = this.chain.link.outpoint
-    const input = transaction.inputs.findIndex(({ previous }) => previous.vout === vout && equalBytes(previous.txid, txid))
+    const input = transaction.inputs.findIndex(
+      ({ previous }) => previous.vout === vout && equalBytes(previous.txid, txid),
+    )
     if (input >= 0 && this.chain.mode !== 'closed') {
       this.readLink(transaction, input)
       return []
     }
     const message = readMessage(transaction)
-    if (message?.kind === 'deposit') return readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
+    if (message?.kind === 'deposit')
+      return readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
     if (message !== undefined) this.readTag(transaction, message)
     return []
   }
@@ -94,7 +157,13 @@ class BlockStep {
     const anchor = readAnchor(transaction)
     if (input !== 0 || anchor === undefined || !isNextLink(this.params, transaction)) {
       this.chain = { ...this.chain, mode: 'closed' }
-      this.events.push({ kind: 'link', number, outcome: 'close', reason: 'the spend of the anchor link is malformed', txid })
+      this.events.push({
+        kind: 'link',
+        number,
+        outcome: 'close',
+        reason: 'the spend of the anchor link is malformed',
+        txid,
+      })
       return
     }
     const reason = this.findNullity(anchor, number)
@@ -104,14 +173,22 @@ class BlockStep {
     }
     if (anchor.kind === 'batch') this.appendBatch(anchor)
     else this.chain = { ...this.chain, mode: 'active' }
-    this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash: anchor.headerHash, word: anchor.word, txid })
+    this.events.push({
+      kind: 'link',
+      number,
+      outcome: anchor.kind,
+      headerHash: anchor.headerHash,
+      word: anchor.word,
+      txid,
+    })
   }
 
   /** Why a well-formed link is without effect (it takes its number all the same). */
   private findNullity(anchor: Anchor, number: number): string | undefined {
     if (anchor.number !== number) return `it says number ${anchor.number}`
     if (anchor.kind === 'batch') return this.findBatchNullity(anchor)
-    if (!equalBytes(anchor.headerHash, headOf(this.chain).headerHash)) return 'the resume names another header than the head'
+    if (!equalBytes(anchor.headerHash, headOf(this.chain).headerHash))
+      return 'the resume names another header than the head'
     return isZero(anchor.word) ? undefined : "the resume's nonce root is not zero"
   }
 
@@ -136,7 +213,8 @@ class BlockStep {
   private readTag(transaction: L1Transaction, message: Exclude<Message, Anchor | { kind: 'deposit' }>): void {
     const { txid } = transaction
     const { headerHash } = message
-    const ignore = (reason: string) => this.events.push({ kind: 'ignored', message: message.kind, headerHash, reason, txid })
+    const ignore = (reason: string) =>
+      this.events.push({ kind: 'ignored', message: message.kind, headerHash, reason, txid })
     const at = this.chain.line.findIndex((batch) => equalBytes(batch.headerHash, headerHash))
     const batch = this.chain.line[at]
     if (batch === undefined) return void ignore('no live batch that is not final has this header')
@@ -150,7 +228,12 @@ class BlockStep {
     if (reason !== undefined) ignore(reason)
   }
 
-  private readChallenge(transaction: L1Transaction, { data }: ChallengeTag, at: number, batch: AnchoredBatch): string | undefined {
+  private readChallenge(
+    transaction: L1Transaction,
+    { data }: ChallengeTag,
+    at: number,
+    batch: AnchoredBatch,
+  ): string | undefined {
     if (batch.challenges[data] !== undefined) return 'it is challenged already'
     if (this.height > challengeLimit(this.params, batch, data)) return 'the window for challenges is over'
     if (burntValue(transaction) < this.params.fees.challenge) return 'it burns too little'
@@ -163,7 +246,12 @@ class BlockStep {
     return undefined
   }
 
-  private readPart(transaction: L1Transaction, { data }: PartTag, at: number, batch: AnchoredBatch): string | undefined {
+  private readPart(
+    transaction: L1Transaction,
+    { data }: PartTag,
+    at: number,
+    batch: AnchoredBatch,
+  ): string | undefined {
     const challenge = batch.challenges[data]
     if (challenge === undefined || !isOpen(challenge)) return 'no challenge of this kind is open'
     const part = decodePart(data, batch.headerHash, readPieces(transaction))
@@ -172,7 +260,11 @@ class BlockStep {
     this.events.push({ kind: 'part', number, headerHash, data, part, txid: transaction.txid })
     const covered = cover(challenge.covered, [part.start, part.start + part.count])
     const complete = part.header.opCount === 0 || (covered[0]?.[0] === 0 && covered[0][1] === part.header.opCount)
-    this.setChallenge(at, data, complete ? { ...challenge, covered, answeredAt: this.height } : { ...challenge, covered })
+    this.setChallenge(
+      at,
+      data,
+      complete ? { ...challenge, covered, answeredAt: this.height } : { ...challenge, covered },
+    )
     if (complete) this.events.push({ kind: 'answered', number, headerHash, data })
     return undefined
   }
@@ -187,12 +279,18 @@ class BlockStep {
   }
 
   private setChallenge(at: number, data: DataKind, challenge: Challenge): void {
-    const line = this.chain.line.map((batch, index) => (index === at ? { ...batch, challenges: { ...batch.challenges, [data]: challenge } } : batch))
+    const line = this.chain.line.map((batch, index) =>
+      index === at ? { ...batch, challenges: { ...batch.challenges, [data]: challenge } } : batch,
+    )
     this.chain = { ...this.chain, line }
   }
 
   /** A batch and all its descendants: numbers stay taken, the head is its parent, only a resume goes on. */
-  private void(at: number, cause: VoidCause, by: { readonly fault?: EvidenceFault; readonly txid?: Uint8Array } = {}): void {
+  private void(
+    at: number,
+    cause: VoidCause,
+    by: { readonly fault?: EvidenceFault; readonly txid?: Uint8Array } = {},
+  ): void {
     const gone = this.chain.line.slice(at)
     const mode = this.chain.mode === 'closed' ? 'closed' : 'broken'
     this.chain = { ...this.chain, line: this.chain.line.slice(0, at), mode }
@@ -205,7 +303,9 @@ class BlockStep {
 
 /** The one Kedge message of a transaction; none if it has two tags. Link payloads outside a link are nothing. */
 function readMessage(transaction: L1Transaction): Exclude<Message, Anchor> | undefined {
-  const payloads = transaction.outputs.map(({ script }) => dataCarrier(script)).filter((payload) => payload !== undefined && isKedgePayload(payload))
+  const payloads = transaction.outputs
+    .map(({ script }) => dataCarrier(script))
+    .filter((payload) => payload !== undefined && isKedgePayload(payload))
   const message = payloads.length === 1 ? decodeMessage(payloads[0] as Uint8Array) : undefined
   return message === undefined || isAnchor(message) ? undefined : message
 }

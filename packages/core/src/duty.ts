@@ -17,7 +17,13 @@ export interface Facts {
  * be a deposit. Called with index = operation count it tells whether one was skipped. Deposits thus stand first, in
  * Bitcoin's order, up to the cap, and every omission or invention shows at one index.
  */
-export function depositDue(params: Params, facts: Facts, originHeight: number, totals: Totals, index: number): Deposit | undefined {
+export function depositDue(
+  params: Params,
+  facts: Facts,
+  originHeight: number,
+  totals: Totals,
+  index: number,
+): Deposit | undefined {
   if (index >= params.caps.deposits) return undefined
   const next = facts.depositAfter(totals.depositCursor)
   return next !== undefined && next.position.height <= originHeight ? next : undefined

@@ -1,14 +1,35 @@
-import { equalBytes } from './bytes.ts'
+import { equalBytes, isZero } from './bytes.ts'
 import { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
 import { Reader, Writer } from './codec.ts'
 import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from './hash.ts'
-import { type AnchoredLink, decodeHeader, genesisEnd, hasLapsed, type Header, HEADER_BYTES, type HeaderFault, headerHash, judgeHeader, parentEndOf } from './header.ts'
-import { isZero } from './bytes.ts'
+import {
+  type AnchoredLink,
+  decodeHeader,
+  genesisEnd,
+  HEADER_BYTES,
+  type Header,
+  type HeaderFault,
+  hasLapsed,
+  headerHash,
+  judgeHeader,
+  parentEndOf,
+} from './header.ts'
 import { computeRoot, depthOf } from './merkle.ts'
-import { applyOperation, type Cells, type Context, decodeOperation, MAX_OPERATION_BYTES, MissingCellError, type Operation, operationId, type Refusal, touchedCells } from './operation.ts'
+import {
+  applyOperation,
+  type Cells,
+  type Context,
+  decodeOperation,
+  MAX_OPERATION_BYTES,
+  MissingCellError,
+  type Operation,
+  operationId,
+  type Refusal,
+  touchedCells,
+} from './operation.ts'
 import type { Params } from './params.ts'
-import { decodeTotals, stateRoot, type Totals, TOTALS_BYTES } from './totals.ts'
+import { decodeTotals, stateRoot, TOTALS_BYTES, type Totals } from './totals.ts'
 
 /** What shows on Bitcoin that a batch is faulty. Every node judges it alike, with or without the batch's data. */
 export type Evidence = HeaderEvidence | StepEvidence | EndEvidence
@@ -56,7 +77,9 @@ export interface EndEvidence {
 }
 
 export type EvidenceFault = HeaderFault | Refusal | 'wrong-root' | 'post-is-not-last-step'
-export type Verdict = { readonly ok: true; readonly fault: EvidenceFault } | { readonly ok: false; readonly reason: string }
+export type Verdict =
+  | { readonly ok: true; readonly fault: EvidenceFault }
+  | { readonly ok: false; readonly reason: string }
 
 export const MAX_EVIDENCE_BYTES = 8192
 const CLAIMS = { header: 1, step: 2, end: 3 } as const
@@ -67,7 +90,12 @@ export function encodeEvidence(evidence: Evidence): Uint8Array {
   if (evidence.claim === 'header') return writer.sized(evidence.parent).bytes
   if (evidence.claim === 'step') writer.u32(evidence.index).sized(evidence.operation).hashes(evidence.opHelpers)
   const { step, opening } = evidence
-  writer.hash(step.before).hash(step.after).hashes(step.helpers).hash(opening.cellsRoot).fixed(opening.totals, TOTALS_BYTES)
+  writer
+    .hash(step.before)
+    .hash(step.after)
+    .hashes(step.helpers)
+    .hash(opening.cellsRoot)
+    .fixed(opening.totals, TOTALS_BYTES)
   if (evidence.claim === 'end') return writer.bytes
   writer.u8(evidence.cells.length)
   for (const cell of evidence.cells) writer.fixed(cell, CELL_BYTES)
@@ -80,7 +108,13 @@ export function decodeEvidence(bytes: Uint8Array): Evidence | undefined {
   const reader = new Reader(bytes)
   const claim = reader.u8()
   const evidence =
-    claim === CLAIMS.header ? readHeaderClaim(reader) : claim === CLAIMS.step ? readStepClaim(reader) : claim === CLAIMS.end ? readEndClaim(reader) : undefined
+    claim === CLAIMS.header
+      ? readHeaderClaim(reader)
+      : claim === CLAIMS.step
+        ? readStepClaim(reader)
+        : claim === CLAIMS.end
+          ? readEndClaim(reader)
+          : undefined
   return reader.done ? evidence : undefined
 }
 
@@ -96,7 +130,17 @@ function readStepClaim(reader: Reader): StepEvidence {
   const step = readPair(reader)
   const opening = readOpening(reader)
   const cells = readCells(reader)
-  return { claim: 'step', header, index, operation, opHelpers, step, opening, cells, cellHelpers: reader.hashes(MAX_HELPERS) }
+  return {
+    claim: 'step',
+    header,
+    index,
+    operation,
+    opHelpers,
+    step,
+    opening,
+    cells,
+    cellHelpers: reader.hashes(MAX_HELPERS),
+  }
 }
 
 function readEndClaim(reader: Reader): EndEvidence {
@@ -128,7 +172,8 @@ export interface Court {
 
 /** Judges evidence against an anchored batch. Nothing that is missing is ever taken for granted. */
 export function verifyEvidence(court: Court, link: AnchoredLink, evidence: Evidence): Verdict {
-  if (!equalBytes(headerHash(evidence.header), link.headerHash)) return invalid('the header is not the one that was anchored')
+  if (!equalBytes(headerHash(evidence.header), link.headerHash))
+    return invalid('the header is not the one that was anchored')
   const header = decodeHeader(evidence.header)
   if (evidence.claim === 'header') return verifyHeaderClaim(court, link, evidence, header)
   if (header === undefined) return invalid('the header does not decode: this takes a header claim')
@@ -136,10 +181,16 @@ export function verifyEvidence(court: Court, link: AnchoredLink, evidence: Evide
   return evidence.claim === 'step' ? verifyStepClaim(court, header, evidence) : verifyEndClaim(court, header, evidence)
 }
 
-function verifyHeaderClaim(court: Court, link: AnchoredLink, evidence: HeaderEvidence, header: Header | undefined): Verdict {
+function verifyHeaderClaim(
+  court: Court,
+  link: AnchoredLink,
+  evidence: HeaderEvidence,
+  header: Header | undefined,
+): Verdict {
   const atGenesis = isZero(link.parent)
   const parent = decodeHeader(evidence.parent)
-  if (!atGenesis && (parent === undefined || !equalBytes(headerHash(evidence.parent), link.parent))) return invalid("the parent's header is missing or another")
+  if (!atGenesis && (parent === undefined || !equalBytes(headerHash(evidence.parent), link.parent)))
+    return invalid("the parent's header is missing or another")
   if (atGenesis && evidence.parent.length > 0) return invalid('genesis has no header')
   const end = parent === undefined ? genesisEnd(court.params) : parentEndOf(parent)
   const fault = judgeHeader(court.params, court.network, court.facts, link, end, header)
@@ -149,8 +200,10 @@ function verifyHeaderClaim(court: Court, link: AnchoredLink, evidence: HeaderEvi
 function verifyStepClaim(court: Court, header: Header, evidence: StepEvidence): Verdict {
   const { index, step, opening } = evidence
   if (index >= header.opCount) return invalid('no operation has this index')
-  if (!provesLeaf(header, index, operationId(evidence.operation), evidence.opHelpers, header.opsRoot)) return invalid('the operation is not in the batch')
-  if (!provesLeaf(header, index, hashPair(step.before, step.after), step.helpers, header.stepsRoot)) return invalid('the step is not in the batch')
+  if (!provesLeaf(header, index, operationId(evidence.operation), evidence.opHelpers, header.opsRoot))
+    return invalid('the operation is not in the batch')
+  if (!provesLeaf(header, index, hashPair(step.before, step.after), step.helpers, header.stepsRoot))
+    return invalid('the step is not in the batch')
   const totals = openState(opening, step.before)
   if (totals === undefined) return invalid('the totals do not open the state before the step')
   const operation = decodeOperation(evidence.operation)
@@ -161,7 +214,13 @@ function verifyStepClaim(court: Court, header: Header, evidence: StepEvidence): 
   return judgeExecution(court, header, evidence, totals, operation)
 }
 
-function judgeExecution(court: Court, header: Header, evidence: StepEvidence, totals: Totals, operation: Operation): Verdict {
+function judgeExecution(
+  court: Court,
+  header: Header,
+  evidence: StepEvidence,
+  totals: Totals,
+  operation: Operation,
+): Verdict {
   const witness = openCells(evidence, totals, touchedCells(operation, totals.count))
   if (witness === undefined) return invalid('the cells do not open the state before the step')
   const context: Context = { params: court.params, originHeight: header.origin.height, isSigned: court.isSigned }
@@ -175,7 +234,8 @@ function verifyEndClaim(court: Court, header: Header, evidence: EndEvidence): Ve
   const { step, opening } = evidence
   const last = header.opCount - 1
   if (last >= 0) {
-    if (!provesLeaf(header, last, hashPair(step.before, step.after), step.helpers, header.stepsRoot)) return invalid('the step is not in the batch')
+    if (!provesLeaf(header, last, hashPair(step.before, step.after), step.helpers, header.stepsRoot))
+      return invalid('the step is not in the batch')
     if (!equalBytes(step.after, header.post)) return { ok: true, fault: 'post-is-not-last-step' }
   }
   const totals = openState(opening, header.post)
@@ -184,7 +244,13 @@ function verifyEndClaim(court: Court, header: Header, evidence: EndEvidence): Ve
   return due === undefined ? invalid('no deposit was skipped') : { ok: true, fault: 'deposit-due' }
 }
 
-function provesLeaf(header: Header, index: number, leaf: Uint8Array, helpers: readonly Uint8Array[], root: Uint8Array): boolean {
+function provesLeaf(
+  header: Header,
+  index: number,
+  leaf: Uint8Array,
+  helpers: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
   const computed = computeRoot(header.opCount, [index], [leaf], helpers)
   return computed !== undefined && equalBytes(computed, root)
 }
@@ -196,7 +262,9 @@ function openState(opening: Opening, root: Uint8Array): Totals | undefined {
 
 /** A fault that shows without cells must come without them: one fault, one form. */
 function withoutCells(evidence: StepEvidence, fault: Refusal): Verdict {
-  return evidence.cells.length + evidence.cellHelpers.length === 0 ? { ok: true, fault } : invalid('cells where none are needed')
+  return evidence.cells.length + evidence.cellHelpers.length === 0
+    ? { ok: true, fault }
+    : invalid('cells where none are needed')
 }
 
 interface Witness extends Cells {
@@ -210,14 +278,18 @@ interface Witness extends Cells {
 function openCells(evidence: StepEvidence, totals: Totals, touched: readonly number[]): Witness | undefined {
   const existing = touched.filter((cell) => cell < totals.count)
   if (existing.length !== evidence.cells.length) return undefined
-  if (touched.length === 0) return evidence.cellHelpers.length === 0 ? witnessOf([], [], 0, [], evidence.opening.cellsRoot) : undefined
+  if (touched.length === 0)
+    return evidence.cellHelpers.length === 0 ? witnessOf([], [], 0, [], evidence.opening.cellsRoot) : undefined
   const accounts = evidence.cells.map(decodeAccount)
   if (accounts.some((account) => account === undefined)) return undefined
   const count = existing.length === touched.length ? totals.count : totals.count + 1
-  const leaves = touched.map((_, at) => (at < existing.length ? hashRecord(evidence.cells[at] as Uint8Array) : ZERO_HASH))
+  const leaves = touched.map((_, at) =>
+    at < existing.length ? hashRecord(evidence.cells[at] as Uint8Array) : ZERO_HASH,
+  )
   const root = computeRoot(count, touched, leaves, evidence.cellHelpers)
   const [depth, depthBefore] = [depthOf(count), depthOf(totals.count)]
-  const before = depth > depthBefore ? hashPair(evidence.opening.cellsRoot, zeroHash(depthBefore)) : evidence.opening.cellsRoot
+  const before =
+    depth > depthBefore ? hashPair(evidence.opening.cellsRoot, zeroHash(depthBefore)) : evidence.opening.cellsRoot
   if (root === undefined || !equalBytes(root, before)) return undefined
   return witnessOf(touched, accounts as Account[], count, evidence.cellHelpers, root, leaves)
 }

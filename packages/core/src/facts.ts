@@ -1,4 +1,4 @@
-import { type Deposit } from './deposit.ts'
+import type { Deposit } from './deposit.ts'
 import type { Facts } from './duty.ts'
 import { comparePositions, type Position } from './l1.ts'
 

@@ -31,7 +31,11 @@ export function installHasher(candidate: Hasher): void {
   candidate.hashInto(input, output)
   const whole = candidate.sha256(input)
   const right = nobleSha256(input)
-  if (output.some((byte, at) => byte !== expected[at]) || whole.length !== 32 || whole.some((byte, at) => byte !== right[at])) {
+  if (
+    output.some((byte, at) => byte !== expected[at]) ||
+    whole.length !== 32 ||
+    whole.some((byte, at) => byte !== right[at])
+  ) {
     throw new Error(`${candidate.name} does not compute SHA-256`)
   }
   hasher = candidate

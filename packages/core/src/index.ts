@@ -1,6 +1,6 @@
 export {
-  BatchExecution,
   type BatchContext,
+  BatchExecution,
   type BatchFault,
   type BatchPlace,
   type BuiltHeader,
@@ -28,8 +28,17 @@ export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
 export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
 export { type ChainEvent, type Derived, deriveBlock, SIGNAL_VALUE, type VoidCause } from './derive.ts'
-export { type Facts } from './duty.ts'
-export { type Court, decodeEvidence, encodeEvidence, type Evidence, type EvidenceFault, type HeaderEvidence, type Verdict, verifyEvidence } from './evidence.ts'
+export type { Facts } from './duty.ts'
+export {
+  type Court,
+  decodeEvidence,
+  type Evidence,
+  type EvidenceFault,
+  encodeEvidence,
+  type HeaderEvidence,
+  type Verdict,
+  verifyEvidence,
+} from './evidence.ts'
 export { L1Facts } from './facts.ts'
 export {
   type Hasher,
@@ -49,17 +58,25 @@ export {
   decodeHeader,
   encodeHeader,
   genesisEnd,
-  hasLapsed,
-  type Header,
   HEADER_BYTES,
+  type Header,
   type HeaderFault,
+  hasLapsed,
   headerHash,
   judgeHeader,
   type Origin,
   type ParentEnd,
   parentEndOf,
 } from './header.ts'
-export { comparePositions, type L1Block, type L1Input, type L1Output, type L1Transaction, type Outpoint, type Position } from './l1.ts'
+export {
+  comparePositions,
+  type L1Block,
+  type L1Input,
+  type L1Output,
+  type L1Transaction,
+  type Outpoint,
+  type Position,
+} from './l1.ts'
 export { decodeDelta, Ledger } from './ledger.ts'
 export { computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves } from './merkle.ts'
 export {
@@ -85,7 +102,15 @@ export {
   type Refusal,
   touchedCells,
 } from './operation.ts'
-export { type BitcoinChain, findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from './params.ts'
+export {
+  type BitcoinChain,
+  findParamsFault,
+  networkId,
+  type Params,
+  paramsFromJson,
+  paramsToJson,
+  regtestRules,
+} from './params.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export { decodePart, encodeParts, encodeWhole, type Part, type PartSource, readWhole } from './publication.ts'
@@ -104,6 +129,14 @@ export {
   tapTweak,
   vaultScript,
 } from './scripts.ts'
-export { decodeTotals, encodeTotals, GENESIS_ROOT, GENESIS_TOTALS, MAX_SUPPLY, stateRoot, type Totals } from './totals.ts'
+export {
+  decodeTotals,
+  encodeTotals,
+  GENESIS_ROOT,
+  GENESIS_TOTALS,
+  MAX_SUPPLY,
+  stateRoot,
+  type Totals,
+} from './totals.ts'
 export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'

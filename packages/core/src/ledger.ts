@@ -3,7 +3,7 @@ import { Reader, Writer } from './codec.ts'
 import { hashRecord, ZERO_HASH } from './hash.ts'
 import { hashRow } from './merkle.ts'
 import type { CellUpdate } from './operation.ts'
-import { decodeTotals, encodeTotals, GENESIS_TOTALS, stateRoot, type Totals, TOTALS_BYTES } from './totals.ts'
+import { decodeTotals, encodeTotals, GENESIS_TOTALS, stateRoot, TOTALS_BYTES, type Totals } from './totals.ts'
 import { CellTree } from './tree.ts'
 
 /**
@@ -96,9 +96,11 @@ export class Ledger {
   load(pages: Iterable<Uint8Array>, totals: Totals): void {
     let cell = 0
     for (const page of pages) {
-      for (let at = 0; at < page.length && cell < totals.count; at += CELL_BYTES) this.tree.putBytes(cell++, page.subarray(at, at + CELL_BYTES))
+      for (let at = 0; at < page.length && cell < totals.count; at += CELL_BYTES)
+        this.tree.putBytes(cell++, page.subarray(at, at + CELL_BYTES))
     }
-    if (cell !== totals.count) throw new Error(`the stored pages hold ${cell} cells where the totals say ${totals.count}`)
+    if (cell !== totals.count)
+      throw new Error(`the stored pages hold ${cell} cells where the totals say ${totals.count}`)
     this.tree.rehashAll()
     this.now = totals
     this.sealedTotals = totals
@@ -127,7 +129,8 @@ export function decodeDelta(bytes: Uint8Array): Delta {
     const before = reader.u8() === 1 ? reader.fixed(CELL_BYTES) : undefined
     changes.push({ before, after: reader.fixed(CELL_BYTES) })
   }
-  if (!reader.done || totalsBefore === undefined || totalsAfter === undefined) throw new Error('the stored delta is damaged')
+  if (!reader.done || totalsBefore === undefined || totalsAfter === undefined)
+    throw new Error('the stored delta is damaged')
   return { totalsBefore, totalsAfter, cells, changes }
 }
 

@@ -52,7 +52,8 @@ export function computeRoot(
   helpers: readonly Uint8Array[],
 ): Uint8Array | undefined {
   if (indices.length === 0 || indices.length !== leaves.length) return undefined
-  if (indices.some((index, at) => index >= count || index < 0 || (at > 0 && index <= (indices[at - 1] as number)))) return undefined
+  if (indices.some((index, at) => index >= count || index < 0 || (at > 0 && index <= (indices[at - 1] as number))))
+    return undefined
   const depth = depthOf(count)
   let row = indices
   let nodes = leaves
@@ -135,7 +136,7 @@ export function merkleRoot(leaves: Uint8Array): Uint8Array {
 /** Hashes one after another, as a row. */
 export function rowOf(hashes: readonly Uint8Array[]): Uint8Array {
   const row = new Uint8Array(32 * hashes.length)
-  hashes.forEach((hash, at) => row.set(hash, 32 * at))
+  for (const [at, hash] of hashes.entries()) row.set(hash, 32 * at)
   return row
 }
 
@@ -152,7 +153,8 @@ class Layer {
 
   push(rows: Uint8Array): void {
     const size = 32 * this.count + rows.length
-    if (size > this.buffer.length) this.buffer = concatBytes(this.buffer, new Uint8Array(Math.max(size, this.buffer.length)))
+    if (size > this.buffer.length)
+      this.buffer = concatBytes(this.buffer, new Uint8Array(Math.max(size, this.buffer.length)))
     this.buffer.set(rows, 32 * this.count)
     this.count += rows.length / 32
   }

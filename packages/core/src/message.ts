@@ -80,7 +80,12 @@ function readBody(reader: Reader, kind: number): Message | undefined {
   switch (kind) {
     case KINDS.batch:
     case KINDS.resume:
-      return { kind: kind === KINDS.batch ? 'batch' : 'resume', number: reader.u32(), headerHash: reader.hash(), word: reader.hash() }
+      return {
+        kind: kind === KINDS.batch ? 'batch' : 'resume',
+        number: reader.u32(),
+        headerHash: reader.hash(),
+        word: reader.hash(),
+      }
     case KINDS.deposit:
       return { kind: 'deposit', key: reader.hash(), refundKey: reader.hash() }
     case KINDS.challenge:

@@ -1,11 +1,18 @@
 import { type Account, MAX_CELL } from './cell.ts'
 import { U64_MAX } from './codec.ts'
-import { applyCollect, type Collect, COLLECT_KIND, decodeCollect, encodeCollect } from './collect.ts'
-import { applyCredit, type Credit, decodeCredit, DEPOSIT_KIND, encodeCredit } from './deposit.ts'
+import { applyCollect, COLLECT_KIND, type Collect, decodeCollect, encodeCollect } from './collect.ts'
+import { applyCredit, type Credit, DEPOSIT_KIND, decodeCredit, encodeCredit } from './deposit.ts'
 import { taggedHash } from './hash.ts'
 import type { Params } from './params.ts'
 import type { Totals } from './totals.ts'
-import { applyTransfer, decodeTransfer, encodeTransfer, type Transfer, TRANSFER_BYTES, TRANSFER_KIND } from './transfer.ts'
+import {
+  applyTransfer,
+  decodeTransfer,
+  encodeTransfer,
+  TRANSFER_BYTES,
+  TRANSFER_KIND,
+  type Transfer,
+} from './transfer.ts'
 
 /** What changes the ledger. Each kind lives in a file of its own; this one joins them. */
 export type Operation = Transfer | Credit | Collect

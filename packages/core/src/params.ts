@@ -184,7 +184,8 @@ export function paramsFromJson(json: unknown): Params {
 }
 
 function fields(json: unknown, at: string, names: readonly string[]): Record<string, unknown> {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error(`params: ${at} must be an object`)
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new Error(`params: ${at} must be an object`)
   const unknown = Object.keys(json).find((name) => !names.includes(name))
   if (unknown !== undefined) throw new Error(`params: unknown key ${at}.${unknown}`)
   const missing = names.find((name) => !(name in json))
@@ -198,16 +199,19 @@ function counts(json: unknown, at: string, names: readonly string[]): Record<str
 }
 
 function count(value: unknown, at: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff) throw new Error(`params: ${at} must be a u32`)
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff)
+    throw new Error(`params: ${at} must be a u32`)
   return value
 }
 
 function amount(value: unknown, at: string): bigint {
-  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(value)) throw new Error(`params: ${at} must be a decimal string`)
+  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(value))
+    throw new Error(`params: ${at} must be a decimal string`)
   return BigInt(value)
 }
 
 function hash(value: unknown, at: string): Uint8Array {
-  if (typeof value !== 'string' || !isHex(value, 32)) throw new Error(`params: ${at} must be 32 bytes of lower-case hex`)
+  if (typeof value !== 'string' || !isHex(value, 32))
+    throw new Error(`params: ${at} must be 32 bytes of lower-case hex`)
   return fromHex(value)
 }

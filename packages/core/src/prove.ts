@@ -1,11 +1,11 @@
 import { type BatchContext, BatchExecution, stepLeaves } from './batch.ts'
 import { concatBytes } from './bytes.ts'
+import { depositDue, findDutyFault } from './duty.ts'
 import type { EndEvidence, Opening, StepEvidence, StepPair } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog, rowOf } from './merkle.ts'
 import { decodeOperation, operationId, touchedCells } from './operation.ts'
 import { encodeTotals } from './totals.ts'
-import { depositDue, findDutyFault } from './duty.ts'
 
 /** A batch as its sequencer committed to it: bytes and step roots that hash to the header. */
 export interface CommittedBatch {
@@ -62,7 +62,8 @@ function advance(context: BatchContext, ledger: Ledger, batch: CommittedBatch, c
   const execution = new BatchExecution(context, ledger)
   for (const bytes of batch.operations.slice(0, count)) {
     const refusal = execution.addBytes(bytes)
-    if (refusal !== undefined) throw new Error(`operation ${execution.count}, before the one to prove, is refused itself: ${refusal}`)
+    if (refusal !== undefined)
+      throw new Error(`operation ${execution.count}, before the one to prove, is refused itself: ${refusal}`)
   }
   const { delta } = execution.seal()
   return () => ledger.undo(delta)
@@ -83,7 +84,13 @@ function openingOf(ledger: Ledger): Opening {
 function pairAt(batch: CommittedBatch, index: number): StepPair {
   const chain = concatBytes(batch.pre, batch.stepRoots)
   const [before, after] = [chain.slice(32 * index, 32 * index + 32), chain.slice(32 * index + 32, 32 * index + 64)]
-  return { before, after, helpers: logOf(stepLeaves(batch.pre, batch.stepRoots)).prove(index).map((hash) => hash.slice()) }
+  return {
+    before,
+    after,
+    helpers: logOf(stepLeaves(batch.pre, batch.stepRoots))
+      .prove(index)
+      .map((hash) => hash.slice()),
+  }
 }
 
 function logOf(leaves: Uint8Array): MerkleLog {

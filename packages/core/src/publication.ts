@@ -1,7 +1,7 @@
-import { concatBytes, equalBytes } from './bytes.ts'
 import { stepLeaves } from './batch.ts'
+import { concatBytes, equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
-import { decodeHeader, type Header, HEADER_BYTES, headerHash } from './header.ts'
+import { decodeHeader, HEADER_BYTES, type Header, headerHash } from './header.ts'
 import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { DataKind } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
@@ -62,7 +62,10 @@ function encodePart(kind: DataKind, source: PartSource, log: MerkleLog, start: n
   if (kind === 'data') {
     for (const operation of source.operations.slice(start, start + count)) writer.sized(operation)
   } else {
-    const row = concatBytes(source.pre, source.stepRoots).subarray(32 * firstLeaf(kind, start), 32 * (start + count + 1))
+    const row = concatBytes(source.pre, source.stepRoots).subarray(
+      32 * firstLeaf(kind, start),
+      32 * (start + count + 1),
+    )
     writer.fixed(row, row.length)
   }
   const first = firstLeaf(kind, start)
@@ -91,13 +94,20 @@ export function decodePart(kind: DataKind, hash: Uint8Array, bytes: Uint8Array):
   const helpers = reader.hashes(64)
   if (!reader.done) return undefined
   if (kind === 'steps' && start === 0 && !equalBytes(roots.subarray(0, 32), header.pre)) return undefined
-  const leaves = kind === 'data' ? operations.map(operationId) : rows(stepLeaves(roots.subarray(0, 32), roots.subarray(32)))
+  const leaves =
+    kind === 'data' ? operations.map(operationId) : rows(stepLeaves(roots.subarray(0, 32), roots.subarray(32)))
   const root = kind === 'data' ? header.opsRoot : header.stepsRoot
   if (!provesRun(header.opCount, first, leaves, helpers, root)) return undefined
   return { header, headerBytes, start, count, operations, stepRoots: roots.slice(32 * (start - first + 1)) }
 }
 
-function provesRun(total: number, start: number, leaves: readonly Uint8Array[], helpers: readonly Uint8Array[], root: Uint8Array): boolean {
+function provesRun(
+  total: number,
+  start: number,
+  leaves: readonly Uint8Array[],
+  helpers: readonly Uint8Array[],
+  root: Uint8Array,
+): boolean {
   if (leaves.length === 0) return total === 0 && helpers.length === 0
   const indices = leaves.map((_, at) => start + at)
   const computed = computeRoot(total, indices, leaves, helpers)

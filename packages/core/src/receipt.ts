@@ -1,5 +1,5 @@
-import { Reader, Writer } from './codec.ts'
 import { equalBytes } from './bytes.ts'
+import { Reader, Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Origin } from './header.ts'
 import { computeRoot } from './merkle.ts'

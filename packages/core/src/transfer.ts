@@ -1,5 +1,5 @@
-import { Reader, Writer } from './codec.ts'
 import { equalBytes } from './bytes.ts'
+import { Reader, Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Apply } from './operation.ts'
 
@@ -84,7 +84,8 @@ export const applyTransfer: Apply<Transfer> = (context, cells, totals, transfer)
   if (from === toCell) return { ok: false, refusal: 'self-transfer' }
   if (amount === 0n) return { ok: false, refusal: 'zero-amount' }
   const payer = cells.account(from)
-  if (transfer.nonce !== payer.nonce) return { ok: false, refusal: transfer.nonce < payer.nonce ? 'nonce-used' : 'nonce-ahead' }
+  if (transfer.nonce !== payer.nonce)
+    return { ok: false, refusal: transfer.nonce < payer.nonce ? 'nonce-used' : 'nonce-ahead' }
   if (context.originHeight > transfer.expiry) return { ok: false, refusal: 'expired' }
   if (creates && !transfer.mayCreate) return { ok: false, refusal: 'may-not-create' }
   const { fees } = context.params
@@ -97,7 +98,10 @@ export const applyTransfer: Apply<Transfer> = (context, cells, totals, transfer)
     ok: true,
     updates: [
       { cell: from, account: { owner: payer.owner, nonce: payer.nonce + 1n, balance: payer.balance - amount - fee } },
-      { cell: toCell, account: { owner: recipient.owner, nonce: recipient.nonce, balance: recipient.balance + amount } },
+      {
+        cell: toCell,
+        account: { owner: recipient.owner, nonce: recipient.nonce, balance: recipient.balance + amount },
+      },
     ],
     totals: { ...totals, count: creates ? totals.count + 1 : totals.count, fees: totals.fees + fee },
   }
