@@ -111,6 +111,7 @@ const FINE: [path: string, text: string][] = [
   ['packages/cli/bin/kedge.mjs', "import { main } from '../dist/main.js'\nmain()"],
   ['packages/core/src/merkle.ts', 'export const opHelpers = 1'],
   ['packages/signatures/src/shared-table.ts', ''],
+  [NODE, 'export const f = () => {\n  const factory = create()\n  return factory\n}'],
   [NODE, 'try {\n  f()\n} catch (cause) {\n  throw new Error("f", { cause })\n}'],
   [NODE, 'f().catch(report)'],
   [NODE, `\nexport const f = () => {\n${'f()\n'.repeat(118)}}`],
@@ -118,7 +119,10 @@ const FINE: [path: string, text: string][] = [
   ['packages/node/src/index.ts', "export { follow, type Chain } from './follow.ts'"],
   ['packages/node/node_modules/x/utils.ts', 'export * from "y"'],
   ['packages/node/dist/utils.js', 'export * from "y"'],
-  ['README.md', `The folder ${SLASH}tmp/kedge, a path a${SLASH}work/b, https:${SLASH}/kedge.example.org`],
+  [
+    'README.md',
+    `The folder ${SLASH}tmp/kedge, ${SLASH}home/me/.kedge, a path a${SLASH}work/b, https:${SLASH}/kedge.example.org`,
+  ],
 ]
 
 describe('layers', () => {

@@ -100,7 +100,9 @@ function environment(node) {
 }
 
 /** @type {NodeRule} */
-function emptyName(node) {
+function emptyName(node, above) {
+  // A variable inside a function is read where it stands; its name need not carry as far.
+  if (node.type === 'VariableDeclarator' && above.some(({ type }) => FUNCTIONS.has(type))) return undefined
   const name = DECLARATIONS.has(node.type) ? node.id?.name : undefined
   const last = name && wordsOf(name).at(-1)
   return last && EMPTY_LAST_WORD.test(last) ? `${name}; name the thing by what it does` : undefined

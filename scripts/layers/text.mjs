@@ -11,7 +11,7 @@ const RULES = [
   },
   {
     rule: 'private-path',
-    pattern: /(?<![\w.-])\/(?:root|home|Users|work|mnt)\/[\w.-]/,
+    pattern: /(?<![\w.-])\/(?:root|home|Users|work|mnt)\/(?!(?:me|user)\b)[\w.-]/,
     message: 'a path of one machine; use one relative to the repository, or a temporary folder',
   },
   {
