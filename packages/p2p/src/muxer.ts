@@ -11,8 +11,11 @@ import { yamux } from '@libp2p/yamux'
 export const MAX_STREAM_WINDOW = 512 * 1024
 /** Gossip, identify and ping take one each; two protocols of four requests leave room for what is being refused. */
 export const MAX_STREAMS = 32
-/** Frames waiting for a connection: all streams write at most one more piece after it is found to be full. */
-export const MAX_QUEUED = 4 * 1024 * 1024
+/**
+ * Bytes of frames waiting for a connection: each stream writes at most one more piece of 64 KiB once it is full. As
+ * frames of 12 bytes, which weigh most, they take some 30 MB.
+ */
+export const MAX_QUEUED = 2 * 1024 * 1024
 
 export function boundedYamux(): () => StreamMuxerFactory {
   const create = yamux({

@@ -70,12 +70,12 @@ describe('announcing', () => {
       },
     })
     await untilMeshed(bad, good)
-    for (let number = 0; number < 30; number++) {
+    for (let number = 0; number < 20; number++) {
       await bad.announce(pattern(60, number))
       await sleep(100)
     }
     expect(judged).toBeGreaterThanOrEqual(2)
-    expect(judged).toBeLessThan(20)
+    expect(judged).toBeLessThan(15)
   })
 
   test('a listener or validator that throws is reported and hurts nobody else', async () => {

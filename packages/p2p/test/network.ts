@@ -1,7 +1,15 @@
+import '../src/polyfill.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { type GossipSub, gossipsub, StrictNoSign } from '@libp2p/gossipsub'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
 import { afterEach, expect } from 'vitest'
 import { createHost, type Host, type HostOptions } from '../src/host.ts'
-import { createNode, type Node } from '../src/libp2p.ts'
 import { protocolNames } from '../src/protocol.ts'
 
 /** Real hosts over loopback TCP. Whatever a test starts is stopped after it. */
@@ -40,17 +48,21 @@ export async function startHost(number: number, options: Partial<HostOptions> = 
   return host
 }
 
-/** A peer that is not held by any of the host's rules: it opens streams and sends what it likes. */
-export async function startStranger(number: number): Promise<Node> {
-  const node = await createNode({
-    secretKey: seed(number),
-    network: NETWORK,
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    maxConnections: 64,
-    topic: names.headers,
-    gater: {},
+export type Stranger = Libp2p<{ identify: Identify; pubsub: GossipSub }>
+
+/** A peer without any of the host's bounds: it opens streams and sends what it likes. */
+export async function startStranger(number: number): Promise<Stranger> {
+  const node = await createLibp2p({
+    privateKey: await generateKeyPairFromSeed('Ed25519', seed(number)),
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise({ prologueBytes: NETWORK })],
+    streamMuxers: [yamux({ maxOutboundStreams: 5_000 })],
+    services: {
+      identify: identify(),
+      pubsub: gossipsub({ globalSignaturePolicy: StrictNoSign, allowPublishToZeroTopicPeers: true }),
+    },
   })
-  await node.start()
   started.push(node)
   return node
 }

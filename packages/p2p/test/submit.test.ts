@@ -43,7 +43,8 @@ describe('submitting', () => {
       bootstrap: [addressOf(client)],
       takeTransfers: () => Promise.resolve(pattern(3)),
     })
-    await untilConnected(fine)
+    await until('both connected', () => client.peers().length === 2)
+    expect(fine.peers()).toHaveLength(1)
     expect(await client.submit(pattern(174), soon())).toEqual(pattern(3))
     expect(reports).toContain('Error: closed')
   })
