@@ -73,11 +73,18 @@ export function challengesOf(batch: AnchoredBatch): readonly Challenge[] {
   return [batch.challenges.data, batch.challenges.steps].filter((challenge) => challenge !== undefined)
 }
 
-/** The last height at which a challenge of this kind counts. */
-export function challengeLimit(params: Params, batch: AnchoredBatch, data: DataKind): number {
+/**
+ * The last height at which a challenge of this kind counts. Steps can be judged once the operations are known, the
+ * batch's and its ancestors': without theirs nobody knows the state that the batch starts from.
+ */
+export function challengeLimit(params: Params, chain: Chain, batch: AnchoredBatch, data: DataKind): number {
   const { challenge: window } = params.windows
   if (data === 'data') return batch.anchorHeight + window
-  return Math.max(batch.anchorHeight, batch.challenges.data?.answeredAt ?? 0) + window
+  let known = batch.anchorHeight
+  for (const { number, challenges } of chain.line) {
+    if (number <= batch.number) known = Math.max(known, challenges.data?.answeredAt ?? 0)
+  }
+  return known + window
 }
 
 /** Blocks that the largest answer of a kind takes at the rate that the network counts on. */
@@ -86,7 +93,7 @@ export function answerBlocks(params: Params, data: DataKind): number {
   return Math.ceil((params.caps.operations * leafBytes) / params.caps.answerVbytesPerBlock)
 }
 
-// Virtual bytes on Bitcoin for a leaf of an answer, rounded up: 80 bytes of data stand as 81 witness bytes and 35
-// bytes of script, 116/80/4 = 0.37 vB a byte, and some for what surrounds them: 176-byte operations, 32-byte roots.
-const OPERATION_PUBLISHED = 72
-const STEP_ROOT_PUBLISHED = 13
+// Virtual bytes on Bitcoin for one leaf of an answer, rounded up: published bytes take 0.48 vB each (measured, commit
+// and reveal of 100 kB); an operation is 176 bytes with its length, a step root 32.
+const OPERATION_PUBLISHED = 85
+const STEP_ROOT_PUBLISHED = 16

@@ -142,12 +142,15 @@ class BlockStep {
   }
 
   finalize(): void {
-    for (let first = this.chain.line[0]; first !== undefined; first = this.chain.line[0]) {
-      if (this.height < finalHeight(this.params, first) || challengesOf(first).some(isOpen)) return
-      const { number, headerHash } = first
-      this.chain = { ...this.chain, line: this.chain.line.slice(1), final: { number, headerHash } }
-      this.events.push({ kind: 'final', number, headerHash })
-    }
+    const waits = (batch: AnchoredBatch) =>
+      this.height < finalHeight(this.params, batch) || challengesOf(batch).some(isOpen)
+    const first = this.chain.line.findIndex(waits)
+    const done = first < 0 ? this.chain.line : this.chain.line.slice(0, first)
+    for (const { number, headerHash } of done) this.events.push({ kind: 'final', number, headerHash })
+    const last = done.at(-1)
+    if (last === undefined) return
+    const final = { number: last.number, headerHash: last.headerHash }
+    this.chain = { ...this.chain, line: this.chain.line.slice(done.length), final }
   }
 
   private readLink(transaction: L1Transaction, input: number): void {
@@ -235,7 +238,7 @@ class BlockStep {
     batch: AnchoredBatch,
   ): string | undefined {
     if (batch.challenges[data] !== undefined) return 'it is challenged already'
-    if (this.height > challengeLimit(this.params, batch, data)) return 'the window for challenges is over'
+    if (this.height > challengeLimit(this.params, this.chain, batch, data)) return 'the window for challenges is over'
     if (burntValue(transaction) < this.params.fees.challenge) return 'it burns too little'
     const queue = Math.max(this.height, this.chain.queue) + answerBlocks(this.params, data)
     const deadline = queue + this.params.windows.answer

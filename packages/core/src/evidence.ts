@@ -21,7 +21,6 @@ import {
   type Cells,
   type Context,
   decodeOperation,
-  MAX_OPERATION_BYTES,
   MissingCellError,
   type Operation,
   operationId,

@@ -41,9 +41,12 @@ export const anchorScript = once((params) => anchorOutput(params).script)
 /** Output script of the vault, which deposits pay to. */
 export const vaultScript = once((params) => leafOutput(UNSPENDABLE_KEY, vaultLeaf(params)).script)
 
-/** What messages without a link pay to, so that block filters find them. Anybody may spend it. */
+/**
+ * What messages without a link pay to, so that block filters find them. Anybody may spend it, but
+ * only a block later: nobody can hang a child on an unconfirmed message to make replacing it dear.
+ */
 export const signalScript = once((params) => {
-  const witnessScript = concatBytes(push(networkId(params)), Uint8Array.of(OP_DROP, OP_1))
+  const witnessScript = concatBytes(push(networkId(params)), Uint8Array.of(OP_DROP, OP_1, OP_CHECKSEQUENCEVERIFY))
   return concatBytes(Uint8Array.of(0), push(sha256(witnessScript)))
 })
 

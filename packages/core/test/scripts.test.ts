@@ -95,7 +95,7 @@ describe('network scripts', () => {
 
   test('the signal script pays to the hash of a script with the network id', () => {
     const params = network(3, 2)
-    const witnessScript = concatBytes(fromHex('20'), networkId(params), fromHex('7551'))
+    const witnessScript = concatBytes(fromHex('20'), networkId(params), fromHex('7551b2'))
     expect(toHex(signalScript(params))).toBe(`0020${toHex(sha256(witnessScript))}`)
   })
 

@@ -32,11 +32,15 @@ export interface NodeParts {
   readonly verifier: Verifier
   readonly host: Host
   readonly coins: CoinKey
+  /** Ends the loop's pause early. */
+  readonly news: News
 }
 
 /** What the roles differ in while a node is opened. */
 export interface Openings {
   readonly ownTail: () => readonly Head[]
+  /** Whether to answer a peer's request: a node that serves everything it has says yes. */
+  readonly mayServe: (headerHash: Uint8Array, kind: 'header' | 'data' | 'steps') => boolean
   readonly takeTransfers?: TakeTransfers
   /** For the benchmark alone. */
   readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
@@ -68,7 +72,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       listen: options.p2p.listen,
       bootstrap: options.p2p.bootstrap,
       validateHeader: (bytes) => judgeAnnounced(network, bytes),
-      answerData: (request) => data.answer(request),
+      answerData: async (request) => (openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined),
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
@@ -77,7 +81,9 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
     const executor = new Executor({ store, follower, data, verifier, ownTail: openings.ownTail })
     await executor.load()
     log.info({ height: follower.chain.height, batch: executor.head.number, engine: verifier.engine, hasher: hasherName() }, 'opened')
-    return { options, network, store, follower, executor, data, verifier, host, coins }
+    const news = new News()
+    host.subscribe(() => news.ring())
+    return { options, network, store, follower, executor, data, verifier, host, coins, news }
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error
@@ -101,12 +107,11 @@ export function fundingAddressOf(parts: NodeParts): string {
  */
 export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
   const { log, rpc } = parts.options
-  const news = new News(parts.host)
   while (!signal.aborted) {
     try {
       await followToTip(parts, role, signal)
       await role.act(signal)
-      await news.next(POLL_MS, signal)
+      await parts.news.next(POLL_MS, signal)
     } catch (error) {
       if (signal.aborted) break
       if (!isTemporary(error)) throw error
@@ -114,7 +119,6 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
       await sleep(1000, signal)
     }
   }
-  news.close()
 }
 
 async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
@@ -145,20 +149,23 @@ function logBlock(parts: NodeParts, { block, derived }: Extract<FollowStep, { ki
   }
 }
 
-/** A peer's announcement ends a wait: data that were missing may be there now. */
-class News {
+/** Whatever may let the node go on at once: a peer's announcement, a batch that was sealed. */
+export class News {
+  private rung = false
   private wake: () => void = () => undefined
-  readonly close: () => void
 
-  constructor(host: Host) {
-    this.close = host.subscribe(() => this.wake())
+  ring(): void {
+    this.rung = true
+    this.wake()
   }
 
+  /** Resolves at the next ring (or one since the last call), or after `ms`. */
   async next(ms: number, signal: AbortSignal): Promise<void> {
     const woken = new Promise<void>((resolve) => {
       this.wake = resolve
     })
-    await Promise.race([woken, sleep(ms, signal)])
+    if (!this.rung) await Promise.race([woken, sleep(ms, signal)])
+    this.rung = false
   }
 }
 

@@ -80,7 +80,9 @@ export class OpenBatch {
   }
 }
 
-export function receiptOf(cut: Cut, signature: Uint8Array, index: number): Receipt | undefined {
+/** @throws Error for an index whose path was not asked for. */
+export function receiptOf(cut: Cut, signature: Uint8Array, index: number): Receipt {
   const path = cut.paths.get(index)
-  return path && { tick: cut.tick, signature, opIndex: index, path }
+  if (path === undefined) throw new Error(`no path was cut for operation ${index}`)
+  return { tick: cut.tick, signature, opIndex: index, path }
 }
