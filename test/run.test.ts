@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { takeVersions } from '../scripts/nodes.mjs'
 import { isInstalled, PreparationError } from '../scripts/prepare.mjs'
@@ -121,7 +122,7 @@ describe('takeVersions', () => {
 })
 
 it('an unknown task is answered with the list of tasks', async () => {
-  const child = spawn(process.execPath, [RUN.pathname, 'dmeo'], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [fileURLToPath(RUN), 'dmeo'], { stdio: ['ignore', 'ignore', 'pipe'] })
   let text = ''
   child.stderr.setEncoding('utf8').on('data', (chunk) => {
     text += chunk
