@@ -74,6 +74,8 @@ export const paymentProof = z
       txIndex: u32,
       blockHeader: exactBytes(80),
       height,
+      /** The transaction whose output it spends as input 0: the link before. */
+      previousTx: bytes(TRANSACTION_BYTES_MAX).optional(),
       /** The block's coinbase: its path shows the tree's depth (CVE-2017-12842). */
       coinbase: transactionInBlock,
     }),

@@ -71,6 +71,7 @@ const proof = {
     txIndex: 2,
     blockHeader: '01'.repeat(80),
     height: 121,
+    previousTx: '04'.repeat(163),
     coinbase: { rawTx: '03'.repeat(120), path: [fill(6), fill(7)] },
   },
 }

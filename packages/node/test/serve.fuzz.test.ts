@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { answer, type RouteName, routes } from '@kedge/api'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { requests, responses } from '../../api/test/samples.ts'
 import { buildApi, type Responders, serveApi } from '../src/serve.ts'
+import { requests, responses } from './answers.ts'
 
 const runs = Number(process.env.KEDGE_FUZZ ?? 10_000)
 

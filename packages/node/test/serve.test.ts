@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { answer, createClient, overloaded, type RouteName, refuse, routes } from '@kedge/api'
 import { afterEach, describe, expect, it } from 'vitest'
-import { id, key, requests, responses } from '../../api/test/samples.ts'
 import { defaultServeLimits, type Responders, type ServedApi, type ServeOptions, serveApi } from '../src/serve.ts'
+import { id, key, requests, responses } from './answers.ts'
 
 const served: ServedApi[] = []
 
@@ -103,7 +103,7 @@ describe('a served API', () => {
   it('tells the log, not the client, what went wrong inside', async () => {
     const { api, logged } = await serve({
       health: () => {
-        throw new Error('secret path /home/me')
+        throw new Error('the secret of the database')
       },
       batch: () => Promise.reject(new Error('secret too')),
       account: () => answer({ ...responses.account, balance: -1n }),

@@ -1,0 +1,38 @@
+import type { HistoryEntry, RouteRequest } from '@kedge/api'
+import { toHex } from '@kedge/core'
+import { transferOf } from '../content.ts'
+import { isMemoOf } from '../memo.ts'
+import { readContent, type Wallet } from '../wallet.ts'
+
+export interface HistoryLine extends HistoryEntry {
+  /** What this wallet wrote, where the payment's commitment is to exactly that. */
+  readonly text?: string
+}
+
+export interface HistoryPage {
+  readonly entries: readonly HistoryLine[]
+  readonly next?: { readonly batch: number; readonly index: number }
+}
+
+/** What happened to the wallet's money, newest first, as the node says, with the wallet's own memos. */
+export async function readHistory(
+  wallet: Wallet,
+  page: Pick<RouteRequest<'accountHistory'>, 'before' | 'limit'> = {},
+): Promise<HistoryPage> {
+  const { rollup } = wallet.keys
+  const { entries, next } = await wallet.client.accountHistory({ ...page, key: toHex(rollup.key) })
+  const { sends } = await readContent(wallet)
+  const texts = new Map(
+    sends.flatMap((record) => {
+      const { from, memo, nonce } = transferOf(record)
+      return record.memo !== undefined && isMemoOf(memo, rollup, from, nonce, record.memo)
+        ? [[record.id, record.memo]]
+        : []
+    }),
+  )
+  const lines = entries.map((entry) => {
+    const text = texts.get(entry.id)
+    return text === undefined ? entry : { ...entry, text }
+  })
+  return next === undefined ? { entries: lines } : { entries: lines, next }
+}

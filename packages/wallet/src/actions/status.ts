@@ -1,0 +1,187 @@
+import { type Acknowledgement, ApiError, type Payment } from '@kedge/api'
+import { type Rpc, readHeader, readTip } from '@kedge/bitcoin'
+import { equalBytes, type Transfer, toHex } from '@kedge/core'
+import { type SendRecord, transferOf } from '../content.ts'
+import { WalletError } from '../errors.ts'
+import { type Check, type CheckedProof, checkProof, fails, holds, unchecked } from '../proof.ts'
+import { readAcknowledgement, readPayment } from '../receipt.ts'
+import { isSignature } from '../signing.ts'
+import { readContent, type Wallet } from '../wallet.ts'
+import { settle } from './resume.ts'
+
+export interface PaymentStatus {
+  readonly id: string
+  /** As the node says. */
+  readonly rung: Payment['rung']
+  readonly reason?: string
+  readonly batch?: number
+  readonly index?: number
+  readonly depth?: number
+  /** What was paid, once it has been seen. */
+  readonly transfer?: Transfer
+  readonly memo?: string
+  /** What this wallet has looked at itself, in the order of the ladder. */
+  readonly checks: readonly Check[]
+  /** No check fails. What is `unchecked` takes the node's word. */
+  readonly holds: boolean
+}
+
+type Placed = Extract<Payment, { rung: 'sequenced' | 'anchored' | 'final' }>
+type Anchored = Extract<Payment, { rung: 'anchored' | 'final' }>
+
+/**
+ * Where a payment stands, and how much of that is proven. With a bitcoind the Bitcoin block is looked up there;
+ * without one, the node's word is taken for it, and the checks say so.
+ *
+ * @throws WalletError `unknown-payment` or `bad-answer`; ApiError, RpcError, RpcUnreachableError.
+ */
+export async function readStatus(wallet: Wallet, id: string, rpc?: Rpc): Promise<PaymentStatus> {
+  const payment = await readFromNode(wallet, id)
+  const { sends } = await readContent(wallet)
+  const record = sends.find((sent) => sent.id === id)
+  if (record !== undefined) await follow(wallet, record, payment)
+  const memo = record?.memo === undefined ? {} : { memo: record.memo }
+  const reason = 'reason' in payment ? { reason: payment.reason } : {}
+  if (!('batch' in payment)) return { id, rung: payment.rung, ...reason, ...memo, checks: [], holds: true }
+  const seen = readTransfer(wallet, payment, record)
+  const checks = [
+    ...checkPayment(wallet, payment, record, seen),
+    checkReceipt(wallet, payment, record),
+    ...('proof' in payment ? await checkAnchored(wallet, payment, rpc) : []),
+  ]
+  const { rung, batch, index } = payment
+  const depth = 'depth' in payment ? { depth: payment.depth } : {}
+  const transfer = seen === undefined ? {} : { transfer: seen }
+  return {
+    id,
+    rung,
+    batch,
+    index,
+    ...depth,
+    ...transfer,
+    ...memo,
+    checks,
+    holds: checks.every(({ verdict }) => verdict !== 'fails'),
+  }
+}
+
+async function readFromNode({ client }: Wallet, id: string): Promise<Payment> {
+  const payment = await client.payment({ id }).catch((error: unknown) => {
+    if (!(error instanceof ApiError) || error.code !== 'not-found') throw error
+    throw new WalletError(
+      `The node at ${client.baseUrl} has not heard of the payment ${id}. If this wallet made it, resume sending; if not, check the id, or ask another node.`,
+      { code: 'unknown-payment', cause: error },
+    )
+  })
+  if (payment.id === id) return payment
+  throw new WalletError(`The node at ${client.baseUrl} answers for another payment. Use another node.`, {
+    code: 'bad-answer',
+  })
+}
+
+/** Keeps the wallet's own record in step, so that a dropped payment's nonce is free again. */
+async function follow(wallet: Wallet, record: SendRecord, payment: Payment): Promise<void> {
+  if (payment.rung === 'pending' || record.state === 'refused') return
+  if (payment.rung === 'refused' || payment.rung === 'dropped') {
+    await settle(wallet, { ...record, state: 'refused', reason: payment.reason })
+  } else if (record.state === 'recorded') {
+    await settle(wallet, { ...record, state: 'sequenced' })
+  }
+}
+
+function acknowledgementOf(payment: Placed, record: SendRecord | undefined): Acknowledgement | undefined {
+  return payment.acknowledgement ?? record?.acknowledgement
+}
+
+function operationOf(payment: Placed, record: SendRecord | undefined): string | undefined {
+  return 'proof' in payment ? payment.proof.operation : acknowledgementOf(payment, record)?.operation
+}
+
+function readTransfer(wallet: Wallet, payment: Placed, record: SendRecord | undefined): Transfer | undefined {
+  const operation = operationOf(payment, record)
+  const read = operation === undefined ? undefined : readPayment(wallet.network, payment.id, operation)
+  return read?.ok === true ? read.transfer : undefined
+}
+
+/** The id commits to everything but the signature and the recipient's cell. */
+function checkPayment(
+  wallet: Wallet,
+  payment: Placed,
+  record: SendRecord | undefined,
+  seen: Transfer | undefined,
+): Check[] {
+  if (seen === undefined) {
+    const shown = operationOf(payment, record) !== undefined
+    return [
+      shown
+        ? fails('payment', 'the operation shown is not this payment')
+        : unchecked('payment', 'the node shows no operation'),
+    ]
+  }
+  const { key } = wallet.keys.rollup
+  if (record !== undefined) {
+    const same = equalBytes(seen.signature, transferOf(record).signature)
+    return [
+      same
+        ? holds('payment', 'this wallet signed it, and it is unchanged')
+        : fails('payment', 'the signature is not the one this wallet made'),
+    ]
+  }
+  const message = Uint8Array.from(Buffer.from(payment.id, 'hex'))
+  if (isSignature(seen.signature, message, key)) return [holds('payment', 'it is signed with this wallet’s key')]
+  if (equalBytes(seen.to, key)) return [holds('payment', 'it pays this wallet')]
+  return [unchecked('payment', 'it is between others: who signed it is the node’s word')]
+}
+
+function checkReceipt({ network, params }: Wallet, payment: Placed, record: SendRecord | undefined): Check {
+  const acknowledgement = acknowledgementOf(payment, record)
+  if (acknowledgement === undefined) return unchecked('receipt', 'there is no receipt here; the sequencer has it')
+  const belongs = readPayment(network, payment.id, acknowledgement.operation)
+  if (!belongs.ok) return fails('receipt', belongs.reason)
+  const read = readAcknowledgement(network, params.keys.slot, acknowledgement)
+  if (!read.ok) return fails('receipt', read.reason)
+  const { number } = read.receipt.tick
+  if (payment.rung === 'sequenced' && number !== payment.batch) {
+    return unchecked('receipt', `the only receipt here is for batch ${number}`)
+  }
+  return holds('receipt', `the sequencer signed for it in batch ${number}`)
+}
+
+async function checkAnchored(wallet: Wallet, payment: Anchored, rpc: Rpc | undefined): Promise<Check[]> {
+  const { batch, index, proof } = payment
+  if (proof.index !== index) return [fails('batch', 'the proof is for another index')]
+  const followed = checkProof(wallet.params, wallet.network, batch, proof)
+  const last =
+    payment.rung === 'final'
+      ? [unchecked('final', 'that no evidence made the batch void is the node’s word; run a challenger to know')]
+      : []
+  return [...followed.checks, ...(await checkBestChain(wallet, payment, followed, rpc)), ...last]
+}
+
+/** Asks bitcoind where the block stands, and whether the dispute window can be over. */
+async function checkBestChain(
+  { params }: Wallet,
+  payment: Anchored,
+  { blockHash }: CheckedProof,
+  rpc: Rpc | undefined,
+): Promise<Check[]> {
+  if (blockHash === undefined) return []
+  const { height } = payment.proof.anchor
+  if (rpc === undefined)
+    return [unchecked('best-chain', 'without a bitcoind, that the block is in Bitcoin’s best chain is the node’s word')]
+  const [header, tip] = await Promise.all([readHeader(rpc, blockHash), readTip(rpc)])
+  if (header === undefined || header.confirmations < 1)
+    return [fails('best-chain', 'bitcoind does not have the block in its best chain')]
+  if (header.height !== height)
+    return [fails('best-chain', `the block stands at height ${header.height}, not ${height}`)]
+  const checks = [
+    holds(
+      'best-chain',
+      `block ${toHex(Uint8Array.from(blockHash).reverse())} at height ${height}, ${header.confirmations} deep`,
+    ),
+  ]
+  const first = height + params.windows.dispute
+  return payment.rung === 'final' && tip.height < first
+    ? [...checks, fails('final', `it can’t be final before height ${first}`)]
+    : checks
+}

@@ -1,0 +1,40 @@
+/**
+ * What keeps a wallet from doing what it was asked. Codes are stable; the message says what to do about it.
+ * - `no-wallet`, `wallet-exists`, `wallet-damaged`, `wallet-busy`: the file
+ * - `bad-words`, `bad-recipient`, `bad-amount`, `bad-memo`: what was typed
+ * - `wrong-network`, `bad-answer`: the node is another network's, or lies
+ * - `no-account`, `insufficient-funds`, `no-coins`: there is too little money
+ * - `refused`: the network refused a transfer for good, `details.reason` says why
+ * - `not-answered`: nobody has taken the transfer yet; it is kept and sent again
+ * - `unknown-payment`, `deposit-refused`: see the message
+ */
+export type WalletErrorCode =
+  | 'no-wallet'
+  | 'wallet-exists'
+  | 'wallet-damaged'
+  | 'wallet-busy'
+  | 'bad-words'
+  | 'bad-recipient'
+  | 'bad-amount'
+  | 'bad-memo'
+  | 'wrong-network'
+  | 'bad-answer'
+  | 'no-account'
+  | 'insufficient-funds'
+  | 'no-coins'
+  | 'refused'
+  | 'not-answered'
+  | 'unknown-payment'
+  | 'deposit-refused'
+
+export class WalletError extends Error {
+  override readonly name = 'WalletError'
+  readonly code: WalletErrorCode
+  readonly details: Readonly<Record<string, string>>
+
+  constructor(message: string, about: { code: WalletErrorCode; details?: Record<string, string>; cause?: unknown }) {
+    super(message, about.cause === undefined ? undefined : { cause: about.cause })
+    this.code = about.code
+    this.details = about.details ?? {}
+  }
+}
