@@ -1,1 +1,1 @@
-export {}
+export { startChallenger } from './start.ts'

@@ -13,8 +13,6 @@ import type { NodeOptions } from './options.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
-  /** Goes into the same commit as the block. */
-  writes(derived: Derived): readonly Write[]
   /** After a step that moved the chain. */
   stepped(step: Exclude<FollowStep, { kind: 'tip' }>): Promise<void>
   /** Moves the ledger, and acts: at every turn of the loop, also when nothing moved. */
@@ -125,7 +123,7 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
   const { follower, executor } = parts
   const { log } = parts.options
   for (let blocks = 1; !signal.aborted; blocks++) {
-    const step = await follower.step((derived) => role.writes(derived))
+    const step = await follower.step((derived) => publishedParts(parts.data, derived))
     if (step.kind === 'tip') return
     if (step.kind === 'rollback') {
       executor.forgetRejection()
@@ -136,6 +134,11 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
     }
     await role.stepped(step)
   }
+}
+
+/** Data that were published in answer to a challenge are kept with the block that shows them. */
+function publishedParts(data: BatchData, derived: Derived): Write[] {
+  return derived.events.flatMap((event) => (event.kind === 'part' ? data.writesOfPart(event) : []))
 }
 
 function logBlock(parts: NodeParts, { block, derived }: Extract<FollowStep, { kind: 'block' }>): void {

@@ -1,1 +1,2 @@
-export {}
+export type { Tamper } from './producer.ts'
+export { type SequencerOptions, startSequencer, WrongKeyError } from './start.ts'

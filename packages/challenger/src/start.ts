@@ -1,0 +1,30 @@
+import { coinKey } from '@kedge/bitcoin'
+import { Publisher, Purse } from '@kedge/commitment'
+import { Answerer, accuse, type NodeOptions, openNode, passOn, type Role, type RunningNode, respondersOf, startNode } from '@kedge/node'
+
+/** Of the time to answer a challenge, what a challenger leaves to the sequencer before it answers itself. */
+const PATIENCE = 0.5
+
+/** Starts a challenger: a node that re-executes everything and puts on Bitcoin what is wrong or hidden. */
+export async function startChallenger(options: NodeOptions): Promise<RunningNode> {
+  const node = await openNode(options, { ownTail: () => [], mayServe: () => true })
+  const { store, follower, executor } = node
+  const { rpc, params, log, secrets, maxFeeRate } = options
+  const purse = await Purse.open({ store, key: coinKey(secrets.coins) })
+  const publisher = await Publisher.open({ store, rpc, params, purse, maxFeeRate, log })
+  const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
+  const role: Role = {
+    stepped: async (step) => {
+      purse.setConfirmed(follower.coins, follower.chain.height)
+      await publisher.stepped(step)
+    },
+    act: async (signal) => {
+      await executor.advance(signal)
+      await accuse({ follower, executor, publisher })
+      await answerer.act()
+      await publisher.advance(follower.chain)
+    },
+  }
+  const handlers = respondersOf({ node, intake: passOn(node.host), role: 'challenger' })
+  return startNode(node, role, handlers, async () => undefined)
+}

@@ -1,0 +1,42 @@
+import { challengeLimit, type DataKind, findInLine } from '@kedge/core'
+import type { Publisher } from '@kedge/commitment'
+import type { Executor } from './execute.ts'
+import type { Follower } from './follow.ts'
+
+export interface AccuserParts {
+  readonly follower: Follower
+  readonly executor: Executor
+  readonly publisher: Publisher
+}
+
+/**
+ * Puts on Bitcoin what this node knows against a batch. It acts only on a ledger that it derived itself up to that
+ * batch: the executor stops at the first one that it can't check or finds faulty.
+ */
+export async function accuse(parts: AccuserParts): Promise<void> {
+  const { rejection, pending } = parts.executor
+  if (rejection?.evidence !== undefined) await prove(parts, rejection.headerHash, rejection.evidence)
+  else if (rejection !== undefined) await challenge(parts, rejection.headerHash, 'steps')
+  else if (pending !== undefined) await challenge(parts, pending.headerHash, 'data')
+}
+
+/** A batch whose sequencer lapsed by itself needs no challenge, only its own header. */
+export async function proveRejection(parts: AccuserParts): Promise<void> {
+  const { rejection } = parts.executor
+  if (rejection?.evidence !== undefined) await prove(parts, rejection.headerHash, rejection.evidence)
+}
+
+async function prove({ follower, publisher }: AccuserParts, headerHash: Uint8Array, body: Uint8Array): Promise<void> {
+  if (findInLine(follower.chain, headerHash) !== undefined) await publisher.publish({ kind: 'evidence', headerHash, body })
+}
+
+/** In the second half of the window: most of what is missing is only late, and a challenge costs its sender. */
+async function challenge({ follower, publisher }: AccuserParts, headerHash: Uint8Array, data: DataKind): Promise<void> {
+  const { params } = follower.court
+  const batch = findInLine(follower.chain, headerHash)
+  if (batch === undefined || batch.challenges[data] !== undefined) return
+  const limit = challengeLimit(params, batch, data)
+  const from = limit - Math.ceil(params.windows.challenge / 2)
+  const { height } = follower.chain
+  if (height >= from && height < limit) await publisher.publish({ kind: 'challenge', headerHash, data, body: new Uint8Array(0) })
+}

@@ -1,0 +1,136 @@
+import { decodeTransfer, type Transfer, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
+import type { Intake, IntakeResult, NodeParts, Taken } from '@kedge/node'
+import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
+import type { Added, Candidate, Producer } from './producer.ts'
+import type { OpenBatch } from './open-batch.ts'
+
+/**
+ * Takes transfers in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
+ * their arrival, on disk before the answer.
+ */
+export class TransferIntake implements Intake {
+  private readonly node: NodeParts
+  private readonly producer: Producer
+  /** Payment ids of the open batch, filled as somebody asks. */
+  private readonly index = new WeakMap<OpenBatch, { readonly byId: Map<string, number>; read: number }>()
+
+  constructor(node: NodeParts, producer: Producer) {
+    this.node = node
+    this.producer = producer
+  }
+
+  async submit(rows: Uint8Array): Promise<readonly IntakeResult[]> {
+    const results: IntakeResult[] = new Array(Math.ceil(rows.length / TRANSFER_BYTES))
+    const arrivals = this.read(rows, results)
+    const reason = this.producer.reason
+    if (reason !== undefined) return results.fill({ ok: false, code: reason })
+    const candidates = await this.check(arrivals)
+    if (candidates === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
+    await this.order(arrivals, candidates, results)
+    return results
+  }
+
+  async find(paymentId: Uint8Array): Promise<Taken | undefined> {
+    const open = this.producer.openBatch
+    if (open === undefined) return undefined
+    const index = this.indexOf(open).get(toHex(paymentId))
+    if (index === undefined) return undefined
+    const operation = open.operations[index] as Uint8Array
+    const receipt = await this.producer.promise(open, index)
+    return { number: open.place.number, index, operation, ...(receipt && { receipt }) }
+  }
+
+  /** Whole rows that decode and name a paying cell; the others are answered at once. */
+  private read(rows: Uint8Array, results: IntakeResult[]): Arrival[] {
+    const { tree } = this.node.executor.ledger
+    const arrivals: Arrival[] = []
+    for (let row = 0; row < results.length; row++) {
+      const bytes = rows.slice(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
+      const transfer = decodeTransfer(bytes)
+      if (transfer === undefined) results[row] = { ok: false, code: 'bad-request' }
+      else if (transfer.from >= tree.count) results[row] = { ok: false, code: 'unknown-cell' }
+      else arrivals.push({ row, bytes, transfer, owner: tree.account(transfer.from).owner })
+    }
+    return arrivals
+  }
+
+  /** Undefined when there is no room for more: the load is shed before it costs anything. */
+  private async check(arrivals: readonly Arrival[]): Promise<Candidate[] | undefined> {
+    if (arrivals.length === 0) return []
+    const { verifier } = this.node
+    const chunk = verifier.claim(arrivals.length)
+    if (chunk === undefined) return undefined
+    arrivals.forEach(({ owner, bytes }, at) => {
+      writeRow(chunk.rows, at, owner, bytes)
+    })
+    try {
+      await verifier.verify(chunk)
+      return arrivals.map((arrival, at) => candidateOf(arrival, chunk, at))
+    } finally {
+      verifier.release(chunk)
+    }
+  }
+
+  private async order(arrivals: readonly Arrival[], candidates: readonly Candidate[], results: IntakeResult[]): Promise<void> {
+    const runs: Run[] = []
+    for (const [at, candidate] of candidates.entries()) {
+      const { row } = arrivals[at] as Arrival
+      const added = await this.producer.add(candidate)
+      if (added.ok) extendRuns(runs, row, added)
+      else results[row] = this.refuse(candidate, added)
+    }
+    await Promise.all(runs.map((run) => this.answer(run, results)))
+  }
+
+  /** One receipt for a run of neighbours: the first one's path shows where the others stand. */
+  private async answer({ batch, index, rows }: Run, results: IntakeResult[]): Promise<void> {
+    const operations = batch.operations.slice(index, index + rows.length)
+    const receipt = await this.producer.promise(batch, index)
+    rows.forEach((row, at) => {
+      const taken = { number: batch.place.number, index: index + at, operation: operations[at] as Uint8Array }
+      results[row] = { ok: true, taken: receipt === undefined || at > 0 ? taken : { ...taken, receipt } }
+    })
+  }
+
+  private refuse({ transfer }: Candidate, added: Added & { ok: false }): IntakeResult {
+    if (added.code !== 'nonce-used') return { ok: false, code: added.code }
+    const paymentId = transferMessage(this.node.network, transfer)
+    const open = this.producer.openBatch
+    const known = open !== undefined && this.indexOf(open).has(toHex(paymentId))
+    return known ? { ok: true, repeated: true, paymentId } : { ok: false, code: 'nonce-used' }
+  }
+
+  private indexOf(open: OpenBatch): ReadonlyMap<string, number> {
+    const entry = this.index.get(open) ?? { byId: new Map<string, number>(), read: 0 }
+    this.index.set(open, entry)
+    for (; entry.read < open.count; entry.read++) {
+      const transfer = decodeTransfer(open.operations[entry.read] as Uint8Array)
+      if (transfer !== undefined) entry.byId.set(toHex(transferMessage(this.node.network, transfer)), entry.read)
+    }
+    return entry.byId
+  }
+}
+
+interface Arrival {
+  readonly row: number
+  readonly bytes: Uint8Array
+  readonly transfer: Transfer
+  readonly owner: Uint8Array
+}
+
+/** Rows of one request that stand next to each other in one batch. */
+interface Run {
+  readonly batch: OpenBatch
+  readonly index: number
+  readonly rows: number[]
+}
+
+function extendRuns(runs: Run[], row: number, { batch, index }: Added & { ok: true }): void {
+  const last = runs.at(-1)
+  if (last !== undefined && last.batch === batch && last.index + last.rows.length === index) last.rows.push(row)
+  else runs.push({ batch, index, rows: [row] })
+}
+
+function candidateOf({ transfer, bytes, owner }: Arrival, chunk: Chunk, at: number): Candidate {
+  return { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: isRowValid(chunk.rows, at) ? owner : undefined }
+}

@@ -1,0 +1,94 @@
+import { coinKey, publicKeyOf, signHash } from '@kedge/bitcoin'
+import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
+import { equalBytes } from '@kedge/core'
+import {
+  Answerer,
+  answerSubmit,
+  type NodeOptions,
+  openNode,
+  proveRejection,
+  type Role,
+  type RunningNode,
+  respondersOf,
+  startNode,
+} from '@kedge/node'
+import type { VerifierOptions } from '@kedge/signatures'
+import { TransferIntake } from './intake.ts'
+import { OwnLinks } from './own-links.ts'
+import { Producer, type Tamper } from './producer.ts'
+
+export interface SequencerOptions extends NodeOptions {
+  readonly secrets: NodeOptions['secrets'] & {
+    /** Spends the anchor chain's links. */
+    readonly anchor: Uint8Array
+    /** Signs ticks. */
+    readonly slot: Uint8Array
+  }
+  /** An open batch with operations is sealed after this; a full one at once. */
+  readonly sealAfterMs: number
+  /** Only a lying sequencer of the test network has it. */
+  readonly tamper?: Tamper
+  /** Only the benchmark's row without signatures has it. */
+  readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
+}
+
+/** Starts a sequencer. @throws WrongKeyError when a secret is not the network's. */
+export async function startSequencer(options: SequencerOptions): Promise<RunningNode> {
+  refuseWrongKeys(options)
+  const mayServe = options.tamper === undefined ? () => true : options.tamper.mayServe
+  const late: { producer?: Producer; intake?: TransferIntake } = {}
+  const node = await openNode(options, {
+    ownTail: () => late.producer?.plan().tail ?? [],
+    mayServe,
+    takeTransfers: (bytes, signal) => answerSubmit(late.intake, bytes, signal),
+    ...(options.verifier && { verifier: options.verifier }),
+  })
+  const { store, follower } = node
+  const { rpc, params, log, secrets, maxFeeRate } = options
+  const purse = await Purse.open({ store, key: coinKey(secrets.coins) })
+  const keeper = await AnchorKeeper.open({ store, rpc, params, secret: secrets.anchor, purse, maxFeeRate, log })
+  const publisher = await Publisher.open({ store, rpc, params, purse, maxFeeRate, log })
+  const sign = (message: Uint8Array) => signHash(message, secrets.slot)
+  const own = await OwnLinks.load(store)
+  const producer = new Producer({ node, own, keeper, sign, sealAfterMs: options.sealAfterMs, ...(options.tamper && { tamper: options.tamper }) })
+  const intake = new TransferIntake(node, producer)
+  late.producer = producer
+  late.intake = intake
+  const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
+  const role: Role = {
+    stepped: async (step) => {
+      purse.setConfirmed(follower.coins, follower.chain.height)
+      await publisher.stepped(step)
+    },
+    act: async (signal) => {
+      await producer.reconcile(signal)
+      await answerer.act()
+      if (options.tamper === undefined) await proveRejection({ follower, executor: node.executor, publisher })
+      await keeper.advance(follower.chain)
+      await publisher.advance(follower.chain)
+    },
+  }
+  return startNode(node, role, respondersOf({ node, intake, role: 'sequencer' }), async () => {
+    await producer.settle()
+    producer.suspend()
+  })
+}
+
+function refuseWrongKeys({ params, secrets }: SequencerOptions): void {
+  const pairs = [
+    ['anchor', secrets.anchor, params.keys.anchor],
+    ['slot', secrets.slot, params.keys.slot],
+  ] as const
+  for (const [name, secret, key] of pairs) {
+    if (!equalBytes(publicKeyOf(secret), key)) throw new WrongKeyError(name)
+  }
+}
+
+/** A secret that does not belong to the network's parameters. */
+export class WrongKeyError extends Error {
+  override readonly name = 'WrongKeyError'
+
+  constructor(key: string) {
+    super(`the ${key} secret is not the one behind the network's ${key} key: check the keys file and the parameters`)
+  }
+}
