@@ -1,0 +1,21 @@
+import type { ChainEvent } from '../src/derive.ts'
+
+/** An event in one line, for tests that compare what happened and for people who read the vectors. */
+export function say(event: ChainEvent): string {
+  switch (event.kind) {
+    case 'link':
+      return `link ${event.number}: ${event.outcome}${'reason' in event ? `, ${event.reason}` : ''}`
+    case 'void':
+      return `void ${event.number}: ${event.cause}${event.fault === undefined ? '' : `, ${event.fault}`}`
+    case 'challenged':
+      return `challenged ${event.number}: ${event.data} by ${event.deadline}`
+    case 'part':
+      return `part of ${event.number}: ${event.data} ${event.part.start} + ${event.part.count}`
+    case 'answered':
+      return `answered ${event.number}: ${event.data}`
+    case 'ignored':
+      return `ignored ${event.message}: ${event.reason}`
+    case 'final':
+      return `final ${event.number}`
+  }
+}
