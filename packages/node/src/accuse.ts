@@ -35,7 +35,7 @@ async function challenge({ follower, publisher }: AccuserParts, headerHash: Uint
   const { params } = follower.court
   const batch = findInLine(follower.chain, headerHash)
   if (batch === undefined || batch.challenges[data] !== undefined) return
-  const limit = challengeLimit(params, batch, data)
+  const limit = challengeLimit(params, follower.chain, batch, data)
   const from = limit - Math.ceil(params.windows.challenge / 2)
   const { height } = follower.chain
   if (height >= from && height < limit) await publisher.publish({ kind: 'challenge', headerHash, data, body: new Uint8Array(0) })

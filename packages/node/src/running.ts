@@ -8,7 +8,7 @@ export async function startNode(node: NodeParts, role: Role, handlers: Responder
   const { api, log } = node.options
   const served = await serveApi({ handlers, host: api.host, port: api.port, origins: api.origins, log })
   const stopping = new AbortController()
-  const done = runToEnd(node, role, stopping.signal, () => served.close(), settle)
+  const done = runToEnd(node, role, stopping.signal, () => served.stop(), settle)
   return {
     apiUrl: served.url,
     addresses: node.host.addresses(),
