@@ -20,7 +20,7 @@ const MAY_USE = {
   p2p: ['core'],
   api: ['core'],
   commitment: ['core', 'bitcoin', 'storage'],
-  node: LEAVES,
+  node: [...LEAVES, 'commitment'],
   sequencer: ROLES,
   challenger: ROLES,
   wallet: ['core', 'bitcoin', 'api'],

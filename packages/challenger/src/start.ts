@@ -1,6 +1,16 @@
 import { coinKey } from '@kedge/bitcoin'
 import { Publisher, Purse } from '@kedge/commitment'
-import { Answerer, accuse, type NodeOptions, openNode, passOn, type Role, type RunningNode, respondersOf, startNode } from '@kedge/node'
+import {
+  Answerer,
+  accuse,
+  type NodeOptions,
+  openNode,
+  passOn,
+  type Role,
+  type RunningNode,
+  respondersOf,
+  startNode,
+} from '@kedge/node'
 
 /** Of the time to answer a challenge, what a challenger leaves to the sequencer before it answers itself. */
 const PATIENCE = 0.5

@@ -1,5 +1,5 @@
-import { challengeLimit, type DataKind, findInLine } from '@kedge/core'
 import type { Publisher } from '@kedge/commitment'
+import { challengeLimit, type DataKind, findInLine } from '@kedge/core'
 import type { Executor } from './execute.ts'
 import type { Follower } from './follow.ts'
 
@@ -27,7 +27,8 @@ export async function proveRejection(parts: AccuserParts): Promise<void> {
 }
 
 async function prove({ follower, publisher }: AccuserParts, headerHash: Uint8Array, body: Uint8Array): Promise<void> {
-  if (findInLine(follower.chain, headerHash) !== undefined) await publisher.publish({ kind: 'evidence', headerHash, body })
+  if (findInLine(follower.chain, headerHash) !== undefined)
+    await publisher.publish({ kind: 'evidence', headerHash, body })
 }
 
 /** In the second half of the window: most of what is missing is only late, and a challenge costs its sender. */
@@ -38,5 +39,6 @@ async function challenge({ follower, publisher }: AccuserParts, headerHash: Uint
   const limit = challengeLimit(params, follower.chain, batch, data)
   const from = limit - Math.ceil(params.windows.challenge / 2)
   const { height } = follower.chain
-  if (height >= from && height < limit) await publisher.publish({ kind: 'challenge', headerHash, data, body: new Uint8Array(0) })
+  if (height >= from && height < limit)
+    await publisher.publish({ kind: 'challenge', headerHash, data, body: new Uint8Array(0) })
 }

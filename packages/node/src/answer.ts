@@ -1,5 +1,5 @@
+import { type Publisher, partsOf } from '@kedge/commitment'
 import { type AnchoredBatch, type Challenge, type DataKind, decodePart, isOpen, toHex } from '@kedge/core'
-import { partsOf, type Publisher } from '@kedge/commitment'
 import { operations, type Store, steps } from '@kedge/storage'
 import type { Follower } from './follow.ts'
 
@@ -42,8 +42,14 @@ export class Answerer {
     const whole = await this.parts.store.get(data === 'data' ? operations : steps, batch.headerHash)
     const part = whole && decodePart(data, batch.headerHash, whole)
     if (part === undefined) return
-    const source = { headerBytes: part.headerBytes, pre: part.header.pre, operations: part.operations, stepRoots: part.stepRoots }
-    for (const body of partsOf(data, source)) await this.parts.publisher.publish({ kind: 'part', headerHash: batch.headerHash, data, body })
+    const source = {
+      headerBytes: part.headerBytes,
+      pre: part.header.pre,
+      operations: part.operations,
+      stepRoots: part.stepRoots,
+    }
+    for (const body of partsOf(data, source))
+      await this.parts.publisher.publish({ kind: 'part', headerHash: batch.headerHash, data, body })
     this.answered.add(nameOf(batch, data, challenge))
   }
 }

@@ -1,5 +1,17 @@
-import { type ChainEvent, concatBytes, type DataKind, decodeHeader, decodePart, encodeWhole, equalBytes, type Header, type Part, readWhole, toHex } from '@kedge/core'
-import { type DataRequest, type FetchOptions } from '@kedge/p2p'
+import {
+  type ChainEvent,
+  concatBytes,
+  type DataKind,
+  decodeHeader,
+  decodePart,
+  encodeWhole,
+  equalBytes,
+  type Header,
+  type Part,
+  readWhole,
+  toHex,
+} from '@kedge/core'
+import type { DataRequest, FetchOptions } from '@kedge/p2p'
 import { headers, operations, published, type Store, steps, type Write } from '@kedge/storage'
 
 /** Asks peers for batch data. */
@@ -60,10 +72,17 @@ export class BatchData {
   }
 
   /** Bytes that hash to a header hash and may be no header at all: evidence of a malformed one. */
-  async headerBytes(hash: Uint8Array, signal: AbortSignal, hashOf: (bytes: Uint8Array) => Uint8Array): Promise<Uint8Array | undefined> {
+  async headerBytes(
+    hash: Uint8Array,
+    signal: AbortSignal,
+    hashOf: (bytes: Uint8Array) => Uint8Array,
+  ): Promise<Uint8Array | undefined> {
     const stored = await this.store.get(headers, hash)
     if (stored !== undefined) return stored
-    const bytes = await this.fetch({ headerHash: hash, kind: 'header' }, { signal, accept: (candidate) => equalBytes(hashOf(candidate), hash) })
+    const bytes = await this.fetch(
+      { headerHash: hash, kind: 'header' },
+      { signal, accept: (candidate) => equalBytes(hashOf(candidate), hash) },
+    )
     if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
     return bytes
   }
@@ -72,7 +91,8 @@ export class BatchData {
   writesOfPart(event: ChainEvent & { kind: 'part' }): Write[] {
     const { headerHash, data, part } = event
     const { headerBytes, header, operations: run, stepRoots } = part
-    const bytes = data === 'steps' ? stepRoots : encodeWhole('data', { headerBytes, pre: header.pre, operations: run, stepRoots })
+    const bytes =
+      data === 'steps' ? stepRoots : encodeWhole('data', { headerBytes, pre: header.pre, operations: run, stepRoots })
     return [headers.put(headerHash, part.headerBytes), published.put(partKey(headerHash, data, part.start), bytes)]
   }
 
@@ -96,14 +116,22 @@ export class BatchData {
     const header = await this.header(hash)
     if (header === undefined) return undefined
     const leaves: Uint8Array[] = []
-    for await (const [key, bytes] of this.store.range(published, { from: partKey(hash, kind, 0), to: partKey(hash, kind, 0xffffffff) })) {
+    for await (const [key, bytes] of this.store.range(published, {
+      from: partKey(hash, kind, 0),
+      to: partKey(hash, kind, 0xffffffff),
+    })) {
       const start = new DataView(key.buffer, key.byteOffset).getUint32(33)
       const run = kind === 'data' ? readWhole(bytes) : hashesOf(bytes)
       if (start <= leaves.length) leaves.push(...run.slice(leaves.length - start))
     }
     const headerBytes = await this.store.get(headers, hash)
     if (leaves.length !== header.opCount || headerBytes === undefined) return undefined
-    const source = { headerBytes, pre: header.pre, operations: kind === 'data' ? leaves : [], stepRoots: kind === 'steps' ? concatBytes(...leaves) : new Uint8Array(0) }
+    const source = {
+      headerBytes,
+      pre: header.pre,
+      operations: kind === 'data' ? leaves : [],
+      stepRoots: kind === 'steps' ? concatBytes(...leaves) : new Uint8Array(0),
+    }
     const whole = encodeWhole(kind, source)
     const part = decodePart(kind, hash, whole)
     if (part === undefined) return undefined
@@ -112,7 +140,10 @@ export class BatchData {
   }
 
   private async keep(kind: DataKind, hash: Uint8Array, part: Part, whole: Uint8Array): Promise<void> {
-    await this.store.commit([headers.put(hash, part.headerBytes), (kind === 'data' ? operations : steps).put(hash, whole)])
+    await this.store.commit([
+      headers.put(hash, part.headerBytes),
+      (kind === 'data' ? operations : steps).put(hash, whole),
+    ])
   }
 }
 

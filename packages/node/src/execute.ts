@@ -9,18 +9,18 @@ import {
   equalBytes,
   findFirstDifference,
   genesisEnd,
-  hasLapsed,
   type Header,
+  hasLapsed,
   headerHash,
   judgeHeader,
   Ledger,
+  merkleRoot,
   type ParentEnd,
   parentEndOf,
   proveEnd,
   proveStep,
   type SealedBatch,
   stepLeaves,
-  merkleRoot,
   ZERO_HASH,
 } from '@kedge/core'
 import type { Verifier } from '@kedge/signatures'
@@ -30,13 +30,7 @@ import type { Follower } from './follow.ts'
 import type { BatchLink } from './links.ts'
 import { OwnerIndex } from './owners.ts'
 import { checkSignatures } from './presign.ts'
-import { Snapshot } from './snapshot.ts'
-
-/** Where the ledger stands. Number 0 and zeros at genesis. */
-export interface Head {
-  readonly number: number
-  readonly headerHash: Uint8Array
-}
+import { type Head, Snapshot } from './snapshot.ts'
 
 /** A batch that this node found faulty. It follows no further until Bitcoin shows the batch void. */
 export interface Rejection extends Head {
@@ -97,7 +91,11 @@ export class Executor {
 
   /** Whether every live batch is in the ledger. */
   get isCaughtUp(): boolean {
-    return this.rejection === undefined && this.pending === undefined && this.parts.follower.links.nextLive(this.head.number) === undefined
+    return (
+      this.rejection === undefined &&
+      this.pending === undefined &&
+      this.parts.follower.links.nextLive(this.head.number) === undefined
+    )
   }
 
   /** What surrounds operations of a batch with this origin. */
@@ -107,7 +105,12 @@ export class Executor {
   }
 
   /** Writes that record a batch which this node has executed: with its data, in the caller's one commit. */
-  writesOf(hash: Uint8Array, headerBytes: Uint8Array, sealed: SealedBatch, wholes: { readonly data: Uint8Array; readonly steps: Uint8Array }): Write[] {
+  writesOf(
+    hash: Uint8Array,
+    headerBytes: Uint8Array,
+    sealed: SealedBatch,
+    wholes: { readonly data: Uint8Array; readonly steps: Uint8Array },
+  ): Write[] {
     return [
       headers.put(hash, headerBytes),
       operations.put(hash, wholes.data),
@@ -130,18 +133,28 @@ export class Executor {
 
   private next(): BatchLink | undefined {
     const next = this.parts.follower.links.nextLive(this.head.number)
-    if (this.rejection !== undefined && !this.parts.follower.links.isLive(this.rejection.number, this.rejection.headerHash)) this.rejection = undefined
+    if (
+      this.rejection !== undefined &&
+      !this.parts.follower.links.isLive(this.rejection.number, this.rejection.headerHash)
+    )
+      this.rejection = undefined
     return next
   }
 
   /** Back to the last batch that is live (or this node's own and not anchored yet). */
   private async retreat(): Promise<void> {
     const { store, data, follower, ownTail } = this.parts
-    const isOwn = ({ number, headerHash }: Head) => ownTail().some((own) => own.number === number && equalBytes(own.headerHash, headerHash))
-    while (this.head.number > 0 && !follower.links.isLive(this.head.number, this.head.headerHash) && !isOwn(this.head)) {
+    const isOwn = ({ number, headerHash }: Head) =>
+      ownTail().some((own) => own.number === number && equalBytes(own.headerHash, headerHash))
+    while (
+      this.head.number > 0 &&
+      !follower.links.isLive(this.head.number, this.head.headerHash) &&
+      !isOwn(this.head)
+    ) {
       const header = await data.header(this.head.headerHash)
       const delta = await store.get(deltas, this.head.headerHash)
-      if (header === undefined || delta === undefined) throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
+      if (header === undefined || delta === undefined)
+        throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
       this.ledger.undo(delta)
       const parent = await data.header(header.parent)
       this.head = { number: parent?.number ?? 0, headerHash: header.parent }
@@ -157,20 +170,29 @@ export class Executor {
   /** Whether looking at a rejected batch again could give more than before. */
   private async isSettled(link: BatchLink, signal: AbortSignal): Promise<boolean> {
     if (this.rejection?.number !== link.number) return false
-    return this.rejection.evidence !== undefined || (await this.parts.data.stepRoots(link.headerHash, signal)) === undefined
+    return (
+      this.rejection.evidence !== undefined || (await this.parts.data.stepRoots(link.headerHash, signal)) === undefined
+    )
   }
 
   private async enter(link: BatchLink, signal: AbortSignal): Promise<boolean> {
     if (await this.isSettled(link, signal)) return false
     const { store, data, follower } = this.parts
     const parent = await this.parentEnd()
-    const anchored: AnchoredLink = { number: link.number, headerHash: link.headerHash, post: link.post, anchorHeight: link.height, parent: this.head.headerHash }
+    const anchored: AnchoredLink = {
+      number: link.number,
+      headerHash: link.headerHash,
+      post: link.post,
+      anchorHeight: link.height,
+      parent: this.head.headerHash,
+    }
     const headerBytes = await data.headerBytes(link.headerHash, signal, headerHash)
     if (headerBytes === undefined) return this.wait(link, 'nobody at hand has the header')
     const header = await data.header(link.headerHash)
     const { params, network, facts } = follower.court
     const fault = judgeHeader(params, network, facts, anchored, parent, header)
-    if (fault !== undefined || header === undefined) return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
+    if (fault !== undefined || header === undefined)
+      return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
     if ((await store.get(deltas, link.headerHash)) === undefined) return this.execute(link, header, signal)
     await this.redo(link)
     return true
@@ -211,16 +233,29 @@ export class Executor {
     const checked = checkBatch(this.contextOf(header), this.ledger, header, body.operations, ids, signers)
     if (!checked.ok) return this.rejectBody(link, body, checked, signal)
     const head = { number: link.number, headerHash: link.headerHash }
-    await store.commit([deltas.put(link.headerHash, checked.sealed.delta), verdicts.put(link.headerHash, { verdict: 'checked' })])
+    await store.commit([
+      deltas.put(link.headerHash, checked.sealed.delta),
+      verdicts.put(link.headerHash, { verdict: 'checked' }),
+    ])
     await this.adopt(head, checked.sealed)
     return true
   }
 
-  private async rejectBody(link: BatchLink, body: BatchBody, checked: Checked & { ok: false }, signal: AbortSignal): Promise<boolean> {
+  private async rejectBody(
+    link: BatchLink,
+    body: BatchBody,
+    checked: Checked & { ok: false },
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const name = checked.fault?.refusal ?? 'wrong-root'
     const committed = await this.committedSteps(link, body.header, checked.stepRoots, signal)
     if (committed === undefined) return this.reject(link, name, undefined)
-    const batch: CommittedBatch = { headerBytes: body.headerBytes, pre: body.header.pre, operations: body.operations, stepRoots: committed }
+    const batch: CommittedBatch = {
+      headerBytes: body.headerBytes,
+      pre: body.header.pre,
+      operations: body.operations,
+      stepRoots: committed,
+    }
     const context = this.contextOf(body.header)
     const at = placeOfFault(committed, checked.stepRoots, checked.fault)
     const evidence = at === 'end' ? proveEnd(context, this.ledger, batch) : proveStep(context, this.ledger, batch, at)
@@ -228,7 +263,12 @@ export class Executor {
   }
 
   /** Peers need not send step roots that re-execution gives. */
-  private async committedSteps(link: BatchLink, header: Header, truth: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  private async committedSteps(
+    link: BatchLink,
+    header: Header,
+    truth: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | undefined> {
     if (equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot)) return truth
     return this.parts.data.stepRoots(link.headerHash, signal)
   }
@@ -247,7 +287,9 @@ export class Executor {
 
   private async reject(link: Head, fault: string, evidence: Uint8Array | undefined): Promise<false> {
     this.rejection = { number: link.number, headerHash: link.headerHash, fault, evidence }
-    await this.parts.store.commit([verdicts.put(link.headerHash, { verdict: 'rejected', fault, ...(evidence && { evidence }) })])
+    await this.parts.store.commit([
+      verdicts.put(link.headerHash, { verdict: 'rejected', fault, ...(evidence && { evidence }) }),
+    ])
     return false
   }
 

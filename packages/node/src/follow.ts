@@ -1,6 +1,27 @@
-import { type Coin, type Coins, NO_COINS, printOutpoint, readBlock, readBlockHash, readRawBlock, readTip, type Rpc, scanBlock } from '@kedge/bitcoin'
-import { type Chain, type ChainEvent, type Court, type Derived, deriveBlock, equalBytes, genesisChain, type L1Block, L1Facts } from '@kedge/core'
-import { blocks, links, type NoticeRecord, notices, type StoredCoin, type Store, type Write } from '@kedge/storage'
+import {
+  type Coin,
+  type Coins,
+  NO_COINS,
+  printOutpoint,
+  type Rpc,
+  readBlock,
+  readBlockHash,
+  readRawBlock,
+  readTip,
+  scanBlock,
+} from '@kedge/bitcoin'
+import {
+  type Chain,
+  type ChainEvent,
+  type Court,
+  type Derived,
+  deriveBlock,
+  equalBytes,
+  genesisChain,
+  type L1Block,
+  L1Facts,
+} from '@kedge/core'
+import { blocks, links, type NoticeRecord, notices, type Store, type StoredCoin, type Write } from '@kedge/storage'
 import { LinkIndex } from './links.ts'
 
 /** What happened at one step of following Bitcoin. */
@@ -72,7 +93,12 @@ export class Follower {
     const derived = deriveBlock(this.court, this.chain, block)
     const coins = scanBlock(this.coins, block, this.parts.script)
     const changed = this.links.applied(block.height, derived.events)
-    const record = { hash: block.hash, chain: derived.chain, deposits: derived.deposits, coins: [...coins.values()].map(storedCoin) }
+    const record = {
+      hash: block.hash,
+      chain: derived.chain,
+      deposits: derived.deposits,
+      coins: [...coins.values()].map(storedCoin),
+    }
     await this.parts.store.commit([
       blocks.put(block.height, record),
       ...changed.map((link) => links.put(link.number, link)),
@@ -92,7 +118,8 @@ export class Follower {
     const from = this.chain.height
     const fork = await this.findFork()
     const record = fork < court.params.scanHeight ? undefined : await store.get(blocks, fork)
-    if (record === undefined && fork >= court.params.scanHeight) throw new Error(`the record of block ${fork} is missing`)
+    if (record === undefined && fork >= court.params.scanHeight)
+      throw new Error(`the record of block ${fork} is missing`)
     const parent = await readBlockHash(rpc, court.params.scanHeight - 1)
     if (parent === undefined) throw new TooShortChainError(court.params.scanHeight)
     const { kept, dropped } = this.links.rolledBack(fork)
@@ -143,13 +170,27 @@ function noticesOf(height: number, events: readonly ChainEvent[]): NoticeRecord[
   return events.flatMap((event): NoticeRecord[] => {
     if (event.kind === 'challenged') return [{ ...noticeBase(height, event), kind: 'challenge', outcome: 'counted' }]
     if (event.kind === 'part') return [{ ...noticeBase(height, event), kind: 'part', outcome: 'counted' }]
-    if (event.kind === 'ignored') return [{ height, txid: event.txid, headerHash: event.headerHash, kind: event.message, outcome: event.reason }]
+    if (event.kind === 'ignored')
+      return [{ height, txid: event.txid, headerHash: event.headerHash, kind: event.message, outcome: event.reason }]
     if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return []
-    return [{ height, txid: event.txid, headerHash: event.headerHash, number: event.number, kind: 'evidence', outcome: 'counted', fault: event.fault }]
+    return [
+      {
+        height,
+        txid: event.txid,
+        headerHash: event.headerHash,
+        number: event.number,
+        kind: 'evidence',
+        outcome: 'counted',
+        fault: event.fault,
+      },
+    ]
   })
 }
 
-function noticeBase(height: number, event: { readonly txid: Uint8Array; readonly headerHash: Uint8Array; readonly number: number }) {
+function noticeBase(
+  height: number,
+  event: { readonly txid: Uint8Array; readonly headerHash: Uint8Array; readonly number: number },
+) {
   return { height, txid: event.txid, headerHash: event.headerHash, number: event.number }
 }
 
@@ -159,7 +200,9 @@ function storedCoin(coin: Coin): StoredCoin {
 }
 
 function coinsOf(stored: readonly StoredCoin[]): Coins {
-  const coins = stored.map(({ txid, vout, value, height, coinbase }): Coin => ({ outpoint: { txid, vout }, value, height, coinbase }))
+  const coins = stored.map(
+    ({ txid, vout, value, height, coinbase }): Coin => ({ outpoint: { txid, vout }, value, height, coinbase }),
+  )
   return new Map(coins.map((coin) => [printOutpoint(coin.outpoint), coin]))
 }
 
@@ -168,6 +211,8 @@ export class TooShortChainError extends Error {
   override readonly name = 'TooShortChainError'
 
   constructor(scanHeight: number) {
-    super(`bitcoind's chain ends below block ${scanHeight}, where this network begins: let it sync, or check that it is the right chain`)
+    super(
+      `bitcoind's chain ends below block ${scanHeight}, where this network begins: let it sync, or check that it is the right chain`,
+    )
   }
 }

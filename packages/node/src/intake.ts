@@ -12,7 +12,10 @@ export type IntakeResult =
   | { readonly ok: true; readonly taken: Taken }
   /** Taken earlier: the same signed transfer, in the batch with this number. */
   | { readonly ok: true; readonly repeated: true; readonly paymentId: Uint8Array }
-  | { readonly ok: false; readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer' | 'bad-request' }
+  | {
+      readonly ok: false
+      readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer' | 'bad-request'
+    }
 
 /** A transfer with its place in the order of a batch. */
 export interface Taken {

@@ -45,7 +45,10 @@ export class LinkIndex {
       if (event.kind === 'final') changed.set(event.number, { ...current(event.number), finalAt: height })
       if (event.kind === 'void') {
         const { cause, fault } = event
-        changed.set(event.number, { ...current(event.number), voided: fault === undefined ? { height, cause } : { height, cause, fault } })
+        changed.set(event.number, {
+          ...current(event.number),
+          voided: fault === undefined ? { height, cause } : { height, cause, fault },
+        })
       }
     }
     return [...changed.values()]
@@ -57,7 +60,8 @@ export class LinkIndex {
     const dropped: number[] = []
     for (const record of this.records) {
       if (record.height > height) dropped.push(record.number)
-      else if ((record.voided?.height ?? 0) > height || (record.finalAt ?? 0) > height) kept.push(withoutLater(record, height))
+      else if ((record.voided?.height ?? 0) > height || (record.finalAt ?? 0) > height)
+        kept.push(withoutLater(record, height))
     }
     return { kept, dropped }
   }
@@ -67,7 +71,11 @@ export class LinkIndex {
   }
 }
 
-export type BatchLink = LinkRecord & { readonly outcome: 'batch'; readonly headerHash: Uint8Array; readonly post: Uint8Array }
+export type BatchLink = LinkRecord & {
+  readonly outcome: 'batch'
+  readonly headerHash: Uint8Array
+  readonly post: Uint8Array
+}
 
 function isLiveBatch(record: LinkRecord): record is BatchLink {
   return record.outcome === 'batch' && record.voided === undefined
@@ -77,7 +85,9 @@ function recordOf(height: number, event: ChainEvent & { kind: 'link' }): LinkRec
   const { number, outcome, txid } = event
   const base = { number, outcome, height, txid }
   if ('reason' in event) return { ...base, reason: event.reason }
-  return outcome === 'batch' ? { ...base, headerHash: event.headerHash, post: event.word } : { ...base, headerHash: event.headerHash }
+  return outcome === 'batch'
+    ? { ...base, headerHash: event.headerHash, post: event.word }
+    : { ...base, headerHash: event.headerHash }
 }
 
 function withoutLater(record: LinkRecord, height: number): LinkRecord {

@@ -1,15 +1,26 @@
-import { setTimeout } from 'node:timers/promises'
 import { join } from 'node:path'
-import { addressOf, type CoinKey, checkBackend, coinKey, readTip, RpcUnreachableError } from '@kedge/bitcoin'
-import { decodeHeader, type Derived, encodeTransfer, equalBytes, HEADER_BYTES, hasherName, installHasher, networkId, type Transfer } from '@kedge/core'
+import { setTimeout } from 'node:timers/promises'
+import { addressOf, type CoinKey, checkBackend, coinKey, RpcUnreachableError, readTip } from '@kedge/bitcoin'
+import {
+  type Derived,
+  decodeHeader,
+  encodeTransfer,
+  equalBytes,
+  HEADER_BYTES,
+  hasherName,
+  installHasher,
+  networkId,
+  type Transfer,
+} from '@kedge/core'
 import { createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
 import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
 import { Store, type Write } from '@kedge/storage'
 import { BatchData } from './data.ts'
-import { Executor, type Head } from './execute.ts'
+import { Executor } from './execute.ts'
 import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
+import type { Head } from './snapshot.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
@@ -60,9 +71,18 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
   const store = await Store.open(join(options.dataDir, 'db'), network)
   const opened: (() => Promise<void>)[] = [() => store.close()]
   try {
-    const verifier = await createVerifier({ workers: options.workers, network, capacityRows: VERIFIER_ROWS, ...openings.verifier })
+    const verifier = await createVerifier({
+      workers: options.workers,
+      network,
+      capacityRows: VERIFIER_ROWS,
+      ...openings.verifier,
+    })
     opened.push(() => verifier.close())
-    const court = { params, network, isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)) }
+    const court = {
+      params,
+      network,
+      isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)),
+    }
     const follower = await Follower.open({ store, rpc, court, script: coins.script })
     const host = await createHost({
       secretKey: secrets.peer,
@@ -70,7 +90,8 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       listen: options.p2p.listen,
       bootstrap: options.p2p.bootstrap,
       validateHeader: (bytes) => judgeAnnounced(network, bytes),
-      answerData: async (request) => (openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined),
+      answerData: async (request) =>
+        openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined,
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
@@ -78,7 +99,10 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
     const data: BatchData = new BatchData(store, (request, fetching) => host.fetch(request, fetching))
     const executor = new Executor({ store, follower, data, verifier, ownTail: openings.ownTail })
     await executor.load()
-    log.info({ height: follower.chain.height, batch: executor.head.number, engine: verifier.engine, hasher: hasherName() }, 'opened')
+    log.info(
+      { height: follower.chain.height, batch: executor.head.number, engine: verifier.engine, hasher: hasherName() },
+      'opened',
+    )
     const news = new News()
     host.subscribe(() => news.ring())
     return { options, network, store, follower, executor, data, verifier, host, coins, news }
@@ -130,7 +154,8 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
       log.warn({ to: step.to, blocks: step.blocks }, 'Bitcoin reorganised: rolled back to the fork')
     } else {
       logBlock(parts, step)
-      if (blocks % 1000 === 0) log.info({ height: follower.chain.height, tip: (await readTip(parts.options.rpc)).height }, 'catching up')
+      if (blocks % 1000 === 0)
+        log.info({ height: follower.chain.height, tip: (await readTip(parts.options.rpc)).height }, 'catching up')
     }
     await role.stepped(step)
   }
@@ -146,8 +171,10 @@ function logBlock(parts: NodeParts, { block, derived }: Extract<FollowStep, { ki
   log.debug({ height: block.height, transactions: block.transactions.length }, 'block')
   for (const event of derived.events) {
     const number = 'number' in event ? event.number : undefined
-    if (event.kind === 'void') log.warn({ height: block.height, number, cause: event.cause, fault: event.fault }, 'a batch is void')
-    else if (event.kind === 'ignored') log.info({ height: block.height, message: event.message, reason: event.reason }, 'ignored')
+    if (event.kind === 'void')
+      log.warn({ height: block.height, number, cause: event.cause, fault: event.fault }, 'a batch is void')
+    else if (event.kind === 'ignored')
+      log.info({ height: block.height, message: event.message, reason: event.reason }, 'ignored')
     else log.info({ height: block.height, number, ...('outcome' in event && { outcome: event.outcome }) }, event.kind)
   }
 }

@@ -62,7 +62,11 @@ export class OwnerIndex {
   private slotOf(key: Uint8Array): number {
     let mixed = this.seed
     for (let at = 0; at < CELL_BYTES / 2; at += 4) {
-      const word = (key[at] as number) | ((key[at + 1] as number) << 8) | ((key[at + 2] as number) << 16) | ((key[at + 3] as number) << 24)
+      const word =
+        (key[at] as number) |
+        ((key[at + 1] as number) << 8) |
+        ((key[at + 2] as number) << 16) |
+        ((key[at + 3] as number) << 24)
       mixed = Math.imul(mixed ^ word, 0x9e3779b1)
       mixed ^= mixed >>> 15
     }

@@ -15,13 +15,18 @@ const CHUNK_ROWS = 1024
  * Checks transfers' signatures in the verifier's threads, against the owners that cells have now. Who pays from a cell
  * that the same batch creates has no owner yet: that signature is left to the execution.
  */
-export async function checkSignatures(verifier: Verifier, tree: CellTree, operations: readonly Uint8Array[]): Promise<Presigned> {
+export async function checkSignatures(
+  verifier: Verifier,
+  tree: CellTree,
+  operations: readonly Uint8Array[],
+): Promise<Presigned> {
   const ids: Uint8Array[] = new Array(operations.length)
   const signers: (Uint8Array | undefined)[] = new Array(operations.length)
   const rows: Row[] = []
   for (const [index, bytes] of operations.entries()) {
     const transfer = bytes.length === TRANSFER_BYTES ? decodeTransfer(bytes) : undefined
-    if (transfer !== undefined && transfer.from < tree.count) rows.push({ index, bytes, owner: tree.account(transfer.from).owner })
+    if (transfer !== undefined && transfer.from < tree.count)
+      rows.push({ index, bytes, owner: tree.account(transfer.from).owner })
     else ids[index] = operationId(bytes)
   }
   const chunks: Promise<void>[] = []

@@ -1,6 +1,11 @@
 import { decodeDelta, decodeTotals, encodeTotals, type Ledger, Reader, Writer } from '@kedge/core'
 import { marks, pages, type Store, type Write } from '@kedge/storage'
-import type { Head } from './execute.ts'
+
+/** Where the ledger stands. Number 0 and zeros at genesis. */
+export interface Head {
+  readonly number: number
+  readonly headerHash: Uint8Array
+}
 
 /** Cells in a page: 16 KiB. */
 const PAGE_CELLS = 256

@@ -1,8 +1,8 @@
-import { decodeTransfer, type Transfer, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
+import { decodeTransfer, TRANSFER_BYTES, type Transfer, toHex, transferMessage } from '@kedge/core'
 import type { Intake, IntakeResult, NodeParts, Taken } from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
-import type { Added, Candidate, Producer } from './producer.ts'
 import type { OpenBatch } from './open-batch.ts'
+import type { Added, Candidate, Producer } from './producer.ts'
 
 /**
  * Takes transfers in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
@@ -71,7 +71,11 @@ export class TransferIntake implements Intake {
     }
   }
 
-  private async order(arrivals: readonly Arrival[], candidates: readonly Candidate[], results: IntakeResult[]): Promise<void> {
+  private async order(
+    arrivals: readonly Arrival[],
+    candidates: readonly Candidate[],
+    results: IntakeResult[],
+  ): Promise<void> {
     const runs: Run[] = []
     for (const [at, candidate] of candidates.entries()) {
       const { row } = arrivals[at] as Arrival

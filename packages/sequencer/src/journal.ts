@@ -41,7 +41,12 @@ export function delGroups(sequences: readonly number[]): Write[] {
 }
 
 export function putOpenMark(mark: OpenMark): Write {
-  const writer = new Writer().u32(mark.number).hash(mark.parent).u32(mark.origin.height).hash(mark.origin.hash).u32(mark.firstGroup)
+  const writer = new Writer()
+    .u32(mark.number)
+    .hash(mark.parent)
+    .u32(mark.origin.height)
+    .hash(mark.origin.hash)
+    .u32(mark.firstGroup)
   return marks.put(MARK, writer.bytes)
 }
 

@@ -2,8 +2,8 @@ import {
   type BatchContext,
   BatchExecution,
   type BatchPlace,
-  buildHeader,
   type BuiltHeader,
+  buildHeader,
   type Ledger,
   type Receipt,
   type Refusal,
@@ -30,7 +30,13 @@ export class OpenBatch {
   private promised = 0
 
   /** Credits the due deposits at once: they stand first, and the origin that decides them is fixed now. */
-  constructor(place: BatchPlace, context: BatchContext, ledger: Ledger, cellOf: (key: Uint8Array) => number | undefined, openedAt: number) {
+  constructor(
+    place: BatchPlace,
+    context: BatchContext,
+    ledger: Ledger,
+    cellOf: (key: Uint8Array) => number | undefined,
+    openedAt: number,
+  ) {
     this.place = place
     this.openedAt = openedAt
     this.execution = new BatchExecution(context, ledger)
@@ -57,8 +63,17 @@ export class OpenBatch {
   /** Fixes the next tick over everything so far. Paths are those of this very prefix, so they are taken now. */
   cut(wanted: readonly number[]): Cut {
     const { number, origin, parent } = this.place
-    const tick: Tick = { number, index: this.ticks++, origin, parent, count: this.count, opsRoot: this.execution.opsRoot().slice() }
-    const paths = new Map(wanted.map((index) => [index, this.execution.provePath(index).map((hash) => hash.slice())] as const))
+    const tick: Tick = {
+      number,
+      index: this.ticks++,
+      origin,
+      parent,
+      count: this.count,
+      opsRoot: this.execution.opsRoot().slice(),
+    }
+    const paths = new Map(
+      wanted.map((index) => [index, this.execution.provePath(index).map((hash) => hash.slice())] as const),
+    )
     const start = this.promised
     this.promised = this.count
     return { tick, start, operations: this.operations.slice(start), paths }

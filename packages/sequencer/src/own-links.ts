@@ -20,7 +20,8 @@ export class OwnLinks {
     const links: OwnLink[] = []
     for await (const [number, { payload }] of store.range(intents)) {
       const anchor = decodeMessage(payload)
-      if (anchor?.kind !== 'batch' && anchor?.kind !== 'resume') throw new Error(`the stored intent ${number} is damaged`)
+      if (anchor?.kind !== 'batch' && anchor?.kind !== 'resume')
+        throw new Error(`the stored intent ${number} is damaged`)
       links.push(linkOf(anchor))
     }
     const settled = new Set<number>()
@@ -40,7 +41,12 @@ export class OwnLinks {
   lost(index: LinkIndex, above: number, planned: readonly { readonly number: number }[]): OwnLink[] {
     const onTheWay = new Set(planned.map(({ number }) => number))
     return this.links.filter(
-      (link) => link.kind === 'batch' && link.number > above && !this.settled.has(link.number) && !onTheWay.has(link.number) && !index.isLive(link.number, link.headerHash),
+      (link) =>
+        link.kind === 'batch' &&
+        link.number > above &&
+        !this.settled.has(link.number) &&
+        !onTheWay.has(link.number) &&
+        !index.isLive(link.number, link.headerHash),
     )
   }
 
@@ -54,7 +60,8 @@ export class OwnLinks {
   findForeign(index: LinkIndex): number | undefined {
     const own = this.links.at(-1)
     const theirs = own && index.get(own.number)
-    if (own === undefined || theirs?.headerHash === undefined || equalBytes(theirs.headerHash, own.headerHash)) return undefined
+    if (own === undefined || theirs?.headerHash === undefined || equalBytes(theirs.headerHash, own.headerHash))
+      return undefined
     return own.number
   }
 }

@@ -1,6 +1,8 @@
+import type { AnchorKeeper } from '@kedge/commitment'
 import {
   type Anchor,
   type BatchPlace,
+  buildHeader,
   type DataKind,
   decodeTransfer,
   encodeTransfer,
@@ -14,9 +16,7 @@ import {
   type SealedBatch,
   TRANSFER_BYTES,
   type Transfer,
-  buildHeader,
 } from '@kedge/core'
-import type { AnchorKeeper } from '@kedge/commitment'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import { marks, operations as operationsTable, type Write } from '@kedge/storage'
 import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
@@ -96,7 +96,8 @@ export class Producer {
       if (this.sealing !== undefined) await this.sealing
       else if (this.unready !== undefined && !this.isCarrying) return { ok: false, code: this.unready }
       else if (this.open === undefined) this.begin()
-      else if (this.open.count < this.parts.node.options.params.caps.operations) return this.addNow(this.open, candidate)
+      else if (this.open.count < this.parts.node.options.params.caps.operations)
+        return this.addNow(this.open, candidate)
       else if (this.backlog() >= MAX_BACKLOG) return { ok: false, code: 'overloaded' }
       else await this.seal()
     }
@@ -115,7 +116,8 @@ export class Producer {
     if (this.open !== undefined && !this.stands(this.open, plan)) this.drop(this.open)
     await executor.advance(signal)
     this.unready = this.findUnreadiness(plan)
-    if (plan.mode === 'broken' && this.isAtHead(plan) && executor.rejection === undefined) await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), [])
+    if (plan.mode === 'broken' && this.isAtHead(plan) && executor.rejection === undefined)
+      await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), [])
     if (this.unready !== undefined) return
     await this.restore()
     await this.carry(plan)
@@ -165,7 +167,12 @@ export class Producer {
     const hash = follower.facts.blockHash(originHeight)
     if (hash === undefined) throw new Error(`the origin block ${originHeight} is not known`)
     const plan = this.plan()
-    const place = { network, number: plan.lastNumber + 1, parent: plan.head.headerHash, origin: { height: originHeight, hash } }
+    const place = {
+      network,
+      number: plan.lastNumber + 1,
+      parent: plan.head.headerHash,
+      origin: { height: originHeight, hash },
+    }
     this.openAt(place)
     const { number, parent, origin } = place
     const mark = putOpenMark({ number, parent, origin, firstGroup: this.nextGroup })
@@ -174,7 +181,13 @@ export class Producer {
 
   private openAt(place: BatchPlace): void {
     const { executor } = this.parts.node
-    this.open = new OpenBatch(place, executor.contextOf(place), executor.ledger, (key) => executor.owners.find(key), performance.now())
+    this.open = new OpenBatch(
+      place,
+      executor.contextOf(place),
+      executor.ledger,
+      (key) => executor.owners.find(key),
+      performance.now(),
+    )
   }
 
   /** The origin never decreases along the chain, also when Bitcoin's tip moved back a little. */
@@ -205,7 +218,11 @@ export class Producer {
     const anchor: Anchor = { kind: 'batch', number: open.place.number, headerHash: sealed.hash, word: sealed.post }
     this.nextGroup = this.ticks?.nextGroup ?? this.nextGroup
     const groups = this.groupsSince(this.ticks?.firstGroup ?? this.nextGroup)
-    await this.intend(anchor, [...node.executor.writesOf(sealed.hash, sealed.bytes, sealed, wholes), ...delGroups(groups), delOpenMark()])
+    await this.intend(anchor, [
+      ...node.executor.writesOf(sealed.hash, sealed.bytes, sealed, wholes),
+      ...delGroups(groups),
+      delOpenMark(),
+    ])
     this.open = undefined
     this.ticks = undefined
     this.originFloor = open.place.origin.height
@@ -241,7 +258,10 @@ export class Producer {
 
   /** The open batch can't become what was promised: its transfers go, in order, into the next one. */
   private drop(open: OpenBatch): void {
-    this.parts.node.options.log.warn({ number: open.place.number, operations: open.count }, 'the open batch lost its place: its transfers go into the next one')
+    this.parts.node.options.log.warn(
+      { number: open.place.number, operations: open.count },
+      'the open batch lost its place: its transfers go into the next one',
+    )
     this.carried = [...this.carried, ...open.operations]
     this.nextGroup = this.ticks?.nextGroup ?? this.nextGroup
     this.staleGroups.push(...this.groupsSince(this.ticks?.firstGroup ?? this.nextGroup))
@@ -258,7 +278,11 @@ export class Producer {
 
   private isAtHead(plan: Plan): boolean {
     const { executor } = this.parts.node
-    return executor.isCaughtUp && executor.head.number === plan.head.number && equalBytes(executor.head.headerHash, plan.head.headerHash)
+    return (
+      executor.isCaughtUp &&
+      executor.head.number === plan.head.number &&
+      equalBytes(executor.head.headerHash, plan.head.headerHash)
+    )
   }
 
   /** Once after a start: the batch that was open goes on where its promises were left, if it still has its place. */
@@ -324,9 +348,15 @@ export class Producer {
     const dropped: Write[] = []
     let last: Added | undefined
     for (const [at, each] of bytes.entries()) {
-      const added = await this.add({ transfer: decodeTransfer(each) as Transfer, bytes: each, id: ids[at], signedBy: signers[at] })
+      const added = await this.add({
+        transfer: decodeTransfer(each) as Transfer,
+        bytes: each,
+        id: ids[at],
+        signedBy: signers[at],
+      })
       if (added.ok) last = added
-      else if (added.code !== 'nonce-used') dropped.push(marks.put(droppedMark(each), new TextEncoder().encode(added.code)))
+      else if (added.code !== 'nonce-used')
+        dropped.push(marks.put(droppedMark(each), new TextEncoder().encode(added.code)))
     }
     if (last?.ok) await this.promise(last.batch, last.index)
     return dropped
@@ -357,7 +387,9 @@ function isTransfer(bytes: Uint8Array): boolean {
 
 function readd(open: OpenBatch, bytes: Uint8Array, signedBy: Uint8Array | undefined): boolean {
   const transfer = decodeTransfer(bytes)
-  return transfer !== undefined && signedBy !== undefined && open.add(transfer, bytes, undefined, signedBy) === undefined
+  return (
+    transfer !== undefined && signedBy !== undefined && open.add(transfer, bytes, undefined, signedBy) === undefined
+  )
 }
 
 function tampered(tamper: Tamper, honest: SealedBatch, ledger: Ledger, place: BatchPlace) {

@@ -50,7 +50,14 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   const publisher = await Publisher.open({ store, rpc, params, purse, maxFeeRate, log })
   const sign = (message: Uint8Array) => signHash(message, secrets.slot)
   const own = await OwnLinks.load(store)
-  const producer = new Producer({ node, own, keeper, sign, sealAfterMs: options.sealAfterMs, ...(options.tamper && { tamper: options.tamper }) })
+  const producer = new Producer({
+    node,
+    own,
+    keeper,
+    sign,
+    sealAfterMs: options.sealAfterMs,
+    ...(options.tamper && { tamper: options.tamper }),
+  })
   const intake = new TransferIntake(node, producer)
   late.producer = producer
   late.intake = intake

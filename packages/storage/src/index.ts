@@ -1,3 +1,4 @@
+export { StoreError } from './errors.ts'
 export {
   anchorTransactions,
   type BlockRecord,
@@ -14,8 +15,8 @@ export {
   type NoticeRecord,
   notices,
   operations,
-  pages,
   type PublicationRecord,
+  pages,
   publications,
   published,
   type SignedRecord,
@@ -24,5 +25,5 @@ export {
   type VerdictRecord,
   verdicts,
 } from './records.ts'
-export { type Range, Store, StoreError, type Write } from './store.ts'
-export { bytesKey, packed, rawValue, type Table, table, textKey, u32Key } from './table.ts'
+export { type Range, Store } from './store.ts'
+export { bytesKey, packed, rawValue, type Table, table, textKey, u32Key, type Write } from './table.ts'

@@ -82,8 +82,11 @@ export const anchorTransactions = table(14, 'anchor-transaction', u32Key, packed
 export const publications = table(15, 'publication', bytesKey, packed<PublicationRecord>())
 
 export interface IntentRecord {
+  /** What stands in the anchor's OP_RETURN. */
   readonly payload: Uint8Array
   readonly headerHash: Uint8Array
+  /** Of a batch, where it is known: the anchor is late from there on. */
+  readonly originHeight?: number
 }
 
 export interface SignedRecord {
@@ -92,6 +95,7 @@ export interface SignedRecord {
   /** Satoshis. */
   readonly fee: bigint
   readonly vsize: number
+  /** Bitcoin's height when it was signed. */
   readonly sentAt: number
 }
 
@@ -99,9 +103,14 @@ export interface PublicationRecord {
   readonly kind: 'challenge' | 'part' | 'evidence'
   readonly headerHash: Uint8Array
   readonly data?: DataKind
-  readonly tag: Uint8Array
+  /** What is published; empty for a challenge, and once the publication is buried. */
   readonly body: Uint8Array
-  /** In the order they must be sent; the last one carries the tag. */
-  readonly transactions: readonly SignedRecord[]
-  readonly minedAt?: number
+  /** `dropped`: without purpose, but not out of the way yet. `buried`: mined so deep that nobody looks after it. */
+  readonly state: 'live' | 'dropped' | 'buried'
+  /** Commits signed for it so far, the one in use last; none for a challenge. */
+  readonly commits: readonly SignedRecord[]
+  /** What carries the tag: the reveal of the last commit, or the challenge. */
+  readonly tagged?: SignedRecord
+  /** Txids of earlier ones that carry the tag: any of them may be mined. */
+  readonly replaced: readonly Uint8Array[]
 }

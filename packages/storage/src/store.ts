@@ -1,6 +1,7 @@
 import { equalBytes, fromHex, toHex } from '@kedge/core'
 import { Level } from 'level'
-import type { Table } from './table.ts'
+import { StoreError } from './errors.ts'
+import type { Table, Write } from './table.ts'
 
 /**
  * A node's LevelDB. Everything that belongs together is written by one `commit`: all of it or nothing, on disk when
@@ -39,8 +40,12 @@ export class Store {
   /** Records in key order, between bounds of the table's own keys. */
   async *range<K, V>(table: Table<K, V>, range: Range<K> = {}): AsyncGenerator<readonly [K, V]> {
     const { from, to, reverse = false, limit = -1 } = range
-    const bounds = { gte: from === undefined ? table.first : table.keyBytes(from), lt: to === undefined ? table.end : table.keyBytes(to) }
-    for await (const [key, value] of this.level.iterator({ ...bounds, reverse, limit })) yield [table.keyOf(key), table.decode(value)]
+    const bounds = {
+      gte: from === undefined ? table.first : table.keyBytes(from),
+      lt: to === undefined ? table.end : table.keyBytes(to),
+    }
+    for await (const [key, value] of this.level.iterator({ ...bounds, reverse, limit }))
+      yield [table.keyOf(key), table.decode(value)]
   }
 
   /** One atomic, synced write. */
@@ -58,14 +63,12 @@ export class Store {
     if (owner === undefined) {
       await this.level.batch([{ type: 'put', key: OWNER_KEY, value: network }], { sync: true })
     } else if (!equalBytes(owner, network)) {
-      throw new StoreError(`${folder} holds the data of network ${toHex(owner)}, not of ${toHex(network)}: use another data folder`)
+      throw new StoreError(
+        `${folder} holds the data of network ${toHex(owner)}, not of ${toHex(network)}: use another data folder`,
+      )
     }
   }
 }
-
-export type Write =
-  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: Uint8Array }
 
 export interface Range<K> {
   /** Inclusive. */
@@ -81,10 +84,7 @@ const OWNER_KEY = fromHex('00')
 function explainOpen(folder: string, cause: unknown): string {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
   const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
-  if (code === 'LEVEL_LOCKED') return `${folder} is in use by another process: stop it first, or use another data folder`
+  if (code === 'LEVEL_LOCKED')
+    return `${folder} is in use by another process: stop it first, or use another data folder`
   return `${folder} can't be opened as a database: ${inner instanceof Error ? inner.message : String(inner)}`
-}
-
-export class StoreError extends Error {
-  override readonly name = 'StoreError'
 }

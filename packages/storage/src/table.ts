@@ -1,5 +1,9 @@
 import { Packr } from 'msgpackr'
-import { StoreError, type Write } from './store.ts'
+import { StoreError } from './errors.ts'
+
+export type Write =
+  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: Uint8Array }
 
 /** One kind of record: keys in a space of their own, values with one encoding. */
 export interface Table<K, V> {
@@ -72,7 +76,10 @@ export function table<K, V>(prefix: number, name: string, key: KeyForm<K>, value
       try {
         return value.fromBytes(bytes)
       } catch (cause) {
-        throw new StoreError(`a stored record of table ${name} is damaged: restore the folder from a backup, or start with an empty one`, { cause })
+        throw new StoreError(
+          `a stored record of table ${name} is damaged: restore the folder from a backup, or start with an empty one`,
+          { cause },
+        )
       }
     },
     put: (k, v) => ({ type: 'put', key: keyBytes(k), value: value.toBytes(v) }),

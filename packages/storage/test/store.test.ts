@@ -27,7 +27,13 @@ const block = (height: number): BlockRecord => ({
     queue: 0,
   },
   deposits: [
-    { position: { height, tx: 1, vout: 0 }, txid: new Uint8Array(32), key: new Uint8Array(32), refundKey: new Uint8Array(32), value: 2_100_000_000_000_000n },
+    {
+      position: { height, tx: 1, vout: 0 },
+      txid: new Uint8Array(32),
+      key: new Uint8Array(32),
+      refundKey: new Uint8Array(32),
+      value: 2_100_000_000_000_000n,
+    },
   ],
   coins: [{ txid: new Uint8Array(32).fill(9), vout: 0, value: 1n, height, coinbase: false }],
 })
@@ -55,7 +61,10 @@ describe('Store', () => {
   })
 
   it('ranges in the order of numbers, inside one table only', async () => {
-    await store.commit([...[256, 1, 255, 70_000].map((height) => blocks.put(height, block(height))), headers.put(network, network)])
+    await store.commit([
+      ...[256, 1, 255, 70_000].map((height) => blocks.put(height, block(height))),
+      headers.put(network, network),
+    ])
     const keys: number[] = []
     for await (const [height] of store.range(blocks)) keys.push(height)
     expect(keys).toEqual([1, 255, 256, 70_000])
