@@ -28,7 +28,11 @@ const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
 }
 
 export interface Announcements {
-  /** @throws RangeError for more than `MAX_HEADER` bytes. The same bytes again within two minutes are not sent. */
+  /**
+   * The same bytes again within two minutes are not sent. While nobody listens the newest header is kept, and sent
+   * within three seconds of somebody doing so.
+   * @throws RangeError for more than `MAX_HEADER` bytes.
+   */
   announce(header: Uint8Array): Promise<void>
   /** `listener` gets each accepted header of others once. Gives the function that ends it. */
   subscribe(listener: (header: Uint8Array) => void): () => void
@@ -59,16 +63,38 @@ export function joinAnnouncements(pubsub: GossipSub, options: AnnounceOptions): 
     }
   })
   pubsub.subscribe(topic)
+  const announce = keepUntilHeard(pubsub, topic, report)
   return {
     announce: async (header) => {
       if (header.length > MAX_HEADER) throw new RangeError(`a header of ${header.length} bytes`)
-      await pubsub.publish(topic, header)
+      await announce(header)
     },
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
   }
+}
+
+/**
+ * What is published to nobody counts as sent, and could not be sent again for two minutes. Somebody is there for a kept
+ * header when he was at two heartbeats (a second apart): his subscription comes before there is a stream to him.
+ */
+function keepUntilHeard(pubsub: GossipSub, topic: string, report: (error: Error) => void) {
+  let kept: Uint8Array | undefined
+  let wasHeard = false
+  const isHeard = () => pubsub.getSubscribers(topic).length > 0
+  const publish = async (header: Uint8Array): Promise<void> => {
+    kept = isHeard() ? undefined : header
+    if (kept === undefined) await pubsub.publish(topic, header)
+  }
+  pubsub.addEventListener('gossipsub:heartbeat', () => {
+    const [header, isReady] = [kept, wasHeard && isHeard()]
+    wasHeard = isHeard()
+    if (header === undefined || !isReady) return
+    publish(header).catch((cause) => report(new AnnounceError('could not announce a kept header', { cause })))
+  })
+  return publish
 }
 
 /** `now` in ms, never falling. */
@@ -101,6 +127,6 @@ function guarded<T>(call: () => T, report: (error: Error) => void, what: string)
   }
 }
 
-export class AnnounceError extends Error {
+class AnnounceError extends Error {
   override readonly name = 'AnnounceError'
 }

@@ -111,8 +111,11 @@ function assembleHost(running: Running): Host {
     withSignals([stopping.signal, signal], work)
   let stopped: Promise<void> | undefined
   const stop = async () => {
-    stopping.abort(new HostStoppedError())
+    const reason = new HostStoppedError()
+    stopping.abort(reason)
     peers.stop()
+    // Rather than waiting for peers to end their side of each.
+    for (const { streams } of node.getConnections()) for (const stream of [...streams]) stream.abort(reason)
     await running.dials
     await node.stop()
   }

@@ -15,11 +15,12 @@ export const MAX_STREAMS = 32
  * Bytes of frames waiting for a connection: each stream writes at most one more piece of 64 KiB once it is full. As
  * frames of 12 bytes, which weigh most, they take some 30 MB.
  */
-export const MAX_QUEUED = 2 * 1024 * 1024
+const MAX_QUEUED = 2 * 1024 * 1024
 
 export function boundedYamux(): () => StreamMuxerFactory {
   const create = yamux({
     maxInboundStreams: MAX_STREAMS,
+    maxEarlyStreams: MAX_STREAMS,
     streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW, maxReadBufferLength: MAX_STREAM_WINDOW },
   })
   return () => {
@@ -78,7 +79,7 @@ export function frameLengths(): (chunk: Uint8Array) => number | undefined {
   }
 }
 
-export class LongFrameError extends Error {
+class LongFrameError extends Error {
   override readonly name = 'LongFrameError'
   constructor(length: number) {
     super(`a frame of ${length} bytes, more than ${MAX_STREAM_WINDOW}`)

@@ -104,7 +104,8 @@ export class KnownPeers implements Peers {
     return (this.keptOut.get(peer.toString()) ?? 0) > performance.now()
   }
 
-  private async forgetGone(node: Node): Promise<void> {
+  /** Throws away what libp2p has stored of peers that are not connected. */
+  async forgetGone(node: Node): Promise<void> {
     try {
       for (const { id } of await node.peerStore.all()) {
         if (this.connections(id).length === 0) await node.peerStore.delete(id)
@@ -115,7 +116,7 @@ export class KnownPeers implements Peers {
   }
 }
 
-export class CutOffError extends Error {
+class CutOffError extends Error {
   override readonly name = 'CutOffError'
   constructor(peer: string) {
     super(`${peer} flooded`)

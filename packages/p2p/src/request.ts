@@ -148,6 +148,6 @@ function toResponse(answer: Answer, body: Uint8Array): Response {
   return answer.status === 'found' ? { status: 'found', body } : { status: answer.status }
 }
 
-export class RequestError extends Error {
+class RequestError extends Error {
   override readonly name = 'RequestError'
 }

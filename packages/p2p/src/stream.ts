@@ -149,6 +149,6 @@ export class OversizeError extends Error {
   }
 }
 
-export class StreamError extends Error {
+class StreamError extends Error {
   override readonly name = 'StreamError'
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Admission, MAX_KEYS, Rates, Turns } from '../src/admission.ts'
-import { soon } from './network.ts'
+import { soon } from './bytes.ts'
 
 describe('rates', () => {
   test('a burst, then a refill that is saved up only to the burst', () => {

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { judgeAnnouncements } from '../src/announce.ts'
 import { MAX_HEADER } from '../src/limits.ts'
-import { addressOf, pattern, startHost, until, untilConnected } from './network.ts'
+import { pattern } from './bytes.ts'
+import { addressOf, startHost, until, untilConnected } from './network.ts'
 
 describe('announcing', () => {
   test('reaches all of four nodes in a line, each once', async () => {
@@ -47,16 +48,17 @@ describe('announcing', () => {
     expect(judged).toEqual([99, 100])
   })
 
-  test('a late joiner hears what comes after it', async () => {
+  test('a late joiner hears the newest of what nobody heard, and what comes after it', async () => {
     const first = await startHost(1)
+    await first.announce(pattern(49))
     await first.announce(pattern(50))
     const late = await startHost(2, { bootstrap: [addressOf(first)] })
     const heard: Uint8Array[] = []
     late.subscribe((header) => heard.push(header))
-    await untilMeshed(first, late)
+    await until('heard', () => heard.length === 1)
     await first.announce(pattern(51))
-    await until('heard', () => heard.length > 0)
-    expect(heard).toEqual([pattern(51)])
+    await until('heard', () => heard.length === 2)
+    expect(heard).toEqual([pattern(50), pattern(51)])
   })
 
   test('a peer whose headers are rejected is no longer listened to', async () => {

@@ -1,3 +1,4 @@
+import { equalBytes, toHex } from '@kedge/core'
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import {
@@ -9,7 +10,7 @@ import {
   encodeRequest,
   MAX_CONTROL,
 } from '../src/control.ts'
-import { hash } from './network.ts'
+import { hash } from './bytes.ts'
 
 const LIMIT = 4 * 1024 * 1024
 const plain = new Packr({ useRecords: false, variableMapSize: true })
@@ -94,14 +95,14 @@ test('no bytes make a decoder throw, and what it takes has one encoding', () => 
   let taken = 0
   for (let round = 0; round < count; round++) {
     const bytes = mutate(seeds[random(seeds.length)] ?? new Uint8Array(0), random)
-    const context = `seed ${start}, round ${round}, ${Buffer.from(bytes).toString('hex')}`
     const before = bytes.slice()
     const request = decodeRequest(bytes)
     const answer = decodeAnswer(bytes, LIMIT)
-    if (request.ok) expect(encodeRequest(request.value), context).toEqual(bytes)
-    if (answer.ok) expect(encodeAnswer(answer.value), context).toEqual(bytes)
+    const again = request.ok ? encodeRequest(request.value) : answer.ok ? encodeAnswer(answer.value) : bytes
     if (request.ok || answer.ok) taken++
-    expect(bytes, context).toEqual(before)
+    if ((request.ok && answer.ok) || !equalBytes(again, bytes) || !equalBytes(before, bytes)) {
+      expect.fail(`seed ${start}, round ${round}: ${toHex(before)}`)
+    }
   }
   expect(taken).toBeGreaterThan(count / 100)
   expect(taken).toBeLessThan(count)

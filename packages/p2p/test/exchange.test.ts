@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import { HostStoppedError } from '../src/host.ts'
-import { addressOf, hash, pattern, seed, soon, startHost, until, untilConnected } from './network.ts'
+import { hash, pattern, seed, soon } from './bytes.ts'
+import { addressOf, startHost, until, untilConnected } from './network.ts'
 
 const accept = () => true
 const request: DataRequest = { headerHash: hash(7), kind: 'data' }

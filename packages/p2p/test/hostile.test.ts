@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -5,18 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { type DataRequest, encodeAnswer, encodeRequest } from '../src/control.ts'
 import type { Host } from '../src/host.ts'
 import { MAX_STREAM_WINDOW, MAX_STREAMS } from '../src/muxer.ts'
-import {
-  addressOf,
-  hash,
-  names,
-  pattern,
-  type Stranger,
-  soon,
-  startHost,
-  startStranger,
-  until,
-  untilConnected,
-} from './network.ts'
+import { hash, pattern, soon } from './bytes.ts'
+import { addressOf, names, type Stranger, startHost, startStranger, until, untilConnected } from './network.ts'
 
 const request: DataRequest = { headerHash: hash(7), kind: 'data' }
 const accept = () => true
@@ -124,6 +115,7 @@ describe('a peer that asks', () => {
     expect(most).toBeLessThanOrEqual(5)
     await until('streams gone', () => connection.streams.every(({ protocol }) => protocol !== names.data), 8_000)
     expect(memory() - before).toBeLessThan(128 * MIB)
+    connection.abort(new Error('done'))
   })
 
   test('what the host takes too long to answer is cut, and its place is free again', async () => {
@@ -182,6 +174,20 @@ describe('a peer that answers', () => {
 })
 
 describe('a connection', () => {
+  test('that never shakes hands is cut, and keeps nobody else out', async () => {
+    const host = await startHost(1)
+    const port = Number(/tcp\/(\d+)/.exec(addressOf(host))?.[1])
+    let closed = 0
+    const sockets = Array.from({ length: 20 }, () => createConnection(port, '127.0.0.1'))
+    for (const socket of sockets) {
+      socket.on('close', () => closed++)
+      socket.on('error', () => socket.destroy())
+    }
+    const honest = await startHost(2, { bootstrap: [addressOf(host)] })
+    await untilConnected(honest)
+    await until('all cut', () => closed === sockets.length, 5_000)
+  })
+
   test('that begins a frame longer than any window is cut before it is collected', async () => {
     const host = await startHost(1)
     const { connection } = await connect(host, 9)

@@ -11,6 +11,7 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, expect } from 'vitest'
 import { createHost, type Host, type HostOptions } from '../src/host.ts'
 import { protocolNames } from '../src/protocol.ts'
+import { seed } from './bytes.ts'
 
 /** Real hosts over loopback TCP. Whatever a test starts is stopped after it. */
 
@@ -22,15 +23,6 @@ const started: { stop(): Promise<void> | void }[] = []
 afterEach(async () => {
   await Promise.all(started.splice(0).map((host) => host.stop()))
 })
-
-/** A seed, and so a peer id, for each number. */
-export function seed(number: number): Uint8Array {
-  return new Uint8Array(32).fill(number)
-}
-
-export function hash(number: number): Uint8Array {
-  return new Uint8Array(32).fill(number)
-}
 
 /** A host that has nothing, believes every header, and fails the test when a callback of it throws. */
 export async function startHost(number: number, options: Partial<HostOptions> = {}): Promise<Host> {
@@ -84,13 +76,4 @@ export async function until(what: string, holds: () => boolean, ms = 5_000): Pro
 
 export async function untilConnected(...hosts: Host[]): Promise<void> {
   for (const host of hosts) await until('connected', () => host.peers().length > 0)
-}
-
-/** Bytes that tell a wrong place, length or order. */
-export function pattern(length: number, salt = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, at) => (Math.imul(at + salt, 2654435761) >>> 13) & 0xff)
-}
-
-export function soon(ms = 10_000): AbortSignal {
-  return AbortSignal.timeout(ms)
 }

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import { HostError } from '../src/host.ts'
-import { addressOf, hash, NETWORK, pattern, seed, soon, startHost, until, untilConnected } from './network.ts'
+import { hash, pattern, seed, soon } from './bytes.ts'
+import { addressOf, NETWORK, startHost, until, untilConnected } from './network.ts'
 
 const request: DataRequest = { headerHash: hash(7), kind: 'data' }
 const accept = () => true

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from '../src/limits.ts'
 import { NoSequencerError, SubmitError } from '../src/submit.ts'
-import { addressOf, pattern, soon, startHost, until, untilConnected } from './network.ts'
+import { pattern, soon } from './bytes.ts'
+import { addressOf, startHost, until, untilConnected } from './network.ts'
 
 describe('submitting', () => {
   test('goes to the connected peer that takes transfers, at full size both ways', async () => {
