@@ -20,6 +20,7 @@ import {
   genesisChain,
   type L1Block,
   L1Facts,
+  type L1Transaction,
 } from '@kedge/core'
 import { blocks, links, type NoticeRecord, notices, type Store, type StoredCoin, type Write } from '@kedge/storage'
 import { LinkIndex } from './links.ts'
@@ -102,7 +103,7 @@ export class Follower {
     await this.parts.store.commit([
       blocks.put(block.height, record),
       ...changed.map((link) => links.put(link.number, link)),
-      ...noticesOf(block.height, derived.events).map((notice, at) => notices.put(noticeKey(block.height, at), notice)),
+      ...noticesOf(block, derived.events),
       ...writes(derived),
     ])
     this.facts.append(block.height, block.hash, derived.deposits)
@@ -157,41 +158,42 @@ export class Follower {
   }
 }
 
-/** Height and place in the block, big-endian: newest last. */
-export function noticeKey(height: number, at: number): Uint8Array {
+/** Height and the transaction's place in the block, big-endian: newest last. */
+export function noticeKey(height: number, tx: number): Uint8Array {
   const key = new Uint8Array(8)
   const view = new DataView(key.buffer)
   view.setUint32(0, height)
-  view.setUint32(4, at)
+  view.setUint32(4, tx)
   return key
 }
 
-function noticesOf(height: number, events: readonly ChainEvent[]): NoticeRecord[] {
-  return events.flatMap((event): NoticeRecord[] => {
-    if (event.kind === 'challenged') return [{ ...noticeBase(height, event), kind: 'challenge', outcome: 'counted' }]
-    if (event.kind === 'part') return [{ ...noticeBase(height, event), kind: 'part', outcome: 'counted' }]
-    if (event.kind === 'ignored')
-      return [{ height, txid: event.txid, headerHash: event.headerHash, kind: event.message, outcome: event.reason }]
-    if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return []
-    return [
-      {
-        height,
-        txid: event.txid,
-        headerHash: event.headerHash,
-        number: event.number,
-        kind: 'evidence',
-        outcome: 'counted',
-        fault: event.fault,
-      },
-    ]
+/** A transaction carries at most one message, and the events of messages come in the transactions' order. */
+function noticesOf(block: L1Block, events: readonly ChainEvent[]): Write[] {
+  let tx = 0
+  return events.flatMap((event, at) => {
+    const notice = noticeOf(block.height, event, events[at + 1])
+    if (notice === undefined) return []
+    while (!equalBytes((block.transactions[tx] as L1Transaction).txid, notice.txid)) tx++
+    return [notices.put(noticeKey(block.height, tx), notice)]
   })
 }
 
-function noticeBase(
-  height: number,
-  event: { readonly txid: Uint8Array; readonly headerHash: Uint8Array; readonly number: number },
-) {
-  return { height, txid: event.txid, headerHash: event.headerHash, number: event.number }
+function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefined): NoticeRecord | undefined {
+  if (event.kind === 'ignored') {
+    const { txid, headerHash, message, reason } = event
+    return { height, txid, headerHash, kind: message, outcome: 'ignored', reason }
+  }
+  if (event.kind === 'challenged') {
+    const { txid, headerHash, number, data, deadline } = event
+    return { height, txid, headerHash, kind: 'challenge', outcome: 'raised', number, data, deadline }
+  }
+  if (event.kind === 'part') {
+    const { txid, headerHash, number, data } = event
+    return { height, txid, headerHash, kind: 'part', outcome: next?.kind === 'answered' ? 'answered' : 'part', number, data }
+  }
+  if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return undefined
+  const { txid, headerHash, number, fault } = event
+  return { height, txid, headerHash, kind: 'evidence', outcome: 'void', number, fault }
 }
 
 function storedCoin(coin: Coin): StoredCoin {

@@ -1,4 +1,4 @@
-import type { Chain, DataKind, Deposit, VoidCause } from '@kedge/core'
+import type { Chain, DataKind, Deposit, EvidenceFault, VoidCause } from '@kedge/core'
 import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
 
 /** What a node keeps, by table: key, value, who writes it. Prefixes are part of the disk format. */
@@ -37,17 +37,30 @@ export interface LinkRecord {
   readonly finalAt?: number
 }
 
-/** What happened on Bitcoin around challenges and evidence, by height and place. Written by the follower. */
-export interface NoticeRecord {
+/** A message on Bitcoin about a batch and what it did, by height and place in the block. Written by the follower. */
+export type NoticeRecord = NoticeOutcome & {
   readonly height: number
   readonly txid: Uint8Array
   readonly headerHash: Uint8Array
-  readonly kind: 'challenge' | 'part' | 'evidence'
-  readonly number?: number
-  /** `counted`, or why it was ignored. */
-  readonly outcome: string
-  readonly fault?: string
 }
+
+type NoticeOutcome =
+  | {
+      readonly kind: 'challenge'
+      readonly outcome: 'raised'
+      readonly number: number
+      readonly data: DataKind
+      readonly deadline: number
+    }
+  /** `answered`: with this part the challenge is answered in full. */
+  | {
+      readonly kind: 'part'
+      readonly outcome: 'part' | 'answered'
+      readonly number: number
+      readonly data: DataKind
+    }
+  | { readonly kind: 'evidence'; readonly outcome: 'void'; readonly number: number; readonly fault: EvidenceFault }
+  | { readonly kind: 'challenge' | 'part' | 'evidence'; readonly outcome: 'ignored'; readonly reason: string }
 
 /** Header hash → this node's own judgement. Written by the executor with the batch's delta. */
 export type VerdictRecord =
@@ -66,7 +79,7 @@ export const deltas = table(7, 'delta', bytesKey, rawValue)
 export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
 /** Header hash, data kind, start → leaves that a published part held. */
 export const published = table(9, 'published', bytesKey, rawValue)
-/** Header hash → sorted lookup rows of the batch's accounts and payments. */
+/** Where a cell was touched, a payment or a deposit stands. Written when somebody asks, as far as mark `lookups` says. */
 export const lookups = table(10, 'lookup', bytesKey, rawValue)
 /** Page number → its cells, as of the batch that mark `snapshot` names. Written with that mark. */
 export const pages = table(16, 'page', u32Key, rawValue)
