@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { deposit } from './deposit.ts'
 import { cell, hash, key, msat, PAGE_LIMIT_MAX, place, u64 } from './fields.ts'
 
-export const cellView = z.object({ cell, nonce: u64, balance: msat }).meta({ id: 'Cell' })
+const cellView = z.object({ cell, nonce: u64, balance: msat }).meta({ id: 'Cell' })
 
 /** A key's cells as they stand after everything the node has taken in. A key without cells is an empty account. */
 export const account = z

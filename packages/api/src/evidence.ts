@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { hash, height, PAGE_LIMIT_MAX, position, reason, sentence, txid, u32 } from './fields.ts'
 
 /** A message on Bitcoin about a batch, and what it did. */
-export const evidence = z
+const evidence = z
   .object({
     height,
     txid,

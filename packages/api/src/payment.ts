@@ -22,7 +22,7 @@ const PATH_MAX = 32
 /** Bitcoin's consensus limit on a transaction without witnesses. */
 const TRANSACTION_BYTES_MAX = 1_000_000
 
-export const operationBytes = bytes(TRANSFER_BYTES)
+const operationBytes = bytes(TRANSFER_BYTES)
 
 /** The sequencer's signed acknowledgement: the operation as it is ordered, and core's receipt (`decodeReceipt`). */
 export const acknowledgement = z

@@ -6,10 +6,10 @@ import type { RouteName, RouteRequest, RouteResponse } from '../src/routes.ts'
 const fill = (byte: number) => byte.toString(16).padStart(2, '0').repeat(32)
 
 export const key = fill(0x11)
-export const txid = fill(0x22)
+const txid = fill(0x22)
 export const id = fill(0x33)
 
-export const params: Params = {
+const params: Params = {
   ...regtestRules,
   genesis: { txid: new Uint8Array(32).fill(7), vout: 1 },
   scanHeight: 101,

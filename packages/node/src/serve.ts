@@ -296,7 +296,9 @@ async function stopServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(force)
 }
 
-export class ListenError extends Error {
+class ListenError extends Error {
+  override readonly name = 'ListenError'
+
   constructor(address: string, { cause }: { cause: unknown }) {
     super(`cannot listen on ${address}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }

@@ -11,7 +11,7 @@ import { WalletError } from './errors.ts'
 
 /** A change takes milliseconds; a lock that stands this long was left by a process that died. */
 const LOCK_WAIT_MS = 3_000
-const LOCK_RETRY_MS = 10
+const LOCK_RETRY_MS = 20
 
 /** @throws WalletError `no-wallet` or `wallet-damaged`. */
 export async function readWalletFile(path: string): Promise<WalletContent> {

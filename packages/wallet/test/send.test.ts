@@ -194,6 +194,45 @@ describe('a payment whose answer is lost', () => {
   })
 })
 
+/** A client whose account answers pass through `change`. */
+const accounts = (node: LedgerNode, change: (account: { rung: string; cells: { nonce: string }[] }) => unknown) =>
+  node.client(async (ask, url) => {
+    const response = await ask()
+    return url.includes('/accounts/')
+      ? Response.json(change((await response.json()) as Parameters<typeof change>[0]))
+      : response
+  })
+
+describe('nonces', () => {
+  it('of payments on their way are taken, where the node says only how the last batch stands', async () => {
+    const behind = (node: LedgerNode) =>
+      accounts(node, (account) => ({
+        ...account,
+        rung: 'anchored',
+        cells: account.cells.map((cell) => ({ ...cell, nonce: '0' })),
+      }))
+    const { wallet } = await funded(behind)
+    for (const amount of [1n, 2n, 3n])
+      expect(await send(wallet, { to: stranger, amount })).toMatchObject({ rung: 'sequenced' })
+    const { sends } = await readWalletFile(wallet.path)
+    expect(sends.map(({ transfer }) => decodeTransfer(fromHex(transfer))?.nonce)).toEqual([0n, 1n, 2n])
+  })
+
+  it('that run ahead wait for the one before, and keep nobody from sending it', async () => {
+    const { node, wallet } = await funded()
+    const ahead = accounts(node, (account) => ({
+      ...account,
+      cells: account.cells.map((cell) => ({ ...cell, nonce: '1' })),
+    }))
+    const early = send({ ...wallet, client: ahead }, { to: stranger, amount: 10n })
+    await expect(early).rejects.toMatchObject({ code: 'not-answered', details: { reason: 'nonce-ahead' } })
+    expect(await resumeSends(wallet)).toMatchObject([{ rung: 'recorded', reason: 'nonce-ahead' }])
+    await send(wallet, { to: stranger, amount: 1n })
+    expect(await resumeSends(wallet)).toMatchObject([{ rung: 'sequenced' }])
+    expect((await node.client().account({ key: stranger })).balance).toBe(11n)
+  })
+})
+
 describe('a node that lies about a promise', () => {
   const lying =
     (change: (body: { id: string; acknowledgement: { operation: string; receipt: string } }) => unknown) =>

@@ -12,6 +12,7 @@ import { readOwnCoins } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
+import { inTurn } from '../turn.ts'
 import { changeContent, readContent, type Wallet } from '../wallet.ts'
 
 export interface DepositRequest {
@@ -40,12 +41,24 @@ const FEE_RATE_FALLBACK = 2
  *
  * @throws WalletError `bad-amount`, `no-coins` or `deposit-refused`; RpcError, RpcUnreachableError.
  */
-export async function deposit(wallet: Wallet, rpc: Rpc, { sats, feeRate }: DepositRequest): Promise<SentDeposit> {
+export function deposit(wallet: Wallet, rpc: Rpc, request: DepositRequest): Promise<SentDeposit> {
   const { minDeposit } = wallet.params.fees
-  if (sats < minDeposit) {
-    throw new WalletError(`The network takes no deposit below ${minDeposit} sat.`, { code: 'bad-amount' })
+  if (request.sats < minDeposit) {
+    const message = `The network takes no deposit below ${minDeposit} sat.`
+    return Promise.reject(new WalletError(message, { code: 'bad-amount' }))
   }
-  await resumeDeposits(wallet, rpc)
+  return inTurn(wallet.path, async () => {
+    await sendAgain(wallet, rpc)
+    return await sendNew(wallet, rpc, request)
+  })
+}
+
+/** Sends recorded deposits again; forgets those that Bitcoin has, or that can never be sent. */
+export function resumeDeposits(wallet: Wallet, rpc: Rpc): Promise<void> {
+  return inTurn(wallet.path, () => sendAgain(wallet, rpc))
+}
+
+async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositRequest): Promise<SentDeposit> {
   const { coins, tip } = await readOwnCoins(wallet, rpc)
   const rate = feeRate ?? (await estimateFeeRate(rpc, CONFIRM_WITHIN, FEE_RATE_FALLBACK))
   const key = wallet.keys.bitcoin
@@ -58,8 +71,7 @@ export async function deposit(wallet: Wallet, rpc: Rpc, { sats, feeRate }: Depos
   return { txid: record.txid, sats, fee: built.fee }
 }
 
-/** Sends recorded deposits again; forgets those that Bitcoin has, or that can never be sent. */
-export async function resumeDeposits(wallet: Wallet, rpc: Rpc): Promise<void> {
+async function sendAgain(wallet: Wallet, rpc: Rpc): Promise<void> {
   const { deposits } = await readContent(wallet)
   const done: string[] = []
   for (const { txid, raw } of deposits) {

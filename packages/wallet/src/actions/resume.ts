@@ -8,7 +8,8 @@ import { changeContent, readContent, type Wallet } from '../wallet.ts'
 
 export interface ResumedSend {
   readonly id: string
-  readonly rung: Submitted['rung'] | 'refused'
+  /** `recorded`: it waits for a transfer with the nonce before its own. */
+  readonly rung: Submitted['rung'] | 'refused' | 'recorded'
   readonly reason?: string
 }
 
@@ -26,18 +27,28 @@ export async function resumeRecorded(wallet: Wallet): Promise<readonly ResumedSe
       const { id, rung } = await submitRecord(wallet, record)
       resumed.push({ id, rung })
     } catch (error) {
-      if (!(error instanceof WalletError) || error.code !== 'refused') throw error
-      resumed.push({ id: record.id, rung: 'refused', reason: error.details.reason ?? 'refused' })
+      const rung = error instanceof WalletError ? rungAfter(error) : undefined
+      if (rung === undefined) throw error
+      resumed.push({ id: record.id, rung, reason: (error as WalletError).details.reason ?? '' })
     }
   }
   return resumed
+}
+
+/** What does not keep the next transfer from being sent. */
+function rungAfter({ code, details }: WalletError): 'refused' | 'recorded' | undefined {
+  if (code === 'refused') return 'refused'
+  return code === 'not-answered' && details.reason === 'nonce-ahead' ? 'recorded' : undefined
 }
 
 /** The node has too much to do: asked again so often, waiting as long as it says, up to a limit. */
 const OVERLOAD_ROUNDS = 5
 const OVERLOAD_WAIT_MAX_MS = 2_000
 
-/** After these, nobody can say that the transfer will not be executed. */
+/**
+ * After these the transfer is kept and submitted again. What is refused for another reason gives way to the next
+ * transfer of the same nonce: at most one of them can ever be executed.
+ */
 const OPEN: ReadonlySet<ApiErrorCode> = new Set([
   ...(['unreachable', 'bad-answer', 'internal', 'too-slow', 'overloaded'] as const),
   ...(['syncing', 'no-sequencer', 'chain-broken', 'nonce-ahead', 'not-found'] as const),

@@ -1,9 +1,10 @@
 import { type Acknowledgement, ApiError, type Payment } from '@kedge/api'
-import { type Rpc, readHeader, readTip } from '@kedge/bitcoin'
-import { equalBytes, type Transfer, toHex } from '@kedge/core'
+import type { Rpc } from '@kedge/bitcoin'
+import { equalBytes, type Transfer } from '@kedge/core'
+import { checkBestChain, checkWindow, noVoid, withoutBitcoind } from '../best-chain.ts'
 import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
-import { type Check, type CheckedProof, checkProof, fails, holds, unchecked } from '../proof.ts'
+import { type Check, checkProof, fails, holds, unchecked } from '../proof.ts'
 import { readAcknowledgement, readPayment } from '../receipt.ts'
 import { isSignature } from '../signing.ts'
 import { readContent, type Wallet } from '../wallet.ts'
@@ -79,13 +80,17 @@ async function readFromNode({ client }: Wallet, id: string): Promise<Payment> {
   })
 }
 
-/** Keeps the wallet's own record in step, so that a dropped payment's nonce is free again. */
+/**
+ * Keeps the wallet's own record in step, so that a dropped payment's nonce is free again. A refused one may be executed
+ * after all: until it expires, whoever has its bytes can submit it again.
+ */
 async function follow(wallet: Wallet, record: SendRecord, payment: Payment): Promise<void> {
-  if (payment.rung === 'pending' || record.state === 'refused') return
+  const { reason: _, ...unrefused } = record
+  if (payment.rung === 'pending') return
   if (payment.rung === 'refused' || payment.rung === 'dropped') {
-    await settle(wallet, { ...record, state: 'refused', reason: payment.reason })
-  } else if (record.state === 'recorded') {
-    await settle(wallet, { ...record, state: 'sequenced' })
+    if (record.state !== 'refused') await settle(wallet, { ...record, state: 'refused', reason: payment.reason })
+  } else if (record.state !== 'sequenced') {
+    await settle(wallet, { ...unrefused, state: 'sequenced' })
   }
 }
 
@@ -148,40 +153,14 @@ function checkReceipt({ network, params }: Wallet, payment: Placed, record: Send
 }
 
 async function checkAnchored(wallet: Wallet, payment: Anchored, rpc: Rpc | undefined): Promise<Check[]> {
-  const { batch, index, proof } = payment
+  const { batch, index, proof, rung } = payment
   if (proof.index !== index) return [fails('batch', 'the proof is for another index')]
-  const followed = checkProof(wallet.params, wallet.network, batch, proof)
-  const last =
-    payment.rung === 'final'
-      ? [unchecked('final', 'that no evidence made the batch void is the node’s word; run a challenger to know')]
-      : []
-  return [...followed.checks, ...(await checkBestChain(wallet, payment, followed, rpc)), ...last]
-}
-
-/** Asks bitcoind where the block stands, and whether the dispute window can be over. */
-async function checkBestChain(
-  { params }: Wallet,
-  payment: Anchored,
-  { blockHash }: CheckedProof,
-  rpc: Rpc | undefined,
-): Promise<Check[]> {
-  if (blockHash === undefined) return []
-  const { height } = payment.proof.anchor
-  if (rpc === undefined)
-    return [unchecked('best-chain', 'without a bitcoind, that the block is in Bitcoin’s best chain is the node’s word')]
-  const [header, tip] = await Promise.all([readHeader(rpc, blockHash), readTip(rpc)])
-  if (header === undefined || header.confirmations < 1)
-    return [fails('best-chain', 'bitcoind does not have the block in its best chain')]
-  if (header.height !== height)
-    return [fails('best-chain', `the block stands at height ${header.height}, not ${height}`)]
-  const checks = [
-    holds(
-      'best-chain',
-      `block ${toHex(Uint8Array.from(blockHash).reverse())} at height ${height}, ${header.confirmations} deep`,
-    ),
-  ]
-  const first = height + params.windows.dispute
-  return payment.rung === 'final' && tip.height < first
-    ? [...checks, fails('final', `it can’t be final before height ${first}`)]
-    : checks
+  const { blockHash, checks } = checkProof(wallet.params, wallet.network, batch, proof)
+  if (blockHash === undefined) return [...checks]
+  const { height } = proof.anchor
+  const inChain = rpc === undefined ? withoutBitcoind : await checkBestChain(rpc, blockHash, height)
+  if (rung === 'anchored') return [...checks, inChain]
+  const finalFrom = height + wallet.params.windows.dispute
+  const final = rpc === undefined ? noVoid : await checkWindow(rpc, finalFrom)
+  return [...checks, inChain, final]
 }
