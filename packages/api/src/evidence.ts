@@ -12,6 +12,10 @@ const evidence = z
     kind: z.enum(['evidence', 'challenge', 'part']),
     /** `void`: it voided the batch. `raised`: the challenge counts. `part`: it answers in part. `answered`: with it in full. */
     outcome: z.enum(['void', 'raised', 'part', 'answered', 'ignored']),
+    /** What a challenge asks for, or a part answers with. */
+    data: z.enum(['data', 'steps']).optional(),
+    /** The last height at which a raised challenge can be answered. */
+    deadline: height.optional(),
     /** Why it was ignored. */
     reason: sentence.optional(),
     /** The fault that evidence proved. */

@@ -1,6 +1,6 @@
 import { TRANSFER_BYTES } from '@kedge/core'
 import { z } from 'zod'
-import { refusalCode } from './errors.ts'
+import { errorCode, refusalCode } from './errors.ts'
 import { bytes, exactBytes, hash, height, place, reason, u32 } from './fields.ts'
 
 /**
@@ -52,7 +52,8 @@ export const submittedRows = z
     /** Rows taken, repeated ones included. */
     accepted: u32,
     receipts: z.array(acknowledgedRows).max(MAX_TRANSFERS),
-    refused: z.array(z.object({ row: u32, code: refusalCode })).max(MAX_TRANSFERS),
+    /** `overloaded` and the like mean: submit these rows again. */
+    refused: z.array(z.object({ row: u32, code: errorCode })).max(MAX_TRANSFERS),
   })
   .meta({ id: 'SubmittedRows' })
 

@@ -155,7 +155,10 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   submitTransfers: {
     accepted: 1,
     receipts: [{ row: 0, count: 1, ...acknowledgement }],
-    refused: [{ row: 1, code: 'insufficient-funds' }],
+    refused: [
+      { row: 1, code: 'insufficient-funds' },
+      { row: 2, code: 'overloaded' },
+    ],
   },
   payment: { rung: 'anchored', id, batch: 7, index: 4, depth: 2, acknowledgement, proof },
   batch,
@@ -173,6 +176,16 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   evidence: {
     evidence: [
       { height: 124, txid, headerHash: header.hash, number: 7, kind: 'evidence', outcome: 'void', fault: 'wrong-root' },
+      {
+        height: 124,
+        txid,
+        headerHash: header.hash,
+        number: 7,
+        kind: 'challenge',
+        outcome: 'raised',
+        data: 'data',
+        deadline: 130,
+      },
       {
         height: 123,
         txid,
