@@ -67,7 +67,7 @@ export class BatchData {
   }
 
   /** What this node answers peers with. */
-  async answer({ headerHash, kind }: DataRequest): Promise<Uint8Array | undefined> {
+  answer({ headerHash, kind }: DataRequest): Promise<Uint8Array | undefined> {
     return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
   }
 

@@ -263,13 +263,13 @@ export class Executor {
   }
 
   /** Peers need not send step roots that re-execution gives. */
-  private async committedSteps(
+  private committedSteps(
     link: BatchLink,
     header: Header,
     truth: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    if (equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot)) return truth
+    if (equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot)) return Promise.resolve(truth)
     return this.parts.data.stepRoots(link.headerHash, signal)
   }
 

@@ -22,7 +22,16 @@ import {
   L1Facts,
   type L1Transaction,
 } from '@kedge/core'
-import { blocks, links, type NoticeRecord, notices, type Store, type StoredCoin, type Write } from '@kedge/storage'
+import {
+  blocks,
+  type LinkRecord,
+  links,
+  type NoticeRecord,
+  notices,
+  type Store,
+  type StoredCoin,
+  type Write,
+} from '@kedge/storage'
 import { LinkIndex } from './links.ts'
 
 /** What happened at one step of following Bitcoin. */
@@ -71,7 +80,7 @@ export class Follower {
       follower.chain = record.chain
       follower.coins = coinsOf(record.coins)
     }
-    const records = []
+    const records: LinkRecord[] = []
     for await (const [, record] of parts.store.range(links)) records.push(record)
     follower.links = new LinkIndex(records)
     return follower
@@ -189,7 +198,15 @@ function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefine
   }
   if (event.kind === 'part') {
     const { txid, headerHash, number, data } = event
-    return { height, txid, headerHash, kind: 'part', outcome: next?.kind === 'answered' ? 'answered' : 'part', number, data }
+    return {
+      height,
+      txid,
+      headerHash,
+      kind: 'part',
+      outcome: next?.kind === 'answered' ? 'answered' : 'part',
+      number,
+      data,
+    }
   }
   if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return undefined
   const { txid, headerHash, number, fault } = event

@@ -1,4 +1,4 @@
-import type { Receipt, Refusal } from '@kedge/core'
+import { type Receipt, type Refusal, toHex } from '@kedge/core'
 
 /** What a node does with submitted transfers: a sequencer takes them, any other node passes them on. */
 export interface Intake {
@@ -25,4 +25,9 @@ export interface Taken {
   readonly operation: Uint8Array
   /** Neighbours taken in one request share a tick: only the first of a run needs a path of its own. */
   readonly receipt?: Receipt
+}
+
+/** Name of the mark (in table marks) of a payment that was accepted and can't stand any more; its value says why. */
+export function droppedMark(paymentId: Uint8Array): string {
+  return `dropped/${toHex(paymentId)}`
 }

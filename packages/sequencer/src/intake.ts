@@ -79,6 +79,10 @@ export class TransferIntake implements Intake {
     const runs: Run[] = []
     for (const [at, candidate] of candidates.entries()) {
       const { row } = arrivals[at] as Arrival
+      if (candidate.signedBy === undefined) {
+        results[row] = { ok: false, code: 'bad-signature' }
+        continue
+      }
       const added = await this.producer.add(candidate)
       if (added.ok) extendRuns(runs, row, added)
       else results[row] = this.refuse(candidate, added)

@@ -56,7 +56,12 @@ export class OpenBatch {
     return this.count - this.promised
   }
 
-  add(transfer: Transfer, bytes: Uint8Array, id: Uint8Array | undefined, signedBy: Uint8Array): Refusal | undefined {
+  add(
+    transfer: Transfer,
+    bytes: Uint8Array,
+    id: Uint8Array | undefined,
+    signedBy: Uint8Array | undefined,
+  ): Refusal | undefined {
     return this.execution.add(transfer, bytes, id, signedBy)
   }
 

@@ -16,8 +16,9 @@ import {
   type SealedBatch,
   TRANSFER_BYTES,
   type Transfer,
+  transferMessage,
 } from '@kedge/core'
-import { checkSignatures, type NodeParts } from '@kedge/node'
+import { checkSignatures, droppedMark, type NodeParts } from '@kedge/node'
 import { marks, operations as operationsTable, type Write } from '@kedge/storage'
 import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
@@ -72,6 +73,10 @@ export class Producer {
   private staleGroups: number[] = []
   private nextGroup = 0
   private restored = false
+  /** The ledger is being moved along Bitcoin. */
+  private moving: Promise<void> | undefined
+  /** The head's origin height: a child's is no lower. */
+  private originFloor = 0
 
   constructor(parts: ProducerParts) {
     this.parts = parts
@@ -90,39 +95,60 @@ export class Producer {
     return planAhead(this.parts.node.follower.chain, this.parts.own.all)
   }
 
-  /** Adds the next transfer to the open batch; seals a full one first. */
-  async add(candidate: Candidate): Promise<Added> {
+  /** Takes a transfer of others. */
+  add(candidate: Candidate): Promise<Added> {
+    return this.unready === undefined ? this.place(candidate) : Promise.resolve({ ok: false, code: this.unready })
+  }
+
+  /** The receipt of an operation of the open batch, once it is on disk; undefined if that was sealed meanwhile. */
+  promise(batch: OpenBatch, index: number): Promise<Receipt | undefined> {
+    return this.open === batch && this.ticks !== undefined ? this.ticks.promise(index) : Promise.resolve(undefined)
+  }
+
+  /** Brings the producer in line with Bitcoin. The node's loop calls it at Bitcoin's tip. */
+  async reconcile(signal: AbortSignal): Promise<void> {
+    await this.move(signal)
+    const plan = this.plan()
+    const reason = this.findUnreadiness(plan)
+    if (reason !== undefined) this.unready = reason
+    if (plan.mode === 'broken' && this.isAtHead(plan) && this.parts.node.executor.rejection === undefined) {
+      await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), [])
+    }
+    if (reason !== undefined) return
+    await this.restore()
+    if (!(await this.carry(plan))) return
+    this.unready = undefined
+    if (this.open === undefined && this.isDepositDue()) this.begin()
+    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_BACKLOG) await this.seal()
+  }
+
+  /** Moves the ledger along Bitcoin. Nothing is opened or sealed meanwhile; an open batch that keeps its place goes on. */
+  private async move(signal: AbortSignal): Promise<void> {
+    await this.sealing
+    if (this.open !== undefined && !this.stands(this.open, this.plan())) this.drop(this.open)
+    const { executor, data, follower } = this.parts.node
+    this.moving = executor.advance(signal)
+    try {
+      await this.moving
+      const header = await data.header(executor.head.headerHash)
+      this.originFloor = header?.origin.height ?? follower.court.params.scanHeight
+    } finally {
+      this.moving = undefined
+    }
+  }
+
+  /** Adds the next transfer to the open batch; opens one where there is none, and seals a full one first. */
+  private async place(candidate: Candidate): Promise<Added> {
     for (;;) {
       if (this.sealing !== undefined) await this.sealing
-      else if (this.unready !== undefined && !this.isCarrying) return { ok: false, code: this.unready }
-      else if (this.open === undefined) this.begin()
-      else if (this.open.count < this.parts.node.options.params.caps.operations)
+      else if (this.open === undefined && this.moving !== undefined) await this.moving
+      else if (this.open === undefined) {
+        if (!this.begin()) return { ok: false, code: 'syncing' }
+      } else if (this.open.count < this.parts.node.options.params.caps.operations)
         return this.addNow(this.open, candidate)
       else if (this.backlog() >= MAX_BACKLOG) return { ok: false, code: 'overloaded' }
       else await this.seal()
     }
-  }
-
-  /** The receipt of an operation of the open batch, once it is on disk; undefined if that was sealed meanwhile. */
-  async promise(batch: OpenBatch, index: number): Promise<Receipt | undefined> {
-    return this.open === batch ? this.ticks?.promise(index) : undefined
-  }
-
-  /** Brings the producer in line with Bitcoin. The loop calls it at Bitcoin's tip. */
-  async reconcile(signal: AbortSignal): Promise<void> {
-    if (this.sealing !== undefined) await this.sealing
-    const { executor } = this.parts.node
-    const plan = this.plan()
-    if (this.open !== undefined && !this.stands(this.open, plan)) this.drop(this.open)
-    await executor.advance(signal)
-    this.unready = this.findUnreadiness(plan)
-    if (plan.mode === 'broken' && this.isAtHead(plan) && executor.rejection === undefined)
-      await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), [])
-    if (this.unready !== undefined) return
-    await this.restore()
-    await this.carry(plan)
-    if (this.open === undefined && this.isDepositDue()) this.begin()
-    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_BACKLOG) await this.seal()
   }
 
   /** Seals what is open; for a clean stop it stays open and is taken up again. */
@@ -138,11 +164,8 @@ export class Producer {
     this.unready = 'syncing'
   }
 
-  private isCarrying = false
-
   private addNow(open: OpenBatch, candidate: Candidate): Added {
     const { transfer, bytes, id } = this.resolveRecipient(candidate)
-    if (candidate.signedBy === undefined) return { ok: false, code: 'bad-signature' }
     const refusal = open.add(transfer, bytes, id, candidate.signedBy)
     return refusal === undefined ? { ok: true, batch: open, index: open.count - 1 } : { ok: false, code: refusal }
   }
@@ -159,13 +182,14 @@ export class Producer {
     return { transfer: resolved, bytes: encodeTransfer(resolved), id: undefined }
   }
 
-  private begin(): void {
+  /** False when no origin can be named: Bitcoin's tip lies below the head's. */
+  private begin(): boolean {
     const { node, sign } = this.parts
     const { follower, store, network, options } = node
     const { height } = follower.chain
     const originHeight = Math.max(height - options.params.windows.originDepth, this.originFloor)
     const hash = follower.facts.blockHash(originHeight)
-    if (hash === undefined) throw new Error(`the origin block ${originHeight} is not known`)
+    if (hash === undefined) return false
     const plan = this.plan()
     const place = {
       network,
@@ -177,6 +201,7 @@ export class Producer {
     const { number, parent, origin } = place
     const mark = putOpenMark({ number, parent, origin, firstGroup: this.nextGroup })
     this.ticks = new Ticks({ store, network, sign }, this.open as OpenBatch, this.nextGroup, this.nextGroup, [mark])
+    return true
   }
 
   private openAt(place: BatchPlace): void {
@@ -190,9 +215,6 @@ export class Producer {
     )
   }
 
-  /** The origin never decreases along the chain, also when Bitcoin's tip moved back a little. */
-  private originFloor = 0
-
   private seal(): Promise<void> {
     this.sealing ??= this.sealNow().finally(() => {
       this.sealing = undefined
@@ -205,6 +227,7 @@ export class Producer {
    * only then is the batch the head, announced, and its anchor sent.
    */
   private async sealNow(): Promise<void> {
+    await this.moving
     await this.ticks?.settle()
     const open = this.open
     if (open === undefined) return
@@ -228,8 +251,10 @@ export class Producer {
     this.originFloor = open.place.origin.height
     await node.executor.adopt({ number: anchor.number, headerHash: sealed.hash }, honest)
     node.options.log.info({ number: anchor.number, operations: sealed.operations.length }, 'sealed')
-    await node.host.announce(sealed.bytes)
     node.news.ring()
+    node.host
+      .announce(sealed.bytes)
+      .catch((error: unknown) => node.options.log.info({ err: error }, 'nobody was told of the batch: Bitcoin will'))
   }
 
   private groupsSince(first: number): number[] {
@@ -319,44 +344,47 @@ export class Producer {
     return true
   }
 
-  /** Puts what lost batches and a dropped open batch held into the open one, in its old order. */
-  private async carry(plan: Plan): Promise<void> {
+  /**
+   * Puts what lost batches and a dropped open batch held into the open one, in its old order, before anybody else's.
+   * False when there was no room for all of it: what went in already is found used at the next turn.
+   */
+  private async carry(plan: Plan): Promise<boolean> {
     const { node, own } = this.parts
-    const lost = own.lost(node.follower.links, node.follower.chain.final.number, plan.tail)
-    if (lost.length === 0 && this.carried.length === 0) return
-    this.isCarrying = true
-    try {
-      for (const { number, headerHash } of lost) {
-        const whole = await node.store.get(operationsTable, headerHash)
-        const dropped = whole === undefined ? [] : await this.addAgain(readWhole(whole))
-        await node.store.commit([own.settle(number), ...dropped])
-      }
-      const dropped = await this.addAgain(this.carried)
-      await node.store.commit([...delGroups(this.staleGroups), ...dropped])
-      this.carried = []
-      this.staleGroups = []
-    } finally {
-      this.isCarrying = false
+    for (const { number, headerHash } of own.lost(node.follower.links, node.follower.chain.final.number, plan.tail)) {
+      const whole = await node.store.get(operationsTable, headerHash)
+      const dropped = whole === undefined ? [] : await this.addAgain(readWhole(whole))
+      if (dropped === undefined) return false
+      await node.store.commit([own.settle(number), ...dropped])
     }
+    if (this.carried.length === 0) return true
+    const dropped = await this.addAgain(this.carried)
+    if (dropped === undefined) return false
+    await node.store.commit([...delGroups(this.staleGroups), ...dropped])
+    this.carried = []
+    this.staleGroups = []
+    return true
   }
 
-  /** Adds transfers that were accepted before, and waits until they are promised anew. Others' operations follow from rules. */
-  private async addAgain(operations: readonly Uint8Array[]): Promise<Write[]> {
+  /**
+   * Adds transfers that were accepted before, and waits until they are promised anew; others' operations follow from
+   * rules. Gives the marks of those that can't stand any more; undefined when there is no room.
+   */
+  private async addAgain(operations: readonly Uint8Array[]): Promise<Write[] | undefined> {
     const { node } = this.parts
     const bytes = operations.filter(isTransfer)
     const { ids, signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
     const dropped: Write[] = []
     let last: Added | undefined
     for (const [at, each] of bytes.entries()) {
-      const added = await this.add({
+      const added = await this.place({
         transfer: decodeTransfer(each) as Transfer,
         bytes: each,
         id: ids[at],
         signedBy: signers[at],
       })
       if (added.ok) last = added
-      else if (added.code !== 'nonce-used')
-        dropped.push(marks.put(droppedMark(each), new TextEncoder().encode(added.code)))
+      else if (added.code === 'overloaded' || added.code === 'syncing') return undefined
+      else if (added.code !== 'nonce-used') dropped.push(putDropped(node.network, each, added.code))
     }
     if (last?.ok) await this.promise(last.batch, last.index)
     return dropped
@@ -377,8 +405,10 @@ export class Producer {
   }
 }
 
-export function droppedMark(transfer: Uint8Array): string {
-  return `dropped/${Buffer.from(transfer).toString('hex')}`
+/** A transfer that was accepted, lost its batch, and can't stand in a later one. */
+function putDropped(network: Uint8Array, bytes: Uint8Array, code: string): Write {
+  const id = transferMessage(network, decodeTransfer(bytes) as Transfer)
+  return marks.put(droppedMark(id), new TextEncoder().encode(code))
 }
 
 function isTransfer(bytes: Uint8Array): boolean {
