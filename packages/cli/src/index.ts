@@ -1,1 +1,13 @@
-export {}
+export { sequencerCommand } from './commands/sequencer.ts'
+export { createKeys, type Keys, readKeys } from './keys-file.ts'
+export { runCommand } from './program.ts'
+export {
+  callRegtest,
+  type RegtestCall,
+  type RegtestRequest,
+  type RegtestResponse,
+  type RegtestState,
+  regtestCalls,
+  stateFileOf,
+} from './regtest-control.ts'
+export type { ReadyLine } from './run-node.ts'

@@ -1,0 +1,26 @@
+import { Command, Option } from 'commander'
+import { createKeys, publicKeys, readKeys } from '../keys-file.ts'
+
+export function keysCommand(): Command {
+  const command = new Command('keys').description("a node's secrets, in a file that only its owner can read")
+  command
+    .command('new')
+    .description('make new secrets, and print their public keys')
+    .argument('<FILE>', 'where to write them; must not exist')
+    .addOption(
+      new Option('--role <ROLE>', 'whose they are').choices(['sequencer', 'challenger'] as const).default('challenger'),
+    )
+    .addHelpText('after', '\nExample:\n  kedge keys new keys.json --role sequencer')
+    .action((file: string, { role }: { role: 'sequencer' | 'challenger' }) => print(publicKeys(createKeys(file, role))))
+  command
+    .command('show')
+    .description('print the public keys of a file: x-only, as hex')
+    .argument('<FILE>', 'the secrets')
+    .addHelpText('after', '\nExample:\n  kedge keys show keys.json')
+    .action((file: string) => print(publicKeys(readKeys(file))))
+  return command
+}
+
+function print(keys: Readonly<Record<string, string>>): void {
+  process.stdout.write(`${JSON.stringify(keys, null, 2)}\n`)
+}

@@ -1,0 +1,30 @@
+import { Command } from 'commander'
+import type { Environment } from '../options.ts'
+import { addressCommand } from './wallet/address.ts'
+import { balanceCommand } from './wallet/balance.ts'
+import { createCommand } from './wallet/create.ts'
+import { depositCommand } from './wallet/deposit.ts'
+import { historyCommand } from './wallet/history.ts'
+import { restoreCommand } from './wallet/restore.ts'
+import { resumeCommand } from './wallet/resume.ts'
+import { sendCommand } from './wallet/send.ts'
+import { statusCommand } from './wallet/status.ts'
+
+const SUBCOMMANDS = [
+  ...[createCommand, restoreCommand, addressCommand, balanceCommand],
+  ...[depositCommand, sendCommand, resumeCommand, historyCommand, statusCommand],
+]
+
+export function walletCommand(environment: Environment): Command {
+  const command = new Command('wallet').description('keys, deposits and payments; every proof is checked here')
+  for (const subcommand of SUBCOMMANDS) command.addCommand(subcommand(environment))
+  return command.addHelpText(
+    'after',
+    `
+Examples:
+  kedge wallet create --wallet alice.json --node http://127.0.0.1:8780
+  kedge wallet deposit 100000sat --config wallet.toml
+  kedge wallet send 02a9…f1 1500sat --wallet alice.json
+  kedge wallet status 5f…c2 --wallet alice.json`,
+  )
+}

@@ -1,0 +1,26 @@
+import { type Balance, readBalance } from '@kedge/wallet'
+import type { Command } from 'commander'
+import { printAmount, printSats } from '../../amount.ts'
+import type { Environment } from '../../options.ts'
+import { answer, columns } from '../../output.ts'
+import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
+
+export function balanceCommand(environment: Environment): Command {
+  const command = walletSubcommand('balance', {
+    description: 'the money on the rollup, and on Bitcoin where a bitcoind is configured',
+    examples: ['balance --wallet alice.json', 'balance --config wallet.toml --json'],
+  })
+  return command.action(async () => {
+    const { wallet, rpc } = await openConfigured(command, environment)
+    const balance = await readBalance(wallet, rpc)
+    answer(command, balance, () => print(balance))
+  })
+}
+
+function print({ balance, rung, waiting, bitcoin }: Balance): string[] {
+  const deposits = waiting.map(
+    ({ sats, dueAt }) => ['waiting', `${printSats(sats)}, a deposit that is due from height ${dueAt} on`] as const,
+  )
+  const onBitcoin = bitcoin === undefined ? [] : [['bitcoin', printSats(bitcoin)] as const]
+  return columns([['rollup', `${printAmount(balance)} (${rung})`], ...deposits, ...onBitcoin])
+}

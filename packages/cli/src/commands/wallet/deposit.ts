@@ -1,0 +1,33 @@
+import { deposit } from '@kedge/wallet'
+import { type Command, InvalidArgumentError } from 'commander'
+import { parseSats, printSats } from '../../amount.ts'
+import { ConfigError } from '../../config-error.ts'
+import type { Environment } from '../../options.ts'
+import { answer } from '../../output.ts'
+import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
+
+export function depositCommand(environment: Environment): Command {
+  const command = walletSubcommand('deposit', {
+    description: "pay bitcoin from the wallet's address into the vault, to be credited on the rollup",
+    examples: ['deposit 100000sat --config wallet.toml', 'deposit 0.001btc --fee-rate 5 --config wallet.toml --json'],
+  })
+  return command
+    .argument('<AMOUNT>', 'with its unit: 100000sat or 0.001btc', parseSats)
+    .option('--fee-rate <N>', "sat/vB; bitcoind's estimate without it", parseRate)
+    .action(async (sats: bigint, { feeRate }: { feeRate?: number }) => {
+      const { wallet, rpc } = await openConfigured(command, environment)
+      if (rpc === undefined) throw new ConfigError('a deposit needs a bitcoind: set bitcoin.url and its login')
+      const sent = await deposit(wallet, rpc, feeRate === undefined ? { sats } : { sats, feeRate })
+      answer(command, sent, () => [
+        `deposit of ${printSats(sent.sats)} sent to Bitcoin, for a fee of ${printSats(sent.fee)}: transaction ${sent.txid}`,
+        `It is credited by the first batch that may, once it is ${wallet.params.windows.originDepth + 1} blocks deep.`,
+      ])
+    })
+}
+
+function parseRate(text: string): number {
+  const rate = Number(text)
+  if (!/^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(text) || rate <= 0)
+    throw new InvalidArgumentError('It must be sat/vB, such as 2 or 1.5.')
+  return rate
+}

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { publicKeyOf } from '@kedge/bitcoin'
+import { fromHex, isHex, toHex } from '@kedge/core'
+import { z } from 'zod'
+import { ConfigError } from './config-error.ts'
+import { readSecretText } from './text-file.ts'
+
+/** A node's secrets, 32 bytes each. */
+export interface Keys {
+  /** Seed of its libp2p identity. */
+  readonly peer: Uint8Array
+  /** Owns the coins that pay for what it puts on Bitcoin. */
+  readonly coins: Uint8Array
+  /** Spends the anchor chain's links; a sequencer's alone. */
+  readonly anchor?: Uint8Array
+  /** Signs acknowledgements; a sequencer's alone. */
+  readonly slot?: Uint8Array
+}
+
+const seed = z.string().refine((text) => isHex(text, 32), 'must be 32 bytes of lower-case hex')
+const file = z.strictObject({ peer: seed, coins: seed, anchor: seed.optional(), slot: seed.optional() })
+
+/** @throws ConfigError naming what is wrong with the file. */
+export function readKeys(path: string): Keys {
+  const read = file.safeParse(parseJson(path))
+  if (!read.success) {
+    const [issue] = read.error.issues
+    throw new ConfigError(`${path}: ${issue?.path.join('.') || 'keys'}: ${issue?.message}`)
+  }
+  const entries = Object.entries(read.data).map(([name, hex]) => [name, fromHex(hex ?? '')] as const)
+  for (const [name, secret] of entries) if (name !== 'peer') checkSecret(path, name, secret)
+  return Object.fromEntries(entries) as unknown as Keys
+}
+
+/** Makes new secrets, into a file that only its owner can read. @throws ConfigError when there is a file already. */
+export function createKeys(path: string, role: 'sequencer' | 'challenger'): Keys {
+  const [peer, coins, anchor, slot] = [randomBytes(32), randomBytes(32), randomBytes(32), randomBytes(32)]
+  const keys: Keys = role === 'sequencer' ? { peer, coins, anchor, slot } : { peer, coins }
+  const hex = Object.fromEntries(Object.entries(keys).map(([name, secret]) => [name, toHex(secret)]))
+  try {
+    writeFileSync(path, `${JSON.stringify(hex, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  } catch (cause) {
+    throw new ConfigError(`${path}: no keys were written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    })
+  }
+  return keys
+}
+
+/** What may be shown, and stands in a network's parameters: x-only keys as hex. */
+export function publicKeys({ coins, anchor, slot }: Keys): Readonly<Record<string, string>> {
+  const secrets = Object.entries({ coins, anchor, slot }).filter(([, secret]) => secret !== undefined)
+  return Object.fromEntries(secrets.map(([name, secret]) => [name, toHex(publicKeyOf(secret as Uint8Array))]))
+}
+
+function checkSecret(path: string, name: string, secret: Uint8Array): void {
+  try {
+    publicKeyOf(secret)
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${name}: it is no secp256k1 secret key`, { cause })
+  }
+}
+
+function parseJson(path: string): unknown {
+  try {
+    return JSON.parse(readSecretText(path))
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw new ConfigError(`${path}: it is not JSON`, { cause })
+    throw cause
+  }
+}
