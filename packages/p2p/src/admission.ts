@@ -42,13 +42,8 @@ export class Admission {
   /** Invariant: the sum of `open`. */
   private all = 0
 
-  constructor(limits: {
-    readonly requestsPerSecond: number
-    readonly requestBurst: number
-    readonly requestsPerPeer: number
-    readonly requestsInAll: number
-  }) {
-    this.rates = new Rates(limits.requestsPerSecond, limits.requestBurst)
+  constructor(rates: Rates, limits: { readonly requestsPerPeer: number; readonly requestsInAll: number }) {
+    this.rates = rates
     this.perPeer = limits.requestsPerPeer
     this.inAll = limits.requestsInAll
   }

@@ -1,4 +1,4 @@
-import { Admission, MAX_KEYS, Turns } from './admission.ts'
+import { Admission, MAX_KEYS, Rates, Turns } from './admission.ts'
 import { type DataRequest, decodeRequest, encodeRequest, MAX_CONTROL } from './control.ts'
 import { pause } from './deadline.ts'
 import type { Limits } from './limits.ts'
@@ -30,7 +30,7 @@ export function dataService(
 ): Service {
   return {
     maxRequest: MAX_CONTROL,
-    admission: new Admission(limits),
+    admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits),
     times: limits,
     stopping,
     answer: async (bytes) => {

@@ -111,11 +111,9 @@ function assembleHost(running: Running): Host {
     withSignals([stopping.signal, signal], work)
   let stopped: Promise<void> | undefined
   const stop = async () => {
-    const reason = new HostStoppedError()
-    stopping.abort(reason)
+    stopping.abort(new HostStoppedError())
     peers.stop()
-    // Rather than waiting for peers to end their side of each.
-    for (const { streams } of node.getConnections()) for (const stream of [...streams]) stream.abort(reason)
+    peers.abortNameless(new HostStoppedError())
     await running.dials
     await node.stop()
   }

@@ -10,9 +10,12 @@ export interface Limits {
   /** Requests of one peer that are answered at once, and of all peers together, for each protocol. */
   readonly requestsPerPeer: number
   readonly requestsInAll: number
-  /** Requests a peer may start each second, and how many it may save up. */
+  /** Requests for data that a peer may start each second, and how many it may save up. */
   readonly requestsPerSecond: number
   readonly requestBurst: number
+  /** The same for submissions: a node may pass on each transfer as it comes. */
+  readonly submissionsPerSecond: number
+  readonly submissionBurst: number
   /** Fetches this node has under way at once: `fetchesInAll · maxDataResponse` bounds what they hold. */
   readonly fetchesInAll: number
   /** A request must have arrived whole within this time, ms. */
@@ -34,6 +37,8 @@ export const defaultLimits: Limits = {
   requestsInAll: 16,
   requestsPerSecond: 32,
   requestBurst: 64,
+  submissionsPerSecond: 256,
+  submissionBurst: 512,
   fetchesInAll: 4,
   requestMs: 5_000,
   stallMs: 5_000,

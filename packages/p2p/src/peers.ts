@@ -87,6 +87,12 @@ export class KnownPeers implements Peers {
     }
   }
 
+  /** Cuts the streams whose opener has not said what for: a stop would wait for each, and nobody else ends them. */
+  abortNameless(reason: Error): void {
+    const streams = this.node?.getConnections().flatMap((connection) => connection.streams) ?? []
+    for (const stream of streams) if (stream.protocol === '') stream.abort(reason)
+  }
+
   /** One open connection of each peer. */
   private connectedPeers(): { readonly id: string; readonly connection: Connection }[] {
     const byPeer = new Map<string, Connection>()

@@ -1,4 +1,4 @@
-import { Admission } from './admission.ts'
+import { Admission, Rates } from './admission.ts'
 import { pause } from './deadline.ts'
 import { type Limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from './limits.ts'
 import { ask, type Peers, type Response, type Service } from './request.ts'
@@ -19,7 +19,7 @@ export function submitService(
 ): Service {
   return {
     maxRequest: MAX_SUBMISSION,
-    admission: new Admission(limits),
+    admission: new Admission(new Rates(limits.submissionsPerSecond, limits.submissionBurst), limits),
     times: limits,
     stopping,
     answer: async (transfers, signal) => {

@@ -27,7 +27,7 @@ describe('rates', () => {
 })
 
 test('admission bounds a peer’s open requests and those of all', () => {
-  const admission = new Admission({ requestsPerSecond: 1, requestBurst: 100, requestsPerPeer: 2, requestsInAll: 3 })
+  const admission = new Admission(new Rates(1, 100), { requestsPerPeer: 2, requestsInAll: 3 })
   expect([admission.enter('a', 0), admission.enter('a', 0), admission.enter('a', 0)]).toEqual([true, true, false])
   expect([admission.enter('b', 0), admission.enter('b', 0)]).toEqual([true, false])
   admission.leave('a')

@@ -208,7 +208,7 @@ describe('a connection', () => {
       1_000,
     )
     expect(connection.status).toBe('open')
-    connection.abort(new Error('done'))
+    for (const stream of streams) stream.abort(new Error('done'))
   })
 
   test('that is sent to without reading is cut when too much waits for it', async () => {
@@ -245,6 +245,15 @@ describe('a connection', () => {
     await Promise.allSettled([node.dial(multiaddr(addressOf(host)))])
     await until('refused', () => node.getConnections().length === 0)
     expect(host.peers()).toEqual([])
+  })
+
+  test('beyond the limit is refused', async () => {
+    const host = await startHost(1, { limits: { maxConnections: 2 } })
+    for (const number of [7, 8, 9]) {
+      await Promise.allSettled([(await startStranger(number)).dial(multiaddr(addressOf(host)))])
+    }
+    await sleep(100)
+    expect(host.peers()).toHaveLength(2)
   })
 
   test('a third of the same peer is refused', async () => {
