@@ -171,8 +171,13 @@ export class Rollup {
   }
 
   /** An honest batch on top of what was built before. */
-  build(...operations: readonly Operation[]): Batch {
-    return this.keep(commit(this.place, execute(this.context, this.ledger, operations)))
+  build(...operations: readonly (Operation | Uint8Array)[]): Batch {
+    return this.put(execute(this.context, this.ledger, operations))
+  }
+
+  /** A batch of whatever content the ledger was led to. */
+  put(content: Content, instead: Partial<Header> = {}): Batch {
+    return this.keep(commit(this.place, content, instead))
   }
 
   /** Puts a lie into the place of the batch that was built last. */

@@ -1,0 +1,59 @@
+import { type BatchContext, checkBatch } from '../src/batch.ts'
+import type { Deposit } from '../src/deposit.ts'
+import { type Evidence, encodeEvidence, type HeaderEvidence } from '../src/evidence.ts'
+import { L1Facts } from '../src/facts.ts'
+import type { AnchoredLink } from '../src/header.ts'
+import type { Ledger } from '../src/ledger.ts'
+import { operationId } from '../src/operation.ts'
+import { findFirstDifference, proveEnd, proveStep } from '../src/prove.ts'
+import { type Batch, contextOf, type Rollup } from './rollup.ts'
+import { params } from './world.ts'
+
+/** What Bitcoin will say of a batch that is anchored in the next block. */
+export function linkOf(rollup: Rollup, batch: Batch): AnchoredLink {
+  const { number, parent, post } = batch.header
+  return { number, headerHash: batch.hash, post, anchorHeight: rollup.bitcoin.height + 1, parent }
+}
+
+/**
+ * What one who knows everything can show against a batch; undefined where it is right. The ledger stands before the
+ * batch, where it is left again.
+ */
+export function findEvidence(context: BatchContext, ledger: Ledger, batch: Batch): Evidence | undefined {
+  const checked = checkBatch(context, ledger, batch.header, batch.operations, batch.operations.map(operationId))
+  if (checked.ok) {
+    ledger.undo(checked.sealed.delta)
+    return undefined
+  }
+  const different = findFirstDifference(batch.stepRoots, checked.stepRoots)
+  if (different !== undefined) return proveStep(context, ledger, batch, different)
+  const at = checked.fault?.at
+  return typeof at === 'number' ? proveStep(context, ledger, batch, at) : proveEnd(context, ledger, batch)
+}
+
+/** The same against a batch that the rollup has just built. */
+export function proveAgainst(rollup: Rollup, batch: Batch): Evidence | undefined {
+  rollup.ledger.undo(batch.delta)
+  const evidence = findEvidence(contextOf(rollup.facts, batch.header.origin, rollup.isSigned), rollup.ledger, batch)
+  rollup.ledger.redo(batch.delta)
+  return evidence
+}
+
+export function headerEvidence(batch: Batch, parent?: Batch): HeaderEvidence {
+  return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) }
+}
+
+export const sizeOf = (evidence: Evidence): number => encodeEvidence(evidence).length
+
+/** Bitcoin as a liar would have it: the same blocks with other deposits. */
+export function factsWith(rollup: Rollup, deposits: readonly Deposit[]): L1Facts {
+  const facts = new L1Facts(params.scanHeight)
+  for (const { height, hash } of rollup.bitcoin.blocks) {
+    facts.append(
+      height,
+      hash,
+      deposits.filter(({ position }) => position.height === height),
+    )
+  }
+  return facts
+}

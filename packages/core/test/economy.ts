@@ -1,0 +1,90 @@
+import type { BatchContext } from '../src/batch.ts'
+import { concatBytes } from '../src/bytes.ts'
+import type { Ledger } from '../src/ledger.ts'
+import { applyOperation, type CellUpdate, decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
+import type { Totals } from '../src/totals.ts'
+import type { Transfer } from '../src/transfer.ts'
+import { depositTransaction } from './bitcoin.ts'
+import { type Batch, type Content, type Rollup, startedRollup } from './rollup.ts'
+import { type Payment, params, quickKey, quickSign } from './world.ts'
+
+/** A rollup on which `count` accounts hold 100,000 sat each: cell i is `quickKey(i)`'s. */
+export function fundedRollup(count = 5): { rollup: Rollup; last: Batch } {
+  const rollup = startedRollup()
+  rollup.mine(...Array.from({ length: count }, (_, at) => depositTransaction(quickKey(at), 100_000n)))
+  let last = rollup.build()
+  rollup.post(last)
+  while (rollup.ledger.tree.count < count) {
+    last = rollup.build()
+    rollup.post(last)
+  }
+  return { rollup, last }
+}
+
+/** A transfer from cell to cell. */
+export function pay(from: number, to: number, nonce: number, more: Partial<Payment> = {}): Transfer {
+  const plain = { from, to: quickKey(to), toCell: to, amount: 1000n, nonce: BigInt(nonce) }
+  return quickSign(quickKey(from), { ...plain, ...more })
+}
+
+/** A transfer that creates the cell `to`. */
+export function payNew(from: number, to: number, nonce: number): Transfer {
+  return pay(from, to, nonce, { mayCreate: true, fee: params.fees.transfer + params.fees.cell })
+}
+
+/** What a rigged step leaves behind, given what it started from. */
+export type Rig = (
+  ledger: Ledger,
+  operation: Operation | undefined,
+) => { updates: readonly CellUpdate[]; totals: Totals }
+
+/** Commits to a false outcome of operation `at`; the others are executed as they should be. */
+export function rig(
+  context: BatchContext,
+  ledger: Ledger,
+  operations: readonly (Operation | Uint8Array)[],
+  at: number,
+  how: Rig,
+): Content {
+  const encoded = operations.map((operation) =>
+    operation instanceof Uint8Array ? operation : encodeOperation(operation),
+  )
+  const pre = ledger.root
+  encoded.forEach((bytes, index) => {
+    const operation = decodeOperation(bytes)
+    const outcome = index === at ? how(ledger, operation) : operation && honestly(context, ledger, operation)
+    if (outcome === undefined) throw new Error(`operation ${index} does not decode`)
+    ledger.apply(outcome.updates, outcome.totals)
+  })
+  const { roots, delta } = ledger.seal()
+  return { pre, operations: encoded, stepRoots: roots, delta }
+}
+
+function honestly(context: BatchContext, ledger: Ledger, operation: Operation) {
+  const outcome = applyOperation(context, ledger.tree, ledger.totals, operation)
+  if (!outcome.ok) throw new Error(`an operation beside the rigged one is refused: ${outcome.refusal}`)
+  return outcome
+}
+
+/** The step that changes nothing: what a liar commits to for an operation that can't stand. */
+export const nothing: Rig = (ledger) => ({ updates: [], totals: ledger.totals })
+
+/** The right step, and `amount` more for `cell` out of nowhere. */
+export function mint(context: BatchContext, cell: number, amount: bigint): Rig {
+  return (ledger, operation) => {
+    const { updates, totals } = honestly(context, ledger, operation as Operation)
+    return {
+      totals,
+      updates: updates.map((update) =>
+        update.cell === cell
+          ? { cell, account: { ...update.account, balance: update.account.balance + amount } }
+          : update,
+      ),
+    }
+  }
+}
+
+/** Step roots with one of them, or all from one on, replaced. */
+export function withRoot(stepRoots: Uint8Array, at: number, root: Uint8Array): Uint8Array {
+  return concatBytes(stepRoots.slice(0, 32 * at), root, stepRoots.slice(32 * at + 32))
+}

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import { concatBytes } from '../src/bytes.ts'
+import { decodeEvidence, type Evidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
+import { decodeHeader, HEADER_BYTES, type Header, headerHash } from '../src/header.ts'
+import { evidenceTransaction } from './bitcoin.ts'
+import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
+import { fundedRollup, pay } from './economy.ts'
+import { type Batch, Derivation, type Rollup, startedRollup } from './rollup.ts'
+import { say } from './trace.ts'
+import { bytes32 } from './world.ts'
+
+describe('the layout', () => {
+  const { last } = fundedRollup(1)
+
+  test('367 bytes, there and back', () => {
+    expect(last.headerBytes.length).toBe(HEADER_BYTES)
+    expect(decodeHeader(last.headerBytes)).toEqual(last.header)
+  })
+
+  test('another version, another length, or anything where zeros belong does not decode', () => {
+    expect(decodeHeader(last.headerBytes.with(0, 2))).toBeUndefined()
+    expect(decodeHeader(last.headerBytes.slice(0, -1))).toBeUndefined()
+    expect(decodeHeader(concatBytes(last.headerBytes, bytes32(0)))).toBeUndefined()
+    for (let at = HEADER_BYTES - 130; at < HEADER_BYTES; at++) {
+      expect(decodeHeader(last.headerBytes.with(at, 1))).toBeUndefined()
+    }
+  })
+})
+
+/** Says the fault that evidence of a header shows: as a value, and as what Bitcoin makes of it. */
+function judge(rollup: Rollup, batch: Batch, parent: Batch | undefined, post = batch.header.post): string {
+  const evidence = headerEvidence(batch, parent)
+  expect(decodeEvidence(encodeEvidence(evidence))).toEqual(evidence)
+  const verdict = verifyEvidence(rollup.derivation.court, { ...linkOf(rollup, batch), post }, evidence)
+  const link = rollup.link({ kind: 'batch', headerHash: batch.hash, word: post })
+  const [, outcome] = rollup.mine(link, evidenceTransaction(batch.hash, encodeEvidence(evidence))).map(say)
+  const number = rollup.chain.link.number
+  expect(outcome).toBe(
+    verdict.ok ? `void ${number}: evidence, ${verdict.fault}` : `ignored evidence: ${verdict.reason}`,
+  )
+  return verdict.ok ? verdict.fault : verdict.reason
+}
+
+describe('faults', () => {
+  const empty = { opCount: 0, opsRoot: bytes32(0), stepsRoot: bytes32(0) }
+
+  test.each<[string, Partial<Header> | ((honest: Header) => Partial<Header>)]>([
+    ['network', { network: bytes32(1) }],
+    ['parent', { parent: bytes32(1) }],
+    ['origin-decreases', { origin: { height: 102, hash: bytes32(1) } }],
+    ['too-many-operations', { opCount: 65 }],
+    ['too-many-operations', { opCount: 0xffffffff }],
+    ['pre', { pre: bytes32(1) }],
+    ['empty-batch', { ...empty, post: bytes32(1) }],
+    ['empty-batch', ({ pre }) => ({ ...empty, post: pre, opsRoot: bytes32(1) })],
+    ['empty-batch', ({ pre }) => ({ ...empty, post: pre, stepsRoot: bytes32(1) })],
+    ['lapsed', ({ origin }) => ({ origin: { ...origin, hash: bytes32(1) } })],
+    ['lapsed', ({ origin }) => ({ origin: { ...origin, height: origin.height + 1 } })],
+    ['lapsed', { origin: { height: 0xffffffff, hash: bytes32(1) } }],
+  ])('%s', (fault, instead) => {
+    const { rollup, last } = fundedRollup()
+    const honest = rollup.build(pay(0, 1, 0))
+    const batch = rollup.lie(typeof instead === 'function' ? instead(honest.header) : instead)
+    const anchored = { ...linkOf(rollup, batch), parent: last.hash }
+    const evidence = headerEvidence(batch, last)
+    expect(verifyEvidence(rollup.derivation.court, anchored, evidence)).toEqual({ ok: true, fault })
+    expect(judge(rollup, { ...batch, header: { ...batch.header, parent: last.hash } }, last)).toBe(fault)
+    expect(rollup.chain.mode).toBe('broken')
+  })
+
+  test('number: the header’s is not the link’s', () => {
+    const { rollup, last } = fundedRollup()
+    rollup.build()
+    const batch = rollup.lie({ number: 9 })
+    const link = { ...linkOf(rollup, batch), number: 4 }
+    expect(verifyEvidence(rollup.derivation.court, link, headerEvidence(batch, last))).toEqual({
+      ok: true,
+      fault: 'number',
+    })
+  })
+
+  test('anchored-post: the anchor says another state', () => {
+    const { rollup, last } = fundedRollup()
+    expect(judge(rollup, rollup.build(pay(0, 1, 0)), last, bytes32(1))).toBe('anchored-post')
+  })
+
+  test.each([0, 1, 366, 368, 1024])('malformed: what was anchored is the hash of %i bytes', (size) => {
+    const { rollup, last } = fundedRollup()
+    const headerBytes = new Uint8Array(size).fill(1)
+    const batch = { ...rollup.build(), headerBytes, hash: headerHash(headerBytes) }
+    expect(judge(rollup, batch, last)).toBe('malformed')
+  })
+
+  test('what hashes to more than a kilobyte is no evidence: its data can’t be answered for either', () => {
+    const { rollup, last } = fundedRollup()
+    const headerBytes = new Uint8Array(1025)
+    const batch = { ...rollup.build(), headerBytes, hash: headerHash(headerBytes) }
+    expect(decodeEvidence(encodeEvidence(headerEvidence(batch, last)))).toBeUndefined()
+  })
+
+  test('the genesis parent has the scan height and the empty state', () => {
+    for (const [fault, instead] of [
+      ['origin-decreases', { origin: { height: 100, hash: bytes32(1) } }],
+      ['pre', { pre: bytes32(1), post: bytes32(1) }],
+      ['parent', { parent: bytes32(1) }],
+    ] as const) {
+      const rollup = startedRollup()
+      rollup.build()
+      const batch = rollup.lie(instead)
+      const link = { ...linkOf(rollup, batch), parent: bytes32(0) }
+      expect(verifyEvidence(rollup.derivation.court, link, headerEvidence(batch))).toEqual({ ok: true, fault })
+    }
+    const rollup = startedRollup()
+    expect(judge(rollup, rollup.build(), undefined)).toBe('the header is in order')
+  })
+})
+
+describe('lapse', () => {
+  /** A batch whose origin lies `age` blocks below its anchor, judged by each claim. */
+  function lapse(age: number): string[] {
+    const { rollup, last } = fundedRollup()
+    const batch = rollup.build(pay(0, 1, 0))
+    const claims: Evidence[] = [headerEvidence(batch, last)]
+    const step = proveAgainst(rollup, rollup.lie({ stepsRoot: bytes32(1) })) as Evidence
+    if (step.claim !== 'header') claims.push({ ...step, header: batch.headerBytes })
+    const link = { ...linkOf(rollup, batch), anchorHeight: batch.header.origin.height + age }
+    return claims.map((claim) => {
+      const verdict = verifyEvidence(rollup.derivation.court, link, claim)
+      return verdict.ok ? verdict.fault : verdict.reason
+    })
+  }
+
+  test('between k and S blocks below the anchor it has not lapsed', () => {
+    expect(lapse(0)).toEqual(['lapsed', 'lapsed'])
+    expect(lapse(1)).toEqual(['the header is in order', 'no deposit was skipped'])
+    expect(lapse(20)).toEqual(['the header is in order', 'no deposit was skipped'])
+    expect(lapse(21)).toEqual(['lapsed', 'lapsed'])
+  })
+
+  test('when Bitcoin drops the origin, the same anchor on the other branch is void by its header', () => {
+    const { rollup, last } = fundedRollup()
+    rollup.mine()
+    const batch = rollup.build(pay(0, 1, 0))
+    const anchor = rollup.anchor(batch)
+    rollup.mine(anchor)
+    const { bitcoin } = rollup
+    bitcoin.rewind(batch.header.origin.height - 1)
+    bitcoin.mineEmpty(1)
+    const proof = evidenceTransaction(batch.hash, encodeEvidence(headerEvidence(batch, last)))
+    bitcoin.mine(anchor, proof)
+    const other = new Derivation()
+    const said = bitcoin.blocks.flatMap((block) => other.follow(block).map(say))
+    expect(said.slice(-2)).toEqual(['link 4: batch', 'void 4: evidence, lapsed'])
+  })
+})
