@@ -2,7 +2,7 @@ import { Admission, MAX_KEYS, Rates, Turns } from './admission.ts'
 import { type DataRequest, decodeRequest, encodeRequest, MAX_CONTROL } from './control.ts'
 import { pause } from './deadline.ts'
 import type { Limits } from './limits.ts'
-import { ask, type Peers, type Reply, type Response, type Service } from './request.ts'
+import { ask, type Peers, type Reply, type Responder, type Response } from './request.ts'
 
 /**
  * Batch data between peers. Nothing a peer sends is believed here: the one who fetches judges the bytes, against a
@@ -22,12 +22,12 @@ export interface FetchOptions {
 const BUSY_ROUNDS = 4
 const BUSY_WAIT_MS = 200
 
-export function dataService(
+export function answerRequests(
   answer: AnswerData,
   limits: Limits,
   report: (error: Error) => void,
   stopping: AbortSignal,
-): Service {
+): Responder {
   return {
     maxRequest: MAX_CONTROL,
     admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits),

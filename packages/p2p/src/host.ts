@@ -5,13 +5,13 @@ import { type Announcements, joinAnnouncements, type ValidateHeader } from './an
 import type { DataRequest } from './control.ts'
 import { asError, withSignals } from './deadline.ts'
 import { keepConnected } from './dial.ts'
-import { type AnswerData, dataService, Fetcher, type FetchOptions } from './exchange.ts'
+import { type AnswerData, answerRequests, Fetcher, type FetchOptions } from './exchange.ts'
 import { createNode, type Node } from './libp2p.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { KnownPeers, type PeerInfo } from './peers.ts'
 import { type ProtocolNames, protocolNames } from './protocol.ts'
-import { type Service, serve } from './request.ts'
-import { submit, submitService, type TakeTransfers } from './submit.ts'
+import { type Responder, serve } from './request.ts'
+import { answerSubmissions, submit, type TakeTransfers } from './submit.ts'
 
 export interface HostOptions {
   /** Ed25519 seed, 32 bytes. The same seed gives the same peer id. */
@@ -80,7 +80,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal)
-  await startNode(node, peers, servicesOf(options, names, limits, stopping.signal))
+  await startNode(node, peers, respondersOf(options, names, limits, stopping.signal))
   const announcements = joinAnnouncements(node.services.pubsub, {
     topic: names.headers,
     validate: options.validateHeader,
@@ -133,25 +133,25 @@ function assembleHost(running: Running): Host {
   }
 }
 
-function servicesOf(
+function respondersOf(
   options: HostOptions,
   names: ProtocolNames,
   limits: Limits,
   stopping: AbortSignal,
-): ReadonlyMap<string, Service> {
-  const services = new Map([[names.data, dataService(options.answerData, limits, options.report, stopping)]])
+): ReadonlyMap<string, Responder> {
+  const responders = new Map([[names.data, answerRequests(options.answerData, limits, options.report, stopping)]])
   const { takeTransfers } = options
   if (takeTransfers !== undefined) {
-    services.set(names.submit, submitService(takeTransfers, limits, options.report, stopping))
+    responders.set(names.submit, answerSubmissions(takeTransfers, limits, options.report, stopping))
   }
-  return services
+  return responders
 }
 
 /** Protocols are registered before the node starts, so the first thing it says of itself names them all. */
-async function startNode(node: Node, peers: KnownPeers, services: ReadonlyMap<string, Service>): Promise<void> {
+async function startNode(node: Node, peers: KnownPeers, responders: ReadonlyMap<string, Responder>): Promise<void> {
   try {
-    for (const [protocol, service] of services) {
-      await node.handle(protocol, (stream, connection) => serve(service, stream, connection))
+    for (const [protocol, responder] of responders) {
+      await node.handle(protocol, (stream, connection) => serve(responder, stream, connection))
     }
     peers.follow(node)
     await node.start()

@@ -3,7 +3,7 @@
  * number of this file; the README adds them up.
  */
 export interface Limits {
-  /** Inbound connections beyond this are refused. Own dials to bootstrap peers are not counted out. */
+  /** Inbound connections beyond this are refused; bootstrap peers are dialled all the same. */
   readonly maxConnections: number
   /** Longest body of a data response, bytes. A data part of 8,192 operations of 176 bytes and a header is 1.45 MB. */
   readonly maxDataResponse: number

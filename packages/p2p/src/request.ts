@@ -74,7 +74,7 @@ function judgeFailure(error: Error): Response {
   return { status: error instanceof OversizeError ? 'malformed' : 'silent', reason: error.message }
 }
 
-export interface Service {
+export interface Responder {
   readonly maxRequest: number
   readonly admission: Admission
   readonly times: Times
@@ -90,28 +90,28 @@ export type Reply =
   | { readonly status: 'malformed'; readonly reason: string }
 
 /** Handles the streams of one protocol. Whatever the peer does, its stream is gone when the promise resolves. */
-export async function serve(service: Service, stream: Stream, connection: Connection): Promise<void> {
+export async function serve(responder: Responder, stream: Stream, connection: Connection): Promise<void> {
   const peer = connection.remotePeer.toString()
-  if (!service.admission.enter(peer, performance.now())) return refuse(service, stream)
+  if (!responder.admission.enter(peer, performance.now())) return refuse(responder, stream)
   try {
-    const request = await withDeadline(service.times.requestMs, [service.stopping], (signal) =>
-      readToEnd(stream, service.maxRequest, service.times.stallMs, signal),
+    const request = await withDeadline(responder.times.requestMs, [responder.stopping], (signal) =>
+      readToEnd(stream, responder.maxRequest, responder.times.stallMs, signal),
     )
-    await withDeadline(service.times.responseMs, [service.stopping], async (signal) => {
-      const reply = await unlessAborted(service.answer(request, signal), signal)
+    await withDeadline(responder.times.responseMs, [responder.stopping], async (signal) => {
+      const reply = await unlessAborted(responder.answer(request, signal), signal)
       if (reply.status === 'malformed') throw new RequestError(reply.reason)
-      await sendToEnd(stream, writeResponse(reply), service.times.stallMs, signal)
+      await sendToEnd(stream, writeResponse(reply), responder.times.stallMs, signal)
     })
   } catch (cause) {
     stream.abort(asError(cause))
   } finally {
-    service.admission.leave(peer)
+    responder.admission.leave(peer)
   }
 }
 
-async function refuse(service: Service, stream: Stream): Promise<void> {
+async function refuse(responder: Responder, stream: Stream): Promise<void> {
   try {
-    await withDeadline(REFUSAL_MS, [service.stopping], (signal) =>
+    await withDeadline(REFUSAL_MS, [responder.stopping], (signal) =>
       sendToEnd(stream, writeResponse({ status: 'busy' }), REFUSAL_MS, signal),
     )
     await discardToEnd(stream, REFUSAL_MS)

@@ -1,7 +1,7 @@
 import { Admission, Rates } from './admission.ts'
 import { pause } from './deadline.ts'
 import { type Limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from './limits.ts'
-import { ask, type Peers, type Response, type Service } from './request.ts'
+import { ask, type Peers, type Responder, type Response } from './request.ts'
 
 /** How a node without a sequencer hands transfers to one that has. */
 
@@ -11,12 +11,12 @@ export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal) => Prom
 const BUSY_ROUNDS = 3
 const BUSY_WAIT_MS = 100
 
-export function submitService(
+export function answerSubmissions(
   take: TakeTransfers,
   limits: Limits,
   report: (error: Error) => void,
   stopping: AbortSignal,
-): Service {
+): Responder {
   return {
     maxRequest: MAX_SUBMISSION,
     admission: new Admission(new Rates(limits.submissionsPerSecond, limits.submissionBurst), limits),
