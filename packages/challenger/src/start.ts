@@ -1,8 +1,8 @@
-import { coinKey } from '@kedge/bitcoin'
 import { Publisher, Purse } from '@kedge/commitment'
 import {
   Answerer,
   accuse,
+  FALLBACK_FEE_RATE,
   type NodeOptions,
   openNode,
   passOn,
@@ -20,14 +20,20 @@ export async function startChallenger(options: NodeOptions): Promise<RunningNode
   const node = await openNode(options, { ownTail: () => [], mayServe: () => true })
   const { store, follower, executor } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
-  const purse = await Purse.open({ store, key: coinKey(secrets.coins) })
-  const publisher = await Publisher.open({ store, rpc, params, purse, maxFeeRate, log })
+  const purse = new Purse(secrets.coins)
+  purse.setConfirmed(follower.coins, follower.chain.height)
+  const publisher = new Publisher({
+    store,
+    rpc,
+    params,
+    purse,
+    fees: { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE },
+    log,
+  })
+  await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
   const role: Role = {
-    stepped: async (step) => {
-      purse.setConfirmed(follower.coins, follower.chain.height)
-      await publisher.stepped(step)
-    },
+    stepped: () => purse.setConfirmed(follower.coins, follower.chain.height),
     act: async (signal) => {
       await executor.advance(signal)
       await accuse({ follower, executor, publisher })

@@ -39,6 +39,5 @@ async function challenge({ follower, publisher }: AccuserParts, headerHash: Uint
   const limit = challengeLimit(params, follower.chain, batch, data)
   const from = limit - Math.ceil(params.windows.challenge / 2)
   const { height } = follower.chain
-  if (height >= from && height < limit)
-    await publisher.publish({ kind: 'challenge', headerHash, data, body: new Uint8Array(0) })
+  if (height >= from && height < limit) await publisher.publish({ kind: 'challenge', headerHash, data })
 }

@@ -1,4 +1,4 @@
-import { type Publisher, partsOf } from '@kedge/commitment'
+import { answerParts, type Publisher } from '@kedge/commitment'
 import { type AnchoredBatch, type Challenge, type DataKind, decodePart, isOpen, toHex } from '@kedge/core'
 import { operations, type Store, steps } from '@kedge/storage'
 import type { Follower } from './follow.ts'
@@ -48,7 +48,7 @@ export class Answerer {
       operations: part.operations,
       stepRoots: part.stepRoots,
     }
-    for (const body of partsOf(data, source))
+    for (const body of answerParts(data, source))
       await this.parts.publisher.publish({ kind: 'part', headerHash: batch.headerHash, data, body })
     this.answered.add(nameOf(batch, data, challenge))
   }

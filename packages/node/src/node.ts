@@ -25,7 +25,7 @@ import type { Head } from './snapshot.ts'
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
   /** After a step that moved the chain. */
-  stepped(step: Exclude<FollowStep, { kind: 'tip' }>): Promise<void>
+  stepped(step: Exclude<FollowStep, { kind: 'tip' }>): void
   /** Moves the ledger, and acts: at every turn of the loop, also when nothing moved. */
   act(signal: AbortSignal): Promise<void>
 }
@@ -157,7 +157,7 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
       if (blocks % 1000 === 0)
         log.info({ height: follower.chain.height, tip: (await readTip(parts.options.rpc)).height }, 'catching up')
     }
-    await role.stepped(step)
+    role.stepped(step)
   }
 }
 

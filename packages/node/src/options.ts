@@ -34,6 +34,9 @@ export interface NodeOptions {
   readonly log: Logger
 }
 
+/** sat/vB where bitcoind has seen too little to estimate, as on a fresh chain. */
+export const FALLBACK_FEE_RATE = 2
+
 /** A node that runs. */
 export interface RunningNode {
   readonly apiUrl: string

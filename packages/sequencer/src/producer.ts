@@ -112,7 +112,7 @@ export class Producer {
     const reason = this.findUnreadiness(plan)
     if (reason !== undefined) this.unready = reason
     if (plan.mode === 'broken' && this.isAtHead(plan) && this.parts.node.executor.rejection === undefined) {
-      await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), [])
+      await this.intend(resumeAnchor(plan.lastNumber + 1, plan.head.headerHash), undefined, [])
     }
     if (reason !== undefined) return
     await this.restore()
@@ -241,7 +241,7 @@ export class Producer {
     const anchor: Anchor = { kind: 'batch', number: open.place.number, headerHash: sealed.hash, word: sealed.post }
     this.nextGroup = this.ticks?.nextGroup ?? this.nextGroup
     const groups = this.groupsSince(this.ticks?.firstGroup ?? this.nextGroup)
-    await this.intend(anchor, [
+    await this.intend(anchor, open.place.origin.height, [
       ...node.executor.writesOf(sealed.hash, sealed.bytes, sealed, wholes),
       ...delGroups(groups),
       delOpenMark(),
@@ -262,9 +262,9 @@ export class Producer {
   }
 
   /** A durable intent, with whatever must not be without it. */
-  private async intend(anchor: Anchor, writes: readonly Write[]): Promise<void> {
+  private async intend(anchor: Anchor, originHeight: number | undefined, writes: readonly Write[]): Promise<void> {
     const { keeper, own, node } = this.parts
-    await node.store.commit([...keeper.intent(anchor.number, anchor), ...writes])
+    await node.store.commit([...keeper.intent(anchor.number, anchor, originHeight), ...writes])
     keeper.noted(anchor.number, anchor)
     own.add(anchor)
     if (anchor.kind === 'resume') node.options.log.info({ number: anchor.number }, 'resuming from the head')

@@ -1,9 +1,10 @@
-import { coinKey, publicKeyOf, signHash } from '@kedge/bitcoin'
-import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
+import { publicKeyOf, signHash } from '@kedge/bitcoin'
+import { AnchorKeeper, type AnchorOutcome, Publisher, Purse } from '@kedge/commitment'
 import { equalBytes } from '@kedge/core'
 import {
   Answerer,
   answerSubmit,
+  FALLBACK_FEE_RATE,
   type NodeOptions,
   openNode,
   proveRejection,
@@ -45,9 +46,13 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   })
   const { store, follower } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
-  const purse = await Purse.open({ store, key: coinKey(secrets.coins) })
-  const keeper = await AnchorKeeper.open({ store, rpc, params, secret: secrets.anchor, purse, maxFeeRate, log })
-  const publisher = await Publisher.open({ store, rpc, params, purse, maxFeeRate, log })
+  const purse = new Purse(secrets.coins)
+  purse.setConfirmed(follower.coins, follower.chain.height)
+  const fees = { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE }
+  const keeper = new AnchorKeeper({ store, rpc, params, secret: secrets.anchor, purse, fees, log })
+  const publisher = new Publisher({ store, rpc, params, purse, fees, log })
+  await keeper.load()
+  await publisher.load()
   const sign = (message: Uint8Array) => signHash(message, secrets.slot)
   const own = await OwnLinks.load(store)
   const producer = new Producer({
@@ -63,15 +68,12 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   late.intake = intake
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
-    stepped: async (step) => {
-      purse.setConfirmed(follower.coins, follower.chain.height)
-      await publisher.stepped(step)
-    },
+    stepped: () => purse.setConfirmed(follower.coins, follower.chain.height),
     act: async (signal) => {
       await producer.reconcile(signal)
       await answerer.act()
       if (options.tamper === undefined) await proveRejection({ follower, executor: node.executor, publisher })
-      await keeper.advance(follower.chain)
+      refuseConflict(await keeper.advance(follower.chain))
       await publisher.advance(follower.chain)
     },
   }
@@ -79,6 +81,10 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
     await producer.settle()
     producer.suspend()
   })
+}
+
+function refuseConflict(outcome: AnchorOutcome): void {
+  if (outcome.kind === 'conflict') throw new ForeignAnchorError(outcome.number)
 }
 
 function refuseWrongKeys({ params, secrets }: SequencerOptions): void {
@@ -97,5 +103,16 @@ export class WrongKeyError extends Error {
 
   constructor(key: string) {
     super(`the ${key} secret is not the one behind the network's ${key} key: check the keys file and the parameters`)
+  }
+}
+
+/** Bitcoin holds another anchor than ours under a number that this sequencer is bound to. */
+export class ForeignAnchorError extends Error {
+  override readonly name = 'ForeignAnchorError'
+
+  constructor(number: number) {
+    super(
+      `anchor ${number} on Bitcoin is not the one this sequencer made: another process signs with the anchor key, or this data folder is an old copy. Stop the other one; with an old copy, restore a newer one or start with an empty folder`,
+    )
   }
 }
