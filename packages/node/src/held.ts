@@ -1,0 +1,64 @@
+import { setImmediate } from 'node:timers/promises'
+import { decodeHeader, type Header, MerkleLog, operationId, readWhole, toHex } from '@kedge/core'
+import { headers, operations, type Store } from '@kedge/storage'
+import { Recent } from './recent.ts'
+
+/** Operations of all batches that are kept in memory together: some 20 MB with their trees. */
+const KEPT_OPERATIONS = 65_536
+
+/** Batches without operations weigh something too. */
+const EMPTY_WEIGHT = 64
+
+/** Operations hashed in one go: some 5 ms. */
+const SLICE = 2048
+
+/** Batches whose data this node holds, read from its disk; nobody is asked. */
+export class HeldBatches {
+  private readonly store: Store
+  private readonly recent = new Recent<HeldBatch>(KEPT_OPERATIONS)
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  async get(headerHash: Uint8Array): Promise<HeldBatch | undefined> {
+    const name = toHex(headerHash)
+    const known = this.recent.get(name)
+    if (known !== undefined) return known
+    const headerBytes = await this.store.get(headers, headerHash)
+    const header = headerBytes && decodeHeader(headerBytes)
+    const whole = await this.store.get(operations, headerHash)
+    if (headerBytes === undefined || header === undefined || whole === undefined) return undefined
+    const batch = new HeldBatch(header, headerBytes, readWhole(whole))
+    this.recent.put(name, batch, batch.operations.length + EMPTY_WEIGHT)
+    return batch
+  }
+}
+
+export class HeldBatch {
+  readonly header: Header
+  readonly headerBytes: Uint8Array
+  readonly operations: readonly Uint8Array[]
+  private tree: Promise<MerkleLog> | undefined
+
+  constructor(header: Header, headerBytes: Uint8Array, held: readonly Uint8Array[]) {
+    this.header = header
+    this.headerBytes = headerBytes
+    this.operations = held
+  }
+
+  /** The path of an operation to the header's opsRoot, from the leaf up. */
+  async prove(index: number): Promise<Uint8Array[]> {
+    this.tree ??= treeOf(this.operations)
+    return (await this.tree).prove(index)
+  }
+}
+
+async function treeOf(held: readonly Uint8Array[]): Promise<MerkleLog> {
+  const log = new MerkleLog()
+  for (const [index, bytes] of held.entries()) {
+    log.append(operationId(bytes))
+    if (index % SLICE === SLICE - 1) await setImmediate()
+  }
+  return log
+}

@@ -1,0 +1,173 @@
+import { type ErrorCode, errorBodyOf, findRowsFault, routes, type SubmittedRows } from '@kedge/api'
+import {
+  decodeReceipt,
+  decodeTransfer,
+  equalBytes,
+  fromHex,
+  operationId,
+  receiptHolds,
+  TRANSFER_BYTES,
+  transferMessage,
+} from '@kedge/core'
+import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
+import type { Intake, IntakeResult } from './intake.ts'
+import type { Responders } from './serve.ts'
+
+/** Less than an API client waits for its answer. */
+const PASS_ON_MS = 15_000
+
+type Refused = Extract<IntakeResult, { ok: false }>['code']
+
+/**
+ * The intake of a node that is no sequencer: hands transfers to a connected one. Whether the receipts that come back
+ * are signed by the sequencer is looked at by those who want them.
+ */
+export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake {
+  return {
+    submit: async (rows) => {
+      const count = rows.length / TRANSFER_BYTES
+      const answered = await ask(host, rows)
+      if (!answered.ok) return Array.from({ length: count }, () => ({ ok: false, code: answered.code }))
+      // Whoever answers like this is no sequencer of this version, and a transfer can be submitted again.
+      return (
+        readAnswer(network, rows, answered.bytes) ??
+        Array.from({ length: count }, () => ({ ok: false, code: 'no-sequencer' }))
+      )
+    },
+    find: () => Promise.resolve(undefined),
+  }
+}
+
+type Asked = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly code: Refused }
+
+async function ask(host: Pick<Host, 'submit'>, rows: Uint8Array): Promise<Asked> {
+  const signal = AbortSignal.timeout(PASS_ON_MS)
+  try {
+    return { ok: true, bytes: await host.submit(rows, signal) }
+  } catch (error) {
+    if (error instanceof NoSequencerError || error instanceof HostStoppedError)
+      return { ok: false, code: 'no-sequencer' }
+    // It may have been taken all the same; submitting it again tells.
+    if (error instanceof SubmitError || signal.aborted) return { ok: false, code: 'overloaded' }
+    throw error
+  }
+}
+
+/**
+ * A sequencer's answer to a node that passes transfers on: the bulk route's, as JSON.
+ * @param handlers undefined while the sequencer starts
+ */
+export async function answerSubmit(
+  handlers: Pick<Responders, 'submitTransfers'> | undefined,
+  bytes: Uint8Array,
+): Promise<Uint8Array> {
+  const { body } = routes.submitTransfers
+  if (findRowsFault(body, bytes.length) !== undefined) return encodeJson(errorBodyOf({ code: 'bad-request' }))
+  const count = bytes.length / body.rowBytes
+  const answered = await handlers?.submitTransfers({ bytes })
+  if (answered?.ok === true) return encodeAnswer(answered.value)
+  return encodeAnswer(allRefused(count, answered?.fault.code ?? 'syncing'))
+}
+
+function allRefused(count: number, code: ErrorCode): SubmittedRows {
+  return { accepted: 0, receipts: [], refused: Array.from({ length: count }, (_, row) => ({ row, code })) }
+}
+
+/** Receipts that don't fit are left out, the last ones first: their rows count as accepted, and can be asked for. */
+function encodeAnswer(rows: SubmittedRows): Uint8Array {
+  let receipts = rows.receipts
+  for (;;) {
+    const bytes = encodeJson(routes.submitTransfers.response.encode({ ...rows, receipts }))
+    if (bytes.length <= MAX_SUBMISSION_RESPONSE) return bytes
+    receipts = receipts.slice(0, Math.floor((receipts.length * MAX_SUBMISSION_RESPONSE) / bytes.length) - 1)
+  }
+}
+
+function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
+}
+
+/** One result a row; undefined unless the bytes are an answer to exactly these rows. */
+export function readAnswer(network: Uint8Array, rows: Uint8Array, bytes: Uint8Array): IntakeResult[] | undefined {
+  const decoded = routes.submitTransfers.response.safeDecode(parseJson(bytes) as SubmittedRows)
+  if (!decoded.success) return undefined
+  const { accepted, receipts, refused } = decoded.data
+  const sent = readRows(network, rows)
+  const results: (IntakeResult | undefined)[] = new Array(sent.length).fill(undefined)
+  for (const { row, code } of refused) {
+    if (row >= sent.length || results[row] !== undefined) return undefined
+    results[row] = { ok: false, code: refusedOf(code) }
+  }
+  for (const run of receipts) {
+    const taken = readRun(network, sent, run)
+    if (taken === undefined || taken.some((_, at) => results[run.row + at] !== undefined)) return undefined
+    for (const [at, each] of taken.entries()) results[run.row + at] = each
+  }
+  if (accepted !== sent.length - refused.length) return undefined
+  return sent.map(({ id }, row) => results[row] ?? { ok: true, repeated: true, paymentId: id })
+}
+
+interface SentRow {
+  readonly id: Uint8Array | undefined
+  readonly bytes: Uint8Array
+}
+
+function readRows(network: Uint8Array, rows: Uint8Array): { readonly id: Uint8Array; readonly bytes: Uint8Array }[] {
+  return Array.from({ length: rows.length / TRANSFER_BYTES }, (_, row) => {
+    const bytes = rows.slice(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
+    const transfer = decodeTransfer(bytes)
+    if (transfer === undefined) throw new Error(`row ${row} was passed on and is no transfer`)
+    return { id: transferMessage(network, transfer), bytes }
+  })
+}
+
+/** The first row of a run brings its receipt, and its operation, in which only the recipient's cell may be another. */
+function readRun(
+  network: Uint8Array,
+  sent: readonly SentRow[],
+  { row, count, operation, receipt: encoded }: SubmittedRows['receipts'][number],
+): IntakeResult[] | undefined {
+  const first = sent[row]
+  const bytes = fromHex(operation)
+  const transfer = decodeTransfer(bytes)
+  const receipt = decodeReceipt(fromHex(encoded))
+  if (
+    first?.id === undefined ||
+    count < 1 ||
+    row + count > sent.length ||
+    transfer === undefined ||
+    receipt === undefined
+  )
+    return undefined
+  if (!equalBytes(transferMessage(network, transfer), first.id) || !receiptHolds(receipt, operationId(bytes)))
+    return undefined
+  const { number } = receipt.tick
+  return sent.slice(row, row + count).map((each, at): IntakeResult => {
+    const place = { number, index: receipt.opIndex + at }
+    return { ok: true, taken: at === 0 ? { ...place, operation: bytes, receipt } : { ...place, operation: each.bytes } }
+  })
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+/** What a sequencer says of itself and not of the transfer comes to the same here: submit it again. */
+function refusedOf(code: ErrorCode): Refused {
+  switch (code) {
+    case 'chain-closed':
+      return 'chain-broken'
+    case 'not-found':
+    case 'too-slow':
+    case 'too-large':
+    case 'internal':
+      return 'overloaded'
+    default:
+      return code
+  }
+}

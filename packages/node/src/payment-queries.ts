@@ -1,0 +1,151 @@
+import {
+  type Acknowledgement,
+  type Answer,
+  answer,
+  overloaded,
+  type Payment,
+  type PaymentProof,
+  type Place,
+  type Rung,
+  refuse,
+} from '@kedge/api'
+import { RpcUnreachableError } from '@kedge/bitcoin'
+import { decodeTransfer, encodeReceipt, equalBytes, fromHex, toHex, transferMessage } from '@kedge/core'
+import { marks } from '@kedge/storage'
+import type { HeldBatch } from './held.ts'
+import type { Inclusion } from './inclusion.ts'
+import { droppedMark, type Taken } from './intake.ts'
+import type { Line, Standing } from './line.ts'
+import { isSynced, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
+import type { Responders } from './serve.ts'
+
+export function paymentQueries(context: QueryContext): Pick<Responders, 'payment'> {
+  return { payment: ({ id }) => paymentOf(context, id) }
+}
+
+async function paymentOf(context: QueryContext, id: string): Promise<Answer<Payment>> {
+  const { intake, node, lookup } = context
+  const taken = await intake.find(fromHex(id))
+  if (taken !== undefined && node.follower.links.get(taken.number) === undefined) return answer(takenView(id, taken))
+  if (!(await lookup.catchUp())) return overloaded(RETRY_MS)
+  const line = await lineOf(context)
+  const place = await lookup.findPayment(line, fromHex(id))
+  const standing = place && line.at(place.batch)
+  if (place === undefined || standing === undefined) {
+    return taken === undefined ? absentView(context, line, id) : answer(takenView(id, taken))
+  }
+  if (standing.rung === 'sequenced') return answer({ rung: 'sequenced', id, ...place, ...acknowledgementOf(taken) })
+  return anchoredView(context, standing, { id, ...place, ...acknowledgementOf(taken) })
+}
+
+/** How far a payment has come, without its proof. */
+export async function findRung(
+  context: QueryContext,
+  id: Uint8Array,
+): Promise<Extract<Rung, 'sequenced' | 'anchored' | 'final'> | undefined> {
+  const line = await lineOf(context)
+  const place = await context.lookup.findPayment(line, id)
+  return place && line.at(place.batch)?.rung
+}
+
+function takenView(id: string, taken: Taken): Payment {
+  return { rung: 'sequenced', id, batch: taken.number, index: taken.index, ...acknowledgementOf(taken) }
+}
+
+export function acknowledgementOf(taken: Taken | undefined): { acknowledgement?: Acknowledgement } {
+  if (taken?.receipt === undefined) return {}
+  return { acknowledgement: { operation: toHex(taken.operation), receipt: toHex(encodeReceipt(taken.receipt)) } }
+}
+
+/** Nothing in the ledger has this id. That it never will can be said only by who once took it. */
+async function absentView(context: QueryContext, line: Line, id: string): Promise<Answer<Payment>> {
+  const { node, doubtful } = context
+  const dropped = await node.store.get(marks, droppedMark(fromHex(id)))
+  if (dropped !== undefined) return answer({ rung: 'dropped', id, reason: new TextDecoder().decode(dropped) })
+  if (await doubtful.has(line, fromHex(id))) return answer({ rung: 'pending', id })
+  if (node.executor.rejection === undefined && !(await isSynced(context))) return refuse('syncing')
+  return refuse('not-found')
+}
+
+type Anchored = Extract<Standing, { rung: 'anchored' | 'final' }>
+type Placed = Place & { readonly id: string; readonly acknowledgement?: Acknowledgement }
+
+async function anchoredView(
+  context: QueryContext,
+  { rung, headerHash, link }: Anchored,
+  placed: Placed,
+): Promise<Answer<Payment>> {
+  const { node, held } = context
+  const batch = await held.get(headerHash)
+  const operation = batch?.operations[placed.index]
+  if (batch === undefined || operation === undefined || !isPayment(node.network, placed.id, operation)) {
+    throw new Error(`the record of batch ${placed.batch} does not hold the operation that was read from it before`)
+  }
+  const anchor = await findAnchor(context, link.number)
+  if (!anchor.ok) return anchor
+  const depth = node.follower.chain.height - link.height + 1
+  return answer({ rung, ...placed, depth, proof: await proofOf(batch, placed.index, operation, anchor.value) })
+}
+
+function isPayment(network: Uint8Array, id: string, operation: Uint8Array): boolean {
+  const transfer = decodeTransfer(operation)
+  return transfer !== undefined && equalBytes(transferMessage(network, transfer), fromHex(id))
+}
+
+interface FoundAnchor {
+  readonly height: number
+  readonly inclusion: Inclusion
+  /** The transaction of the link before. */
+  readonly previousTx: Uint8Array | undefined
+}
+
+async function proofOf(
+  batch: HeldBatch,
+  index: number,
+  operation: Uint8Array,
+  anchor: FoundAnchor,
+): Promise<PaymentProof> {
+  const { inclusion, height, previousTx } = anchor
+  const { rawTx, path, txIndex, blockHeader, coinbase } = inclusion
+  return {
+    operation: toHex(operation),
+    index,
+    path: (await batch.prove(index)).map(toHex),
+    header: toHex(batch.headerBytes),
+    anchor: {
+      rawTx: toHex(rawTx),
+      path: path.map(toHex),
+      txIndex,
+      blockHeader: toHex(blockHeader),
+      height,
+      ...(previousTx && { previousTx: toHex(previousTx) }),
+      coinbase: { rawTx: toHex(coinbase.rawTx), path: coinbase.path.map(toHex) },
+    },
+  }
+}
+
+/** `syncing` while Bitcoin moves, or can't be asked. */
+async function findAnchor(context: QueryContext, number: number): Promise<Answer<FoundAnchor>> {
+  const found = await findLink(context, number)
+  if (!found.ok) return found
+  const before = number > 1 ? await findLink(context, number - 1) : undefined
+  if (before?.ok === false) return before
+  return answer({ ...found.value, previousTx: before?.value.inclusion.rawTx })
+}
+
+async function findLink(
+  { node, inclusions }: QueryContext,
+  number: number,
+): Promise<Answer<Omit<FoundAnchor, 'previousTx'>>> {
+  const link = node.follower.links.get(number)
+  const blockHash = link && node.follower.facts.blockHash(link.height)
+  if (link === undefined || blockHash === undefined) return refuse('syncing')
+  try {
+    const found = await inclusions.find(blockHash, link.txid)
+    if (found.ok) return answer({ height: link.height, inclusion: found.inclusion })
+    return found.reason === 'busy' ? overloaded(RETRY_MS) : refuse('syncing')
+  } catch (error) {
+    if (error instanceof RpcUnreachableError) return refuse('syncing')
+    throw error
+  }
+}

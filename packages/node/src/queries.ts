@@ -1,0 +1,19 @@
+import { accountQueries } from './account-queries.ts'
+import { batchQueries } from './batch-queries.ts'
+import { healthQueries } from './health-queries.ts'
+import { paymentQueries } from './payment-queries.ts'
+import { contextOf, type QueryParts } from './query-context.ts'
+import type { Responders } from './serve.ts'
+import { submitQueries } from './submit-queries.ts'
+
+/** What answers every route of the API, at a node of any role. */
+export function respondersOf(parts: QueryParts): Responders {
+  const context = contextOf(parts)
+  return {
+    ...healthQueries(context),
+    ...accountQueries(context),
+    ...submitQueries(context),
+    ...paymentQueries(context),
+    ...batchQueries(context),
+  }
+}
