@@ -1,1 +1,7 @@
-export {}
+export { AnchorKeeper, type AnchorOutcome, type AnchorParts, type AnchorStatus, MAX_UNCONFIRMED } from './anchors.ts'
+export { type FeePolicy, feeRate } from './fees.ts'
+export type { CommitmentLog } from './log.ts'
+export { answerParts } from './parts.ts'
+export type { PublicationRequest } from './publication.ts'
+export { Publisher, type PublisherParts } from './publish.ts'
+export { Purse } from './purse.ts'

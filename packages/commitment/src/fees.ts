@@ -1,0 +1,100 @@
+import { InsufficientFundsError } from '@kedge/bitcoin'
+
+/** What the node is willing to pay. */
+export interface FeePolicy {
+  /** sat/vB that a package of own transactions never pays more than. */
+  readonly cap: number
+  /** sat/vB where bitcoind has seen too little to estimate. */
+  readonly fallback: number
+}
+
+/** What a transaction pays. */
+export interface Paid {
+  /** Satoshis. */
+  readonly fee: bigint
+  readonly vsize: number
+}
+
+/** Blocks that bitcoind's estimate is asked for. Later than that, age raises the rate by itself. */
+export const ESTIMATE_BLOCKS = 3
+
+/**
+ * A replacement is relayed to every node again, so it must be worth it. It also keeps a rate that rises a little with
+ * each block from making a replacement with each.
+ */
+export const BUMP_STEP = 1.25
+
+/** What Core asks of a replacement for its own relay, in sat/vB: its highest default, of before version 30. */
+const INCREMENTAL_RATE = 1
+
+/** sat/vB below which no default policy relays. */
+export const LEAST_RATE = 1
+
+/**
+ * sat/vB for something that has waited for `age` of the `deadline` blocks it has: the estimate at first, by equal
+ * factors up to the cap at the deadline. What is late pays the cap.
+ */
+export function feeRate(estimate: number, age: number, deadline: number, cap: number): number {
+  if (age >= deadline) return cap
+  const base = Math.min(estimate, cap)
+  return base * (cap / base) ** (Math.max(age, 0) / deadline)
+}
+
+/** sat/vB of transactions together, as a miner counts a package. */
+export function rateOf(transactions: readonly Paid[]): number {
+  const { fee, vsize } = sum(transactions)
+  return Number(fee) / vsize
+}
+
+/**
+ * Builds a transaction that pays `target` for itself, and with its unconfirmed ancestors too, and enough to replace
+ * `replaced`. More coins make it larger, so the rate it needs is known only once it is built.
+ * @param build a transaction at a rate of its own, in sat/vB
+ */
+export function buildPaying<T extends Paid>(
+  build: (rate: number) => T,
+  target: number,
+  ancestors: readonly Paid[],
+  replaced?: Paid,
+): T {
+  for (let rate = target; ; ) {
+    const built = build(rate)
+    const needed = rateNeeded(built.vsize, target, ancestors, replaced)
+    if (Number(built.fee) >= Math.floor(needed * built.vsize)) return built
+    // It only ever rises, so that sizes that come and go can't keep this going.
+    rate = Math.max(rate, needed)
+  }
+}
+
+function rateNeeded(vsize: number, target: number, ancestors: readonly Paid[], replaced: Paid | undefined): number {
+  const below = sum(ancestors)
+  const together = (target * (vsize + below.vsize) - Number(below.fee)) / vsize
+  const instead = replaced === undefined ? 0 : Number(replaced.fee) / vsize + INCREMENTAL_RATE
+  return Math.max(target, together, instead)
+}
+
+/** The first attempt that the coins at hand pay for; undefined when they pay for none. */
+export function firstAffordable<A, T>(attempts: readonly A[], build: (attempt: A) => T): T | undefined {
+  for (const attempt of attempts) {
+    try {
+      return build(attempt)
+    } catch (error) {
+      if (!(error instanceof InsufficientFundsError)) throw error
+    }
+  }
+  return undefined
+}
+
+/** Rates to try from `target` down to `least`: a little is better than nothing while the purse is low. */
+export function descending(target: number, least: number): number[] {
+  const rates: number[] = []
+  for (let rate = target; rate > least; rate /= 1.5) rates.push(rate)
+  return [...rates, least]
+}
+
+function sum(transactions: readonly Paid[]): Paid {
+  return {
+    fee: transactions.reduce((total, { fee }) => total + fee, 0n),
+    vsize: transactions.reduce((total, { vsize }) => total + vsize, 0),
+  }
+}
