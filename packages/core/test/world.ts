@@ -26,6 +26,7 @@ export const network = networkId(params)
 
 /** The number of cases that random tests share out among them: 10,000 normally, KEDGE_FUZZ in the long run. */
 export const CASES = Number(process.env.KEDGE_FUZZ ?? 10_000)
+export const FUZZ_TIMEOUT = 60_000 + 5 * CASES
 
 /** What a payment says; what is left out is the most ordinary. */
 export type Payment = Pick<Transfer, 'from' | 'to' | 'toCell' | 'amount'> & Partial<Omit<Transfer, 'kind'>>

@@ -1,0 +1,194 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type BatchContext, BatchExecution, checkBatch } from '../src/batch.ts'
+import { concatBytes, toHex } from '../src/bytes.ts'
+import { creditOf, type Deposit } from '../src/deposit.ts'
+import { L1Facts } from '../src/facts.ts'
+import { Ledger } from '../src/ledger.ts'
+import { decodeOperation, encodeOperation, type Operation, operationId } from '../src/operation.ts'
+import type { Transfer } from '../src/transfer.ts'
+import { firstBehind, Model } from './model.ts'
+import { commit, contextOf, ledgerBytes } from './rollup.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, network, params, quickKey, quickSign } from './world.ts'
+
+/** What somebody tries next; which cells and amounts it means depends on what there is. */
+interface Try {
+  readonly kind: number
+  readonly who: number
+  readonly whom: number
+  readonly amount: bigint
+  readonly flaw: number
+}
+
+const OPERATIONS = 50
+const OWNERS = 12
+const ORIGIN = { height: 110, hash: bytes32(110) }
+
+const amounts = fc.oneof(
+  fc.bigInt({ min: 0n, max: 300_000n }),
+  fc.constantFrom(0n, 1n, 10n ** 7n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n),
+)
+const tries = fc.record({
+  kind: fc.nat(19),
+  who: fc.nat(40),
+  whom: fc.nat(40),
+  amount: amounts,
+  flaw: fc.nat(40),
+})
+const batches = fc.array(fc.array(tries, { maxLength: OPERATIONS, size: 'max' }), {
+  minLength: 1,
+  maxLength: 3,
+  size: 'max',
+})
+const incoming = fc.array(fc.record({ who: fc.nat(OWNERS - 1), value: fc.bigInt({ min: 1_000n, max: 50_000n }) }), {
+  minLength: 2,
+  maxLength: 9,
+})
+
+function factsOf(received: readonly { readonly who: number; readonly value: bigint }[]): {
+  facts: L1Facts
+  deposits: Deposit[]
+} {
+  const facts = new L1Facts(params.scanHeight)
+  const deposits = received.map(({ who, value }, at) => {
+    const position = { height: 102 + at, tx: 1, vout: 0 }
+    return { position, txid: bytes32(at), key: quickKey(who), refundKey: bytes32(0), value }
+  })
+  for (let height = params.scanHeight; height <= ORIGIN.height; height++) {
+    facts.append(
+      height,
+      bytes32(height),
+      deposits.filter(({ position }) => position.height === height),
+    )
+  }
+  return { facts, deposits: deposits.filter(({ position }) => position.height <= ORIGIN.height) }
+}
+
+/** The operation that is tried: sound, unless a flaw is asked for. */
+function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: Deposit | undefined): Operation {
+  const count = model.accounts.length
+  if (kind === 0) return { kind: 'collect', cell: whom % (count + 2), amount }
+  if (kind === 1) return collectRightly(model, amount)
+  if (kind === 2 && due !== undefined) return creditOf(due, whom % (count + 2))
+  if (kind > 4 && due !== undefined) return creditOf(due, cellOf(model, due.key))
+  if (kind === 3)
+    return { kind: 'deposit', position: { height: who, tx: whom, vout: 0 }, key: quickKey(who), amount, cell: whom }
+  const from = who % Math.max(count, 1)
+  const known = (from + 1 + (whom % Math.max(count - 1, 1))) % Math.max(count, 1)
+  return transferOfTry(model, from, kind > 9 ? known : whom % (count + 3), amount, flaw)
+}
+
+function collectRightly(model: Model, amount: bigint): Operation {
+  return { kind: 'collect', cell: cellOf(model, params.keys.fees), amount }
+}
+
+/** The cell that an owner has, or would get. */
+function cellOf(model: Model, owner: Uint8Array): number {
+  const at = model.accounts.findIndex((account) => toHex(account.owner) === toHex(owner))
+  return at < 0 ? model.accounts.length : at
+}
+
+function transferOfTry(model: Model, from: number, toCell: number, amount: bigint, flaw: number): Transfer {
+  const payer = model.accounts[from] ?? { owner: quickKey(0), nonce: 0n, balance: 0n }
+  const right = {
+    from,
+    to: model.accounts[toCell]?.owner ?? quickKey(toCell % OWNERS),
+    toCell,
+    amount,
+    nonce: payer.nonce,
+    mayCreate: toCell >= model.accounts.length,
+    fee: toCell >= model.accounts.length ? params.fees.transfer + params.fees.cell : params.fees.transfer,
+  }
+  const flaws: Record<number, Partial<Transfer>> = {
+    1: { nonce: payer.nonce + 1n },
+    2: { nonce: payer.nonce - (payer.nonce > 0n ? 1n : 0n) },
+    3: { fee: params.fees.transfer - 1n },
+    4: { expiry: ORIGIN.height - 1 },
+    5: { expiry: ORIGIN.height },
+    6: { to: quickKey(99) },
+    7: { toCell: from },
+    8: { amount: payer.balance - params.fees.transfer },
+    9: { amount: payer.balance },
+    10: { fee: 2n ** 64n - 1n },
+    11: { from: model.accounts.length },
+    13: { mayCreate: false },
+    14: { fee: params.fees.transfer },
+    15: { from: 2 ** 47 },
+  }
+  const payment = { ...right, ...flaws[flaw] }
+  const amountInRange = payment.amount < 0n ? 0n : payment.amount
+  return quickSign(flaw === 12 ? quickKey(77) : payer.owner, { ...payment, amount: amountInRange })
+}
+
+/** Builds one batch from what is tried, comparing each step with the model; gives the roots the model had. */
+function build(
+  context: BatchContext,
+  ledger: Ledger,
+  model: Model,
+  deposits: readonly Deposit[],
+  list: readonly Try[],
+) {
+  const execution = new BatchExecution(context, ledger)
+  const naive: Uint8Array[] = []
+  for (const attempt of list) {
+    const index = execution.count
+    const due = index < params.caps.deposits ? firstBehind(deposits, model.totals.depositCursor) : undefined
+    const operation = operationOf(attempt, model, due)
+    const wanted = due === undefined ? operation.kind !== 'deposit' : isDue(operation, due)
+    const stood = wanted && model.apply(operation, ORIGIN.height)
+    const refusal = execution.addBytes(encodeOperation(operation))
+    expect(refusal === undefined, `${operation.kind}: ${refusal}`).toBe(stood)
+    expect(execution.count).toBe(index + (stood ? 1 : 0))
+    expect(model.sum()).toBe(model.totals.supply)
+    expect(ledger.totals).toEqual(model.totals)
+    if (stood) naive.push(model.root())
+  }
+  return { execution, naive }
+}
+
+function isDue(operation: Operation, due: Deposit): boolean {
+  if (operation.kind !== 'deposit') return false
+  const right = { ...creditOf(due, operation.cell) }
+  return toHex(encodeOperation(operation)) === toHex(encodeOperation(right))
+}
+
+// A run tries 45 operations on average.
+const RUNS = Math.ceil(CASES / 45)
+
+test(
+  'builder, checker and a plain model agree; undo and redo are exact; no money is made or lost',
+  () => {
+    fc.assert(
+      fc.property(incoming, batches, (received, lists) => {
+        const { facts, deposits } = factsOf(received)
+        const context = contextOf(facts, ORIGIN)
+        const [ledger, other, model] = [new Ledger(), new Ledger(), new Model()]
+        for (const [number, list] of lists.entries()) {
+          const before = ledgerBytes(ledger)
+          const { execution, naive } = build(context, ledger, model, deposits, list)
+          execution.addDeposits(() => undefined)
+          while (naive.length < execution.count) {
+            model.apply(decodeOperation(execution.operations[naive.length] as Uint8Array) as Operation, ORIGIN.height)
+            naive.push(model.root())
+          }
+          const sealed = execution.seal()
+          expect(toHex(sealed.stepRoots)).toBe(toHex(concatBytes(...naive)))
+          expect(toHex(sealed.post)).toBe(toHex(model.root()))
+          const batch = commit({ network, number, parent: bytes32(1), origin: ORIGIN }, sealed)
+          expect(toHex(batch.header.stepsRoot)).toBe(toHex(sealed.stepsRoot))
+          expect(toHex(batch.header.opsRoot)).toBe(toHex(sealed.opsRoot))
+          const after = ledgerBytes(ledger)
+          const checked = checkBatch(context, other, batch.header, batch.operations, batch.operations.map(operationId))
+          expect(checked.ok).toBe(true)
+          expect(ledgerBytes(other)).toEqual(after)
+          ledger.undo(sealed.delta)
+          expect(ledgerBytes(ledger)).toEqual(before)
+          ledger.redo(sealed.delta)
+          expect(ledgerBytes(ledger)).toEqual(after)
+        }
+      }),
+      { numRuns: RUNS },
+    )
+  },
+  FUZZ_TIMEOUT,
+)
