@@ -1,1 +1,5 @@
-export {}
+export { Bitcoind, type BitcoindOptions, findBitcoind, type RelayPolicy } from './bitcoind.ts'
+export { LIES, type LieName } from './lies.ts'
+export { type NetworkOptions, RegtestNetwork } from './network.ts'
+export { NodeProcess } from './node-process.ts'
+export { type Note, type Wait, WaitError, waitFor } from './waiting.ts'

@@ -3,6 +3,8 @@ export { createKeys, type Keys, readKeys } from './keys-file.ts'
 export { runCommand } from './program.ts'
 export {
   callRegtest,
+  readRegtestState,
+  RegtestError,
   type RegtestCall,
   type RegtestRequest,
   type RegtestResponse,
@@ -10,4 +12,4 @@ export {
   regtestCalls,
   stateFileOf,
 } from './regtest-control.ts'
-export type { ReadyLine } from './run-node.ts'
+export { parseReadyLine, type ReadyLine } from './run-node.ts'

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
@@ -10,6 +11,7 @@ const blocks = z.object({ hashes: z.array(hash) })
 
 /** By path: what is asked for, and what is answered. Hashes as Bitcoin shows them. */
 export const regtestCalls = {
+  status: { request: z.strictObject({}), response: z.object({ pid: z.int(), apis: z.array(z.string()) }) },
   mine: { request: z.strictObject({ blocks: z.int().min(1).max(1000) }), response: blocks },
   /** Replaces the newest `depth` blocks by `blocks` others, which hold the same transactions where they fit. */
   reorg: {
@@ -29,7 +31,13 @@ export type RegtestRequest<C extends RegtestCall> = z.output<Calls[C]['request']
 export type RegtestResponse<C extends RegtestCall> = z.output<Calls[C]['response']>
 
 /** What a running network leaves in its data folder. */
-const regtestState = z.strictObject({ pid: z.int(), url: z.url(), token: z.string() })
+const regtestState = z.strictObject({
+  /** Where it takes calls, and what shows that a caller may. */
+  url: z.url(),
+  token: z.string(),
+  /** Its bitcoind's RPC, for whoever has to clear up after it. */
+  bitcoind: z.url(),
+})
 export type RegtestState = z.output<typeof regtestState>
 
 const refusal = z.object({ error: z.string() })
@@ -54,16 +62,21 @@ export async function callRegtest<C extends RegtestCall>(
   return answered.data as RegtestResponse<C>
 }
 
-function readState(dataFolder: string): RegtestState {
+/** Undefined when no network runs in this folder, and none has ended there without clearing up. @throws ConfigError */
+export function readRegtestState(dataFolder: string): RegtestState | undefined {
   const file = stateFileOf(dataFolder)
+  if (!existsSync(file)) return undefined
   try {
     return regtestState.parse(JSON.parse(readSecretText(file)))
   } catch (cause) {
-    throw new ConfigError(
-      `no regtest network runs in ${dataFolder} (${file} is not there, or not readable): start one with npm start, or name its folder with --data`,
-      { cause },
-    )
+    throw new ConfigError(`${file}: this is no state of a regtest network; delete it if none runs there`, { cause })
   }
+}
+
+function readState(dataFolder: string): RegtestState {
+  const state = readRegtestState(dataFolder)
+  if (state !== undefined) return state
+  throw new ConfigError(`no regtest network runs in ${dataFolder}: start one with npm start, or name its folder with --data`)
 }
 
 async function post(url: string, token: string, request: unknown): Promise<{ status: number; body: unknown }> {

@@ -1,18 +1,26 @@
 import { constants } from 'node:os'
 import { networkId, toHex } from '@kedge/core'
 import type { NodeOptions, RunningNode } from '@kedge/node'
+import { z } from 'zod'
 
 /** What a node says on standard output, as one line of JSON, once it is ready. */
-export interface ReadyLine {
-  readonly ready: true
+const readyLine = z.strictObject({
+  ready: z.literal(true),
   /** URL of its HTTP API. */
-  readonly api: string
+  api: z.string(),
   /** Multiaddrs with peer id. */
-  readonly addresses: readonly string[]
+  addresses: z.array(z.string()).readonly(),
   /** Where to send bitcoin for the node's fees. */
-  readonly fundingAddress: string
+  fundingAddress: z.string(),
   /** The network's id, hex. */
-  readonly network: string
+  network: z.string(),
+})
+
+export type ReadyLine = z.output<typeof readyLine>
+
+/** Undefined for any other line. */
+export function parseReadyLine(line: string): ReadyLine | undefined {
+  return line.startsWith('{"ready"') ? readyLine.safeParse(JSON.parse(line)).data : undefined
 }
 
 /**
@@ -28,7 +36,7 @@ export async function runNode<O extends NodeOptions>(
   const { log } = options
   try {
     const node = await start(options)
-    process.stdout.write(`${JSON.stringify(readyLine(node, options))}\n`)
+    process.stdout.write(`${JSON.stringify(describe(node, options))}\n`)
     const stop = async () => {
       log.info({ why: await stopRequest() }, 'stopping')
       await node.stop()
@@ -44,7 +52,7 @@ export async function runNode<O extends NodeOptions>(
   }
 }
 
-function readyLine(node: RunningNode, { params }: NodeOptions): ReadyLine {
+function describe(node: RunningNode, { params }: NodeOptions): ReadyLine {
   const { apiUrl, addresses, fundingAddress } = node
   return { ready: true, api: apiUrl, addresses, fundingAddress, network: toHex(networkId(params)) }
 }

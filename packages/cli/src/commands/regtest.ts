@@ -20,6 +20,7 @@ export function regtestCommand(): Command {
   return new Command('regtest')
     .description('a whole network on this machine, to try things on')
     .addCommand(upCommand())
+    .addCommand(statusCommand())
     .addCommand(mineCommand())
     .addCommand(reorgCommand())
     .addCommand(fundCommand())
@@ -42,6 +43,14 @@ function upCommand(): Command {
     .action(async (options: string[]) => {
       process.exitCode = await runUp(options)
     })
+}
+
+function statusCommand(): Command {
+  const command = regtestSubcommand('status', "whether a network runs, and where its nodes' APIs are", 'status')
+  return command.action(async ({ data }: RegtestOptions) => {
+    const status = await callRegtest(data, 'status', {})
+    answer(command, status, () => [`runs as process ${status.pid}`, ...status.apis])
+  })
 }
 
 function mineCommand(): Command {

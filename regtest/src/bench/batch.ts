@@ -1,0 +1,103 @@
+import {
+  BatchExecution,
+  buildHeader,
+  checkBatch,
+  decodePart,
+  decodeTransfer,
+  encodeTransfer,
+  encodeWhole,
+  installHasher,
+  type Ledger,
+  operationId,
+  readWhole,
+  type Transfer,
+  ZERO_HASH,
+} from '@kedge/core'
+import { fastestHasher } from '@kedge/node'
+import { type Case, measureRounds, toPerSecond } from './rounds.ts'
+import type { Measurement } from './row.ts'
+import { BATCH, context, largeLedger, network, origin, othersKeys, Traffic } from './world.ts'
+
+/** What one thread can do with transfers whose signatures and ids others have checked and computed. */
+export function measureBatch(name: '1e5' | '1e6', rounds: number): Measurement {
+  return {
+    rows: [`batch.build.${name}`, `batch.check.${name}`],
+    does: `builds batches of ${BATCH} transfers among ${name} accounts from bytes to what is stored, and re-executes them`,
+    async run() {
+      installHasher(fastestHasher())
+      const [building, checking] = [largeLedger(Number(name)), largeLedger(Number(name))]
+      const built: Built[] = []
+      const build = buildCase(building, new Traffic(Number(name)), built)
+      // One batch ahead, whichever comes first in a round.
+      await build.prepare()()
+      const spreads = await measureRounds({ build, check: checkCase(checking, built) }, rounds)
+      const unit = 'transfers/s'
+      return [
+        { name: `batch.build.${name}`, unit, ...toPerSecond(spreads.build) },
+        { name: `batch.check.${name}`, unit, ...toPerSecond(spreads.check) },
+      ]
+    },
+  }
+}
+
+interface Built {
+  readonly hash: Uint8Array
+  readonly data: Uint8Array
+}
+
+interface Row {
+  readonly bytes: Uint8Array
+  readonly id: Uint8Array
+  readonly owner: Uint8Array
+}
+
+/** As in a worker's row: bytes, id, and the key that signed. */
+function rowOf(transfer: Transfer): Row {
+  const bytes = encodeTransfer(transfer)
+  return { bytes, id: operationId(bytes), owner: othersKeys(transfer.from) }
+}
+
+function buildCase(ledger: Ledger, traffic: Traffic, built: Built[]): Case {
+  return {
+    prepare() {
+      const rows = traffic.batch(built.length).map(rowOf)
+      return () => {
+        built.push(buildBatch(ledger, rows, built.length + 1, built.at(-1)?.hash ?? ZERO_HASH))
+        return BATCH
+      }
+    },
+  }
+}
+
+function buildBatch(ledger: Ledger, rows: readonly Row[], number: number, parent: Uint8Array): Built {
+  const execution = new BatchExecution(context, ledger)
+  for (const { bytes, id, owner } of rows) {
+    const transfer = decodeTransfer(bytes)
+    const refusal = transfer === undefined ? 'undecodable' : execution.add(transfer, bytes, id, owner)
+    if (refusal !== undefined) throw new Error(`a transfer of the benchmark is refused: ${refusal}`)
+  }
+  const sealed = execution.seal()
+  const { bytes: headerBytes, hash } = buildHeader({ network, number, parent, origin }, sealed)
+  encodeWhole('steps', { ...sealed, headerBytes })
+  return { hash, data: encodeWhole('data', { ...sealed, headerBytes }) }
+}
+
+/** What comes from a peer is proven against the header hash, then executed. */
+function checkCase(ledger: Ledger, built: readonly Built[]): Case {
+  let next = 0
+  return {
+    prepare() {
+      const { hash, data } = built[next] as Built
+      const operations = readWhole(data)
+      const ids = operations.map(operationId)
+      const signers = operations.map((bytes) => othersKeys((decodeTransfer(bytes) as Transfer).from))
+      return () => {
+        const part = decodePart('data', hash, data)
+        const checked = part && checkBatch(context, ledger, part.header, part.operations, ids, signers)
+        if (checked?.ok !== true) throw new Error(`batch ${next + 1} does not check`)
+        next++
+        return BATCH
+      }
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { publicKeyOf, type Rpc } from '@kedge/bitcoin'
+import { createKeys, type Keys, readKeys } from '@kedge/cli'
+import { type Outpoint, type Params, paramsFromJson, paramsToJson, regtestRules } from '@kedge/core'
+
+/** The files of a network's data folder. */
+
+const WATCHERS = 3
+const THRESHOLD = 2
+
+export function bitcoindFolder(folder: string): string {
+  return join(folder, 'bitcoind')
+}
+
+export function walletsFolder(folder: string): string {
+  return join(folder, 'wallets')
+}
+
+function paramsFile(folder: string): string {
+  return join(folder, 'params.json')
+}
+
+/** The folder of a node, made with fresh keys when it is not there. */
+export function nodeFolder(folder: string, name: string, role: 'sequencer' | 'challenger'): string {
+  const own = join(folder, name)
+  mkdirSync(own, { recursive: true })
+  if (!existsSync(keysFile(own))) createKeys(keysFile(own), role)
+  return own
+}
+
+export function nodeKeys(ownFolder: string): Keys {
+  return readKeys(keysFile(ownFolder))
+}
+
+function keysFile(ownFolder: string): string {
+  return join(ownFolder, 'keys.json')
+}
+
+/** Undefined in a folder that holds no network yet. */
+export function readParams(folder: string): Params | undefined {
+  const file = paramsFile(folder)
+  return existsSync(file) ? paramsFromJson(JSON.parse(readFileSync(file, 'utf8'))) : undefined
+}
+
+/** Last of all that a network is made of: where this file is, the rest is there too. */
+export function writeParams(folder: string, params: Params): void {
+  const fresh = `${paramsFile(folder)}.new`
+  writeFileSync(fresh, `${JSON.stringify(paramsToJson(params), null, 2)}\n`, { flush: true })
+  renameSync(fresh, paramsFile(folder))
+}
+
+/** A network of the folder's keys: those of the sequencer, and some that take part in nothing yet. */
+export function makeParams(folder: string, genesis: Outpoint, scanHeight: number): Params {
+  const { anchor, slot } = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
+  if (anchor === undefined || slot === undefined) throw new Error(`the keys in ${folder} are not a sequencer's`)
+  const others = Array.from({ length: WATCHERS }, (_, at) => nodeFolder(folder, `watcher-${at + 1}`, 'challenger'))
+  const fees = nodeKeys(nodeFolder(folder, 'fee-collector', 'challenger'))
+  return {
+    ...regtestRules,
+    genesis,
+    scanHeight,
+    keys: {
+      anchor: publicKeyOf(anchor),
+      slot: publicKeyOf(slot),
+      fees: publicKeyOf(fees.coins),
+      watchers: others.map((watcher) => publicKeyOf(nodeKeys(watcher).coins)),
+      threshold: THRESHOLD,
+    },
+  }
+}
+
+/** A TOML file of settings by their keys; undefined ones are left out. JSON's texts, numbers and lists are TOML's too. */
+export function writeToml(file: string, settings: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(settings).filter(([, value]) => value !== undefined)
+  writeFileSync(file, lines.map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join(''))
+  return file
+}
+
+/** What a node of the network is configured with. Gives the path of its TOML file. */
+export function writeNodeConfig(folder: string, ownFolder: string, settings: Readonly<Record<string, unknown>>): string {
+  return writeToml(join(ownFolder, 'config.toml'), {
+    params: paramsFile(folder),
+    keys: keysFile(ownFolder),
+    data: join(ownFolder, 'data'),
+    ...settings,
+  })
+}
+
+/** What `kedge wallet` needs to use the network. Gives the path of the TOML file. */
+export function writeWalletConfig(folder: string, node: string, rpc: Rpc): string {
+  return writeToml(join(folder, 'wallet.toml'), { node, ...bitcoinSettings(rpc) })
+}
+
+export function bitcoinSettings({ url, login }: Rpc): Readonly<Record<string, unknown>> {
+  return { 'bitcoin.url': url, 'bitcoin.cookie-file': 'cookieFile' in login ? login.cookieFile : undefined }
+}

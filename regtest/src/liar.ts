@@ -1,0 +1,25 @@
+import { runCommand, sequencerCommand } from '@kedge/cli'
+import { startSequencer } from '@kedge/sequencer'
+import { Liar, LIES, type LieName } from './lies.ts'
+
+/**
+ * The sequencer as `kedge sequencer` starts it, but that it lies when it is told to, over the channel of the process
+ * that started it: {lie: NAME}.
+ */
+const command = sequencerCommand(process.env, (options) => {
+  const liar = new Liar(options.params)
+  process.on('message', (message) => {
+    const name = lieIn(message)
+    if (name === undefined) throw new Error(`no lie to tell: ${JSON.stringify(message)}`)
+    options.log.warn({ lie: name }, 'told to lie')
+    liar.lieAbout(name)
+  })
+  return startSequencer({ ...options, tamper: liar })
+})
+
+await runCommand(command, process.argv.slice(2))
+
+function lieIn(message: unknown): LieName | undefined {
+  const wanted = typeof message === 'object' && message !== null && 'lie' in message ? message.lie : undefined
+  return (Object.keys(LIES) as LieName[]).find((name) => name === wanted)
+}

@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto'
+import {
+  applyOperation,
+  type BatchPlace,
+  buildHeader,
+  type Context,
+  decodeOperation,
+  decodeTransfer,
+  encodeTransfer,
+  type Ledger,
+  MerkleLog,
+  merkleRoot,
+  operationId,
+  type Params,
+  type SealedBatch,
+  stepLeaves,
+  type Transfer,
+  toHex,
+} from '@kedge/core'
+import type { Tamper } from '@kedge/sequencer'
+
+/** What a sequencer can lie about, each as a change to one honest batch. */
+
+export type LieName = 'credit-itself' | 'forge-debit' | 'skip-deposit' | 'garbage-steps' | 'withhold-data'
+
+interface Lie {
+  readonly tell: (honest: SealedBatch, ground: Ground) => SealedBatch
+  /** What of it nobody gets to see. */
+  readonly hides: (kind: 'header' | 'data' | 'steps') => boolean
+}
+
+/** What a batch stands on. */
+interface Ground {
+  readonly ledger: Ledger
+  readonly context: Context
+}
+
+const nothing = () => false
+
+export const LIES: Readonly<Record<LieName, Lie>> = {
+  /** The recipient of the last payment gets a bitcoin out of nowhere; all hashes are in order. */
+  'credit-itself': {
+    tell: (honest, ground) => rewrite(honest, ground, { operations: honest.operations, gift: 100_000_000_000n }),
+    hides: nothing,
+  },
+  /** One more payment from the last payer's account, which nobody signed. */
+  'forge-debit': {
+    tell: (honest, ground) => rewrite(honest, ground, { operations: [...honest.operations, forge(honest, ground)] }),
+    hides: nothing,
+  },
+  /** A deposit that is due is left out. */
+  'skip-deposit': {
+    tell: (honest, ground) => rewrite(honest, ground, { operations: honest.operations.filter((bytes) => !isDeposit(bytes)) }),
+    hides: nothing,
+  },
+  /** Step roots that nobody can open: the payments are shown, what each leads to is not. */
+  'garbage-steps': {
+    tell: (honest) => ({ ...honest, stepsRoot: Uint8Array.from(randomBytes(32)) }),
+    hides: (kind) => kind === 'steps',
+  },
+  /** An honest batch that nobody else gets to see. */
+  'withhold-data': { tell: (honest) => honest, hides: () => true },
+}
+
+/** Lies once for each time it is told to, in the next batch that gives occasion. */
+export class Liar implements Tamper {
+  private readonly params: Params
+  private next: LieName | undefined
+  /** By header hash. */
+  private readonly hidden = new Map<string, Lie['hides']>()
+
+  constructor(params: Params) {
+    this.params = params
+  }
+
+  lieAbout(name: LieName): void {
+    this.next = name
+  }
+
+  seal(honest: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch {
+    const name = this.next
+    if (name === undefined || !givesOccasion(name, honest)) return honest
+    this.next = undefined
+    const context = { params: this.params, originHeight: place.origin.height, isSigned: () => true }
+    const told = LIES[name].tell(honest, { ledger, context })
+    this.hidden.set(toHex(buildHeader(place, told).hash), LIES[name].hides)
+    return told
+  }
+
+  mayServe(headerHash: Uint8Array, kind: 'header' | 'data' | 'steps'): boolean {
+    return this.hidden.get(toHex(headerHash))?.(kind) !== true
+  }
+}
+
+function givesOccasion(name: LieName, { operations }: SealedBatch): boolean {
+  return lastTransfer(operations) !== undefined && (name !== 'skip-deposit' || operations.some(isDeposit))
+}
+
+interface Rewriting {
+  readonly operations: readonly Uint8Array[]
+  /** Millisatoshis for the last recipient, in the last step. */
+  readonly gift?: bigint
+}
+
+/**
+ * The batch as it would be with these operations, if signatures and duties did not matter: roots that agree with each
+ * other, so that only re-execution finds the fault. The ledger is as before in the end.
+ */
+function rewrite(honest: SealedBatch, { ledger, context }: Ground, { operations, gift }: Rewriting): SealedBatch {
+  ledger.undo(honest.delta)
+  const ids = new MerkleLog()
+  for (const [at, bytes] of operations.entries()) {
+    const isLast = at === operations.length - 1
+    applyBlindly({ ledger, context }, bytes, isLast && gift !== undefined ? gift : 0n)
+    ids.append(operationId(bytes))
+  }
+  const { roots, delta } = ledger.seal()
+  const post = ledger.root
+  ledger.undo(delta)
+  ledger.redo(honest.delta)
+  const stepsRoot = merkleRoot(stepLeaves(honest.pre, roots))
+  return { ...honest, post, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations }
+}
+
+/** @param gift for the last cell that the operation touches: a transfer's recipient */
+function applyBlindly({ ledger, context }: Ground, bytes: Uint8Array, gift: bigint): void {
+  const operation = decodeOperation(bytes)
+  const outcome = operation && applyOperation(context, ledger.tree, ledger.totals, operation)
+  if (outcome?.ok !== true) throw new Error(`a lie that does not even look right: ${outcome?.refusal}`)
+  const updates = outcome.updates.map((update, at, all) =>
+    at === all.length - 1 ? { ...update, account: { ...update.account, balance: update.account.balance + gift } } : update,
+  )
+  ledger.apply(updates, outcome.totals)
+}
+
+/** All that the last payer has left, for the last recipient, under the signature of another payment. */
+function forge({ operations }: SealedBatch, { ledger, context }: Ground): Uint8Array {
+  const last = lastTransfer(operations)
+  if (last === undefined) throw new Error('there is no payer to forge for')
+  const { nonce, balance } = ledger.tree.account(last.from)
+  const fee = context.params.fees.transfer
+  return encodeTransfer({ ...last, nonce, amount: balance - fee, fee, mayCreate: false })
+}
+
+function lastTransfer(operations: readonly Uint8Array[]): Transfer | undefined {
+  const last = operations.findLast((bytes) => decodeOperation(bytes)?.kind === 'transfer')
+  return last && decodeTransfer(last)
+}
+
+function isDeposit(bytes: Uint8Array): boolean {
+  return decodeOperation(bytes)?.kind === 'deposit'
+}

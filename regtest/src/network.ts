@@ -1,0 +1,206 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Health } from '@kedge/api'
+import { coinKey, printHash, readTip } from '@kedge/bitcoin'
+import { anchorScript, type Params, ZERO_HASH } from '@kedge/core'
+import { Bitcoind, freePort } from './bitcoind.ts'
+import { bitcoindFolder, bitcoinSettings, makeParams, nodeFolder, nodeKeys, readParams, writeNodeConfig, writeParams } from './layout.ts'
+import { NodeProcess } from './node-process.ts'
+import { type Note, type Wait, waitFor } from './waiting.ts'
+
+export interface NetworkOptions {
+  /** Holds everything: a network that is there is taken up where it was left. */
+  readonly folder: string
+  readonly challengers: number
+  /** Of the sequencer's settings. */
+  readonly sealAfterMs: number
+  /** Of the sequencer's API; the challengers' follow it. Free ones where it is not given. */
+  readonly apiPort?: number
+  /** Starts the sequencer that lies when it is told to. */
+  readonly mayLie?: boolean
+  readonly logLevel?: string
+}
+
+/** Satoshis. The first pays for anchors for a long time; coins pay for evidence, several at once. */
+const GENESIS_VALUE = 10_000_000n
+const COIN_VALUE = 20_000_000n
+const COINS = 4
+
+const KEDGE = fileURLToPath(new URL('../../packages/cli/bin/kedge.mjs', import.meta.url))
+const LIAR = fileURLToPath(new URL('liar.js', import.meta.url))
+
+/** A bitcoind, a sequencer and challengers: real processes, wired to each other, in one folder. */
+export class RegtestNetwork {
+  readonly folder: string
+  readonly params: Params
+  readonly bitcoind: Bitcoind
+  /** It first, then the challengers. */
+  private readonly made: NodeProcess[] = []
+  private readonly options: NetworkOptions
+  private sequencerAddress = ''
+
+  private constructor(options: NetworkOptions, bitcoind: Bitcoind, params: Params) {
+    this.options = options
+    this.folder = options.folder
+    this.params = params
+    this.bitcoind = bitcoind
+  }
+
+  /** Everything started and at Bitcoin's tip, the chain of batches running. What was started is stopped when it fails. */
+  static async start(given: NetworkOptions): Promise<RegtestNetwork> {
+    const options = { ...given, folder: resolve(given.folder) }
+    const bitcoind = new Bitcoind({ datadir: bitcoindFolder(options.folder), policy: 'default' })
+    await bitcoind.start()
+    let network: RegtestNetwork | undefined
+    try {
+      const params = readParams(options.folder) ?? (await makeNetwork(options, bitcoind))
+      network = new RegtestNetwork(options, bitcoind, params)
+      await network.makeSequencer()
+      for (let at = 1; at <= options.challengers; at++) await network.addChallenger(`challenger-${at}`)
+      await Promise.all(network.nodes.map((node) => node.start()))
+      await network.run()
+      return network
+    } catch (error) {
+      await (network === undefined ? bitcoind.kill() : network.kill())
+      throw error
+    }
+  }
+
+  /** Of them all, running or not. */
+  get nodes(): readonly NodeProcess[] {
+    return this.made
+  }
+
+  get sequencer(): NodeProcess {
+    return this.made[0] as NodeProcess
+  }
+
+  get challengers(): readonly NodeProcess[] {
+    return this.made.slice(1)
+  }
+
+  get running(): readonly NodeProcess[] {
+    return this.nodes.filter((node) => node.isRunning)
+  }
+
+  /** Another challenger. It is not started; on a folder of its own that is not there yet, it begins with an empty disk. */
+  async addChallenger(name: string): Promise<NodeProcess> {
+    const own = nodeFolder(this.folder, name, 'challenger')
+    const config = writeNodeConfig(this.folder, own, {
+      ...(await this.commonSettings()),
+      'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
+      'p2p.bootstrap': [this.sequencerAddress],
+    })
+    const challenger = new NodeProcess({ name, folder: own, command: [KEDGE, 'challenger', '--config', config] })
+    this.made.push(challenger)
+    return challenger
+  }
+
+  /** In good order: nodes first, so that none complains of a bitcoind that is gone. */
+  async stop(): Promise<void> {
+    const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()))
+    await this.bitcoind.stop()
+    for (const outcome of stopped) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  /** At once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => node.kill()))
+    await this.bitcoind.kill()
+  }
+
+  /** Mines what the mempool holds; every running node has read it afterwards. */
+  async mine(blocks = 1): Promise<void> {
+    await this.bitcoind.mine(blocks)
+    await this.synced()
+  }
+
+  /** Replaces the newest `depth` blocks by `blocks` others; every running node has followed afterwards. */
+  async reorg(depth: number, blocks = depth + 1): Promise<void> {
+    await this.bitcoind.reorg(depth, blocks)
+    await this.synced()
+  }
+
+  /** Until every running node stands at Bitcoin's tip. */
+  async synced(): Promise<void> {
+    await this.waitFor({ until: "all nodes stand at Bitcoin's tip" }, async (note) => {
+      const tip = await readTip(this.bitcoind.rpc)
+      const healths = await Promise.all(this.running.map((node) => node.client.health()))
+      const behind = this.running.filter((_, at) => healths[at]?.tip.blockHash !== printHash(tip.hash))
+      note(`${behind.map(({ name }) => name).join(', ')} not at height ${tip.height}`)
+      return behind.length === 0 ? true : undefined
+    })
+  }
+
+  /** Until every running node says the same of the head of the chain of batches, and holds it. */
+  async agreed(): Promise<Health['head']> {
+    return this.waitFor({ until: 'all nodes have the same state' }, async (note) => {
+      const healths = await Promise.all(this.running.map((node) => node.client.health()))
+      note(healths.map(({ head, synced }, at) => `${this.running[at]?.name} ${synced ? 'at' : 'behind'} ${head.number} ${head.post.slice(0, 8)}`).join(', '))
+      const [first] = healths
+      const isSame = healths.every(({ head, synced }) => synced && head.hash === first?.head.hash && head.post === first.head.post)
+      return isSame ? first?.head : undefined
+    })
+  }
+
+  /** As `waitFor`, and ends when a process has ended that should run. */
+  waitFor<T>(wait: Wait, probe: (note: Note) => Promise<T | undefined> | T | undefined): Promise<T> {
+    const check = () => {
+      for (const node of this.nodes) node.check()
+    }
+    return waitFor({ ...wait, check }, probe)
+  }
+
+  /** Mines until the sequencer's first resume has taken effect everywhere. */
+  private async run(): Promise<void> {
+    await this.synced()
+    await this.waitFor({ until: 'the chain of batches runs' }, async (note) => {
+      const healths = await Promise.all(this.running.map((node) => node.client.health()))
+      note(healths.map(({ mode }) => mode).join(', '))
+      if (healths.every(({ mode }) => mode === 'active')) return true
+      await this.mine()
+      return undefined
+    })
+  }
+
+  private async makeSequencer(): Promise<void> {
+    const own = nodeFolder(this.folder, 'sequencer', 'sequencer')
+    this.sequencerAddress = `/ip4/127.0.0.1/tcp/${await freePort()}`
+    const config = writeNodeConfig(this.folder, own, {
+      ...(await this.commonSettings()),
+      'p2p.listen': [this.sequencerAddress],
+      'seal-after-ms': this.options.sealAfterMs,
+    })
+    const command = this.options.mayLie ? [LIAR, '--config', config] : [KEDGE, 'sequencer', '--config', config]
+    this.made.push(new NodeProcess({ name: 'sequencer', folder: own, command }))
+  }
+
+  /** Ports are chosen here, so that a node that is started again is found where it was. */
+  private async commonSettings(): Promise<Readonly<Record<string, unknown>>> {
+    const { apiPort } = this.options
+    return {
+      ...bitcoinSettings(this.bitcoind.rpc),
+      'api.port': apiPort === undefined ? await freePort() : apiPort + this.made.length,
+      'log-level': this.options.logLevel ?? 'info',
+    }
+  }
+}
+
+/** The chain's first link, and coins for every node. Nothing counts before the parameters are written. */
+async function makeNetwork({ folder, challengers }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
+  const draft = makeParams(folder, { txid: ZERO_HASH, vout: 0 }, 0)
+  const genesis = await bitcoind.fund(anchorScript(draft), GENESIS_VALUE)
+  await bitcoind.mine(1)
+  const { height } = await readTip(bitcoind.rpc)
+  const params = makeParams(folder, genesis, height + 1)
+  const folders = [
+    nodeFolder(folder, 'sequencer', 'sequencer'),
+    ...Array.from({ length: challengers }, (_, at) => nodeFolder(folder, `challenger-${at + 1}`, 'challenger')),
+  ]
+  for (const own of folders) {
+    for (let coin = 0; coin < COINS; coin++) await bitcoind.fund(coinKey(nodeKeys(own).coins).script, COIN_VALUE)
+  }
+  await bitcoind.mine(1)
+  writeParams(folder, params)
+  return params
+}

@@ -1,0 +1,131 @@
+import { join, relative, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { openControl } from './control.ts'
+import { writeWalletConfig } from './layout.ts'
+import { clearLeftovers } from './leftover.ts'
+import { RegtestNetwork } from './network.ts'
+
+const HELP = `npm start -- [OPTIONS]     or: kedge regtest up [OPTIONS]
+
+A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challengers. It goes on where it was.
+
+  --data FOLDER         everything it keeps (KEDGE_REGTEST_DATA; default kedge-data)
+  --block-seconds N     mines a block every N seconds, 0 none (KEDGE_REGTEST_BLOCK_SECONDS; default 5)
+  --challengers N       how many (KEDGE_REGTEST_CHALLENGERS; default 2)
+  --api-port N          port of the sequencer's API, the challengers' follow it (KEDGE_REGTEST_API_PORT; default 8780)
+  --help
+
+Examples:
+  npm start
+  npm start -- --block-seconds 1
+  KEDGE_REGTEST_DATA=/tmp/try npm start
+`
+
+interface UpOptions {
+  readonly data: string
+  readonly blockSeconds: number
+  readonly challengers: number
+  readonly apiPort: number
+}
+
+/** @throws TypeError or RangeError naming the flag or variable that is wrong. */
+function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): UpOptions | 'help' {
+  const text = { type: 'string' } as const
+  const options = { data: text, 'block-seconds': text, challengers: text, 'api-port': text, help: { type: 'boolean' } } as const
+  const { values } = parseArgs({ args: [...args], options })
+  if (values.help) return 'help'
+  const number = (name: 'block-seconds' | 'challengers' | 'api-port', fallback: number, [min, max]: readonly [number, number]) => {
+    const variable = `KEDGE_REGTEST_${name.replace('-', '_').toUpperCase()}`
+    const given = values[name] ?? environment[variable] ?? String(fallback)
+    const value = Number(given)
+    if (given.trim() === '' || !(value >= min && value <= max)) throw new RangeError(`--${name} (or ${variable}) must be a number from ${min} to ${max}, not ${given}`)
+    return value
+  }
+  return {
+    data: resolve(values.data ?? environment.KEDGE_REGTEST_DATA ?? 'kedge-data'),
+    blockSeconds: number('block-seconds', 5, [0, 3600]),
+    challengers: Math.floor(number('challengers', 2, [1, 20])),
+    apiPort: Math.floor(number('api-port', 8780, [1, 65_000])),
+  }
+}
+
+/** Resolves at the first signal; a second one ends the process. */
+function stopSignal(): AbortSignal {
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted) process.exit(1)
+      console.log('stopping ...')
+      stopping.abort()
+    })
+  }
+  return stopping.signal
+}
+
+async function up({ data, blockSeconds, challengers, apiPort }: UpOptions, signal: AbortSignal): Promise<void> {
+  await clearLeftovers(data)
+  console.log(`starting bitcoind, a sequencer and ${challengers} challengers in ${data} ...`)
+  const network = await RegtestNetwork.start({ folder: data, challengers, apiPort, sealAfterMs: 1000 })
+  const control = await openControl(network)
+  try {
+    console.log(describe(network, blockSeconds))
+    await mineUntil(network, blockSeconds, signal)
+  } finally {
+    await control.close()
+    await network.stop()
+  }
+  console.log('stopped; the next start goes on from here')
+}
+
+async function mineUntil(network: RegtestNetwork, blockSeconds: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(blockSeconds === 0 ? 1000 : blockSeconds * 1000, signal)
+    for (const node of network.nodes) node.check()
+    if (blockSeconds > 0 && !signal.aborted) await network.bitcoind.mine(1)
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+function describe(network: RegtestNetwork, blockSeconds: number): string {
+  const config = relative('', writeWalletConfig(network.folder, network.sequencer.ready.api, network.bitcoind.rpc))
+  const wallet = (rest: string, name = 'alice') =>
+    `  npm run kedge -- wallet ${rest} --config ${config} --wallet ${join(relative('', network.folder), `${name}.json`)}`
+  const data = network.folder === resolve('kedge-data') ? '' : ` --data ${network.folder}`
+  const nodes = network.nodes.map(({ name, ready }) => `  ${name.padEnd(14)} ${ready.api}   ${ready.addresses[0]}\n${' '.repeat(17)}fees from ${ready.fundingAddress}, log in ${join(network.folder, name, 'log.jsonl')}`)
+  return `
+The network runs${blockSeconds > 0 ? `, with a block every ${blockSeconds} s` : ''}. Its nodes, their HTTP APIs and peer addresses:
+${nodes.join('\n')}
+  bitcoind       ${network.bitcoind.rpc.url}
+
+To try, in another terminal:
+${wallet('create')}
+${wallet('create', 'bob')}
+  npm run kedge -- regtest fund <alice's bitcoin address> 0.01btc${data}
+${wallet('deposit 500000sat')}
+${wallet('balance')}
+${wallet("send <bob's rollup address> 1500sat --memo lunch")}
+${wallet('status <payment>')}
+${wallet('history', 'bob')}
+  npm run kedge -- regtest mine 6${data}
+  npm run kedge -- regtest reorg 2${data}
+  curl ${network.sequencer.ready.api}/health
+
+Ctrl-C stops it; npm start goes on from there.`
+}
+
+try {
+  const options = readOptions(process.argv.slice(2), process.env)
+  if (options === 'help') console.log(HELP)
+  else await up(options, stopSignal())
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
