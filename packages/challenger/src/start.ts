@@ -41,6 +41,6 @@ export async function startChallenger(options: NodeOptions): Promise<RunningNode
       await publisher.advance(follower.chain)
     },
   }
-  const handlers = respondersOf({ node, intake: passOn(node.host), role: 'challenger' })
+  const handlers = respondersOf({ node, intake: passOn(node.host, node.network), role: 'challenger' })
   return startNode(node, role, handlers, async () => undefined)
 }

@@ -8,6 +8,7 @@ import {
   type NodeOptions,
   openNode,
   proveRejection,
+  type Responders,
   type Role,
   type RunningNode,
   respondersOf,
@@ -37,11 +38,11 @@ export interface SequencerOptions extends NodeOptions {
 export async function startSequencer(options: SequencerOptions): Promise<RunningNode> {
   refuseWrongKeys(options)
   const mayServe = options.tamper === undefined ? () => true : options.tamper.mayServe
-  const late: { producer?: Producer; intake?: TransferIntake } = {}
+  const late: { producer?: Producer; handlers?: Responders } = {}
   const node = await openNode(options, {
     ownTail: () => late.producer?.plan().tail ?? [],
     mayServe,
-    takeTransfers: (bytes, signal) => answerSubmit(late.intake, bytes, signal),
+    takeTransfers: (bytes) => answerSubmit(late.handlers, bytes),
     ...(options.verifier && { verifier: options.verifier }),
   })
   const { store, follower } = node
@@ -65,7 +66,6 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   })
   const intake = new TransferIntake(node, producer)
   late.producer = producer
-  late.intake = intake
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
     stepped: () => purse.setConfirmed(follower.coins, follower.chain.height),
@@ -77,7 +77,9 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
       await publisher.advance(follower.chain)
     },
   }
-  return startNode(node, role, respondersOf({ node, intake, role: 'sequencer' }), async () => {
+  const handlers = respondersOf({ node, intake, role: 'sequencer', openBatch: () => producer.openBatch })
+  late.handlers = handlers
+  return startNode(node, role, handlers, async () => {
     await producer.settle()
     producer.suspend()
   })
