@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { finalHeight, headOf } from '../src/chain.ts'
+import { type AnchoredBatch, finalHeight, headOf } from '../src/chain.ts'
 import { type Evidence, encodeEvidence } from '../src/evidence.ts'
 import { encodeWhole } from '../src/publication.ts'
 import {
@@ -68,7 +68,7 @@ describe('evidence', () => {
       [7, 'ignored evidence: no live batch that is not final has this header'],
     ] as const) {
       const { rollup, batch, evidence, a } = guilty()
-      expect(finalHeight(params, rollup.chain.line.at(-1) as never)).toBe(a + 6)
+      expect(finalHeight(params, rollup.chain.line.at(-1) as AnchoredBatch)).toBe(a + 6)
       rollup.mineUpTo(a + later - 1)
       expect(rollup.mine(publish(batch, evidence)).map(say)).toContain(outcome)
     }
@@ -82,10 +82,10 @@ describe('evidence', () => {
     const batch = rollup.lie({ post: bytes32(1) })
     const evidence = proveAgainst(rollup, batch) as Evidence
     rollup.mine(rollup.anchor(batch), challengeTransaction(parent.hash, 'data'))
-    rollup.mineUpTo(111)
+    rollup.mineUpTo(110)
     rollup.mine(partTransaction(parent.hash, 'data', encodeWhole('data', parent)))
     const f = rollup.bitcoin.height + 3
-    expect(finalHeight(params, rollup.chain.line.at(-1) as never)).toBe(f - 2)
+    expect(finalHeight(params, rollup.chain.line.at(-1) as AnchoredBatch)).toBe(f - 1)
     rollup.mineUpTo(f - 1)
     expect(rollup.mine(publish(batch, evidence)).map(say)).toEqual([
       'void 5: evidence, post-is-not-last-step',
@@ -114,7 +114,7 @@ describe('evidence', () => {
       evidenceTransaction(batch.hash, bytes.slice(1)),
       evidenceTransaction(parent, bytes),
       transaction(pieceInputs(bytes), [tag, tag, signalOutput()]),
-      transaction(pieceInputs(bytes).reverse(), [tag, signalOutput()]),
+      transaction(pieceInputs(bytes.slice(0, -1)), [tag, signalOutput()]),
       evidenceTransaction(batch.hash, new Uint8Array(400_000)),
     ]
     expect(rollup.mine(...tries).map(say)).toEqual([
@@ -204,12 +204,10 @@ describe('a reorg', () => {
     rollup.mine(proof)
     bitcoin.rewind(a)
     bitcoin.mineEmpty(3)
-    const late = bitcoin.mine(proof)
+    bitcoin.mine(proof)
     const node = new Derivation()
     const said = bitcoin.blocks.map((block) => node.follow(block).map(say))
-    expect(said.at(-1)).toEqual(
-      ['final 2', 'void 4: evidence, wrong-root'].slice(1).concat(late.height === 110 ? ['final 2'] : []),
-    )
+    expect(said.at(-1)).toEqual(['void 4: evidence, wrong-root', 'final 2'])
     expect(node.chain.mode).toBe('broken')
   })
 })
