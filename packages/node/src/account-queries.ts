@@ -74,7 +74,11 @@ async function depositsOf(
 }
 
 /** What is behind the ledger's cursor isn't credited, whatever rows of lines that were left say. */
-async function findCredit(context: QueryContext, line: Line, { position }: Deposit): Promise<Place | undefined> {
+function findCredit(
+  context: QueryContext,
+  line: Line,
+  { position }: Deposit,
+): Promise<Place | undefined> | Place | undefined {
   const { node, lookup, openLookup, openBatch } = context
   if (comparePositions(position, node.executor.ledger.totals.depositCursor) > 0) return undefined
   const open = openBatch?.()

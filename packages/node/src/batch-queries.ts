@@ -89,14 +89,14 @@ function finalHeights({ node }: QueryContext): Map<number, number> {
   return heights
 }
 
-/** What the ledger contains was checked; of the rest, what this node found last. */
+/** What this node found last; what the ledger contains was checked. */
 async function verdictOn(
   { node }: QueryContext,
   { number, headerHash }: BatchLink,
 ): Promise<'checked' | 'pending' | 'rejected'> {
   const { follower, executor, store } = node
-  if (number <= executor.head.number && follower.links.isLive(number, headerHash)) return 'checked'
   if (executor.rejection?.number === number) return 'rejected'
+  if (number <= executor.head.number && follower.links.isLive(number, headerHash)) return 'checked'
   return (await store.get(verdicts, headerHash))?.verdict ?? 'pending'
 }
 

@@ -7,9 +7,9 @@ import type { BatchLink, LinkIndex } from './links.ts'
 import type { Head } from './snapshot.ts'
 
 export interface LineParts {
-  readonly follower: Follower
-  readonly executor: Executor
-  readonly data: BatchData
+  readonly follower: Pick<Follower, 'links'>
+  readonly executor: Pick<Executor, 'head' | 'rejection'>
+  readonly data: Pick<BatchData, 'header'>
 }
 
 /** A batch that the ledger contains, and how far up the ladder it has come. */
@@ -26,7 +26,7 @@ export const GENESIS_HEAD: Head = { number: 0, headerHash: ZERO_HASH }
 
 /**
  * The batches that the ledger contains and that nothing speaks against: live ones on Bitcoin, then the node's own that
- * are not anchored yet. What is void and not yet taken back is left out.
+ * are not anchored yet. What is void and not yet taken back is left out, and so is what this node found faulty.
  */
 export class Line {
   private readonly links: LinkIndex
@@ -51,13 +51,14 @@ export class Line {
 /** @param hasTail whether the node builds batches of its own */
 export async function readLine(parts: LineParts, hasTail: boolean): Promise<Line> {
   const { links } = parts.follower
+  const { rejection } = parts.executor
   const tail = new Map<number, Uint8Array>()
   let at = parts.executor.head
   while (at.number > 0 && !links.isLive(at.number, at.headerHash)) {
     if (hasTail && links.get(at.number) === undefined) tail.set(at.number, at.headerHash)
     at = await parentOf(parts, at)
   }
-  return new Line(links, tail, at.number)
+  return new Line(links, tail, Math.min(at.number, (rejection?.number ?? Number.POSITIVE_INFINITY) - 1))
 }
 
 /** The batch below one that the ledger contains, or contained. From memory where that is live. */
@@ -77,7 +78,7 @@ function liveBelow(links: LinkIndex, above: number): Head {
   return GENESIS_HEAD
 }
 
-async function headerOf(data: BatchData, hash: Uint8Array) {
+async function headerOf(data: LineParts['data'], hash: Uint8Array) {
   const header = await data.header(hash)
   if (header === undefined) throw new Error('the header of a batch that was executed is missing')
   return header

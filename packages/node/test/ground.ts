@@ -1,0 +1,274 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  buildAnchor,
+  buildChallenge,
+  buildDeposit,
+  type Coin,
+  coinKey,
+  type Link,
+  publicKeyOf,
+  sendTransaction,
+  signHash,
+} from '@kedge/bitcoin'
+import {
+  type Anchor,
+  anchorScript,
+  BatchExecution,
+  buildHeader,
+  encodeMessage,
+  encodeTransfer,
+  encodeWhole,
+  type Header,
+  headOf,
+  Ledger,
+  networkId,
+  type Params,
+  regtestRules,
+  resumeAnchor,
+  type SealedBatch,
+  type Transfer,
+  toHex,
+  transferMessage,
+  ZERO_HASH,
+} from '@kedge/core'
+import { Bitcoind } from '@kedge/regtest'
+import { createVerifier, isSigned } from '@kedge/signatures'
+import { Store } from '@kedge/storage'
+import { BatchData } from '../src/data.ts'
+import { Executor } from '../src/execute.ts'
+import { Follower } from '../src/follow.ts'
+import type { QueriedNode } from '../src/query-context.ts'
+import type { Head } from '../src/snapshot.ts'
+
+/** A network on a real bitcoind, whose sequencer does what a test says, and nodes that follow it. */
+
+export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
+export const keyHex = (seed: number): string => toHex(keyOf(seed))
+
+const ANCHOR_SECRET = secretOf(1)
+const FEE_RATE = 2
+const LINK_VALUE = 5_000_000n
+
+/** What a payment says beside who pays whom how much. */
+type Payment = Pick<Transfer, 'from' | 'toCell' | 'amount'> & Partial<Omit<Transfer, 'kind' | 'to' | 'signature'>>
+
+export interface Built {
+  readonly number: number
+  readonly header: Header
+  readonly bytes: Uint8Array
+  readonly hash: Uint8Array
+  readonly sealed: SealedBatch
+  readonly wholes: { readonly data: Uint8Array; readonly steps: Uint8Array }
+}
+
+export class Rollup {
+  readonly bitcoind: Bitcoind
+  readonly params: Params
+  readonly network: Uint8Array
+  /** What peers would answer, by kind and header hash. */
+  readonly peers = new Map<string, Uint8Array>()
+  readonly ledger = new Ledger()
+  private link: Link
+  private number = 0
+  private readonly folder: string
+  private readonly closers: (() => Promise<void>)[] = []
+
+  private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
+    this.bitcoind = bitcoind
+    this.params = params
+    this.network = networkId(params)
+    this.folder = folder
+    this.link = { outpoint: params.genesis, value: LINK_VALUE }
+  }
+
+  static async start(): Promise<Rollup> {
+    const folder = await mkdtemp(join(tmpdir(), 'kedge-queries-'))
+    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
+    await bitcoind.start()
+    const keys = {
+      anchor: publicKeyOf(ANCHOR_SECRET),
+      slot: keyOf(2),
+      fees: keyOf(3),
+      watchers: [keyOf(4), keyOf(5)],
+      threshold: 2,
+    }
+    const caps = { operations: 64, deposits: 4, answerVbytesPerBlock: 1_000_000 }
+    const draft = { ...regtestRules, caps, keys, genesis: { txid: ZERO_HASH, vout: 0 }, scanHeight: 113 }
+    // The anchor script follows from the keys alone. 112 blocks stand after this one.
+    const genesis = await bitcoind.fund(anchorScript(draft), LINK_VALUE)
+    await bitcoind.mine(1)
+    return new Rollup(bitcoind, { ...draft, genesis }, folder)
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.closers.reverse()) await close()
+    await this.bitcoind.stop()
+    await rm(this.folder, { recursive: true })
+  }
+
+  /** A node on a folder of its own. `tail` holds batches of its own that are not anchored. */
+  async openNode(name: string, tail: Head[] = []): Promise<TestNode> {
+    const { params, network } = this
+    const { rpc } = this.bitcoind
+    const store = await Store.open(join(this.folder, name), network)
+    this.closers.push(() => store.close())
+    const verifier = await createVerifier({ workers: 1, network, capacityRows: 2048 })
+    this.closers.push(() => verifier.close())
+    const court = {
+      params,
+      network,
+      isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)),
+    }
+    const follower = await Follower.open({ store, rpc, court, script: coinKey(secretOf(60)).script })
+    const data = new BatchData(store, ({ headerHash, kind }, { accept }) => {
+      const bytes = this.peers.get(`${kind}/${toHex(headerHash)}`)
+      return Promise.resolve(bytes !== undefined && accept(bytes) ? bytes : undefined)
+    })
+    const executor = new Executor({ store, follower, data, verifier, ownTail: () => tail })
+    const host = { peers: () => [] }
+    return new TestNode({ options: { params, rpc }, network, store, follower, executor, data, verifier, host })
+  }
+
+  signed(payer: number, to: Uint8Array, payment: Payment): Transfer {
+    const plain = { nonce: 0n, mayCreate: false, fee: this.params.fees.transfer, expiry: 0xffffffff, memo: ZERO_HASH }
+    const unsigned = { kind: 'transfer' as const, ...plain, ...payment, to }
+    return { ...unsigned, signature: signHash(transferMessage(this.network, unsigned), secretOf(payer)) }
+  }
+
+  idOf(transfer: Transfer): string {
+    return toHex(transferMessage(this.network, transfer))
+  }
+
+  /** The next batch: deposits that are due, then the transfers. `lie` changes what it commits to. */
+  build(
+    { queried: { follower } }: TestNode,
+    transfers: readonly Transfer[],
+    lie?: (honest: SealedBatch) => SealedBatch,
+  ): Built {
+    const { params, network, ledger } = this
+    const { chain, facts, court } = follower
+    const origin = { height: chain.height, hash: chain.hash }
+    const context = { params, network, facts, origin, originHeight: origin.height, isSigned: court.isSigned }
+    const execution = new BatchExecution(context, ledger)
+    execution.addDeposits((key) => findCell(ledger, key))
+    for (const transfer of transfers) {
+      const refusal = execution.add(transfer)
+      if (refusal !== undefined) throw new Error(`a transfer is refused: ${refusal}`)
+    }
+    const honest = execution.seal()
+    const sealed = lie === undefined ? honest : lie(honest)
+    const number = this.number + this.unanchored.length + 1
+    const parent = this.unanchored.at(-1)?.hash ?? this.parent
+    const { header, bytes, hash } = buildHeader({ network, number, parent, origin }, sealed)
+    const source = { headerBytes: bytes, pre: sealed.pre, operations: sealed.operations, stepRoots: sealed.stepRoots }
+    const wholes = { data: encodeWhole('data', source), steps: encodeWhole('steps', source) }
+    const built = { number, header, bytes, hash, sealed: { ...sealed, delta: honest.delta }, wholes }
+    this.unanchored.push(built)
+    return built
+  }
+
+  private unanchored: Built[] = []
+  private parent: Uint8Array = ZERO_HASH
+
+  /** Peers have the batch's data from here on. */
+  share({ hash, bytes, wholes }: Built): void {
+    this.peers.set(`header/${toHex(hash)}`, bytes)
+    this.peers.set(`data/${toHex(hash)}`, wholes.data)
+    this.peers.set(`steps/${toHex(hash)}`, wholes.steps)
+  }
+
+  /** Sends the oldest batch's link. */
+  async anchor(built: Built): Promise<void> {
+    if (this.unanchored.shift() !== built) throw new Error('batches are anchored in their order')
+    await this.sendLink({ kind: 'batch', number: built.number, headerHash: built.hash, word: built.header.post })
+    this.parent = built.hash
+  }
+
+  /** Goes on from this head: what was built on others is forgotten. */
+  async resume(parent: Uint8Array): Promise<void> {
+    this.unanchored = []
+    this.parent = parent
+    await this.sendLink(resumeAnchor(this.number + 1, parent))
+  }
+
+  /** Hash of the last live header, as a node has it. */
+  headHash({ queried }: TestNode): Uint8Array {
+    return headOf(queried.follower.chain).headerHash
+  }
+
+  private async sendLink(anchor: Anchor): Promise<void> {
+    const { params, link } = this
+    const funding = { key: coinKey(secretOf(61)), coins: [], feeRate: FEE_RATE }
+    const budget = { floor: 1_000n, refill: LINK_VALUE }
+    const built = buildAnchor({ params, link, payload: encodeMessage(anchor), budget, funding }, ANCHOR_SECRET)
+    await this.send(built.raw, 0n)
+    this.link = built.next
+    this.number++
+  }
+
+  async deposit(key: Uint8Array, sats: bigint): Promise<void> {
+    const payload = encodeMessage({ kind: 'deposit', key, refundKey: keyOf(62) })
+    await this.send(buildDeposit(this.params, payload, sats, await this.fund(sats + 10_000n)).raw, 0n)
+  }
+
+  async challenge(headerHash: Uint8Array, data: 'data' | 'steps'): Promise<void> {
+    const payload = encodeMessage({ kind: 'challenge', headerHash, data })
+    const { challenge } = this.params.fees
+    await this.send(buildChallenge(this.params, payload, await this.fund(challenge + 10_000n)).raw, challenge)
+  }
+
+  async mine(blocks = 1): Promise<void> {
+    await this.bitcoind.mine(blocks)
+  }
+
+  private async fund(value: bigint) {
+    const key = coinKey(secretOf(63))
+    const outpoint = await this.bitcoind.fund(key.script, value)
+    const coin: Coin = { outpoint, value, height: undefined, coinbase: false }
+    return { key, coins: [coin], feeRate: FEE_RATE }
+  }
+
+  private async send(raw: Uint8Array, burn: bigint): Promise<void> {
+    const sent = await sendTransaction(this.bitcoind.rpc, raw, burn)
+    if (!sent.ok) throw new Error(`a transaction is refused: ${sent.detail}`)
+  }
+}
+
+export class TestNode {
+  readonly queried: QueriedNode
+
+  constructor(queried: QueriedNode) {
+    this.queried = queried
+  }
+
+  /** Follows Bitcoin to its tip, then the batches. */
+  async advance(): Promise<void> {
+    const { follower, executor, data } = this.queried
+    for (;;) {
+      const step = await follower.step(({ events }) =>
+        events.flatMap((event) => (event.kind === 'part' ? data.writesOfPart(event) : [])),
+      )
+      if (step.kind === 'tip') break
+      if (step.kind === 'rollback') executor.forgetRejection()
+    }
+    await executor.advance(new AbortController().signal)
+  }
+
+  /** As a sequencer does: the batch is on disk and in its ledger before Bitcoin has it. */
+  async adopt({ number, hash, bytes, sealed, wholes }: Built): Promise<void> {
+    const { store, executor } = this.queried
+    await store.commit(executor.writesOf(hash, bytes, sealed, wholes))
+    executor.ledger.redo(sealed.delta)
+    await executor.adopt({ number, headerHash: hash }, sealed)
+  }
+}
+
+function findCell(ledger: Ledger, owner: Uint8Array): number | undefined {
+  for (let cell = 0; cell < ledger.tree.count; cell++) {
+    if (toHex(ledger.tree.account(cell).owner) === toHex(owner)) return cell
+  }
+  return undefined
+}
