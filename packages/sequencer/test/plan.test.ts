@@ -1,0 +1,67 @@
+import type { Chain } from '@kedge/core'
+import { describe, expect, it } from 'vitest'
+import { type OwnLink, planAhead } from '../src/plan.ts'
+
+const hash = (byte: number) => new Uint8Array(32).fill(byte)
+
+function chain(mode: Chain['mode'], link: number, live: readonly number[], final = 0): Chain {
+  return {
+    height: 100,
+    hash: hash(200),
+    mode,
+    link: { outpoint: { txid: hash(201), vout: 1 }, number: link },
+    line: live.map((number) => ({
+      number,
+      headerHash: hash(number),
+      post: hash(0),
+      anchorHeight: 90,
+      parent: hash(0),
+      challenges: {},
+    })),
+    final: { number: final, headerHash: hash(final) },
+    queue: 0,
+  }
+}
+
+const batch = (number: number): OwnLink => ({ number, kind: 'batch', headerHash: hash(number) })
+const resume = (number: number, parent: number): OwnLink => ({ number, kind: 'resume', headerHash: hash(parent) })
+const numbers = (heads: readonly { readonly number: number }[]) => heads.map(({ number }) => number)
+
+describe('planAhead', () => {
+  it('waits for a resume before the first one is made', () => {
+    const plan = planAhead(chain('broken', 0, []), [])
+    expect(plan).toMatchObject({ mode: 'broken', head: { number: 0 }, tail: [], lastNumber: 0 })
+  })
+
+  it('goes on behind a resume that is only intended', () => {
+    const plan = planAhead(chain('broken', 0, []), [resume(1, 0), batch(2), batch(3)])
+    expect(plan.mode).toBe('active')
+    expect(numbers(plan.tail)).toEqual([2, 3])
+    expect(plan.head.number).toBe(3)
+    expect(plan.lastNumber).toBe(3)
+  })
+
+  it('counts what is mined already as the chain does, not as intended', () => {
+    const plan = planAhead(chain('active', 3, [2, 3]), [resume(1, 0), batch(2), batch(3), batch(4)])
+    expect(numbers(plan.tail)).toEqual([4])
+  })
+
+  it('gives batches that were under way when one before them went void no place, but leaves them their numbers', () => {
+    const intended = [resume(1, 0), batch(2), batch(3), batch(4), batch(5)]
+    const plan = planAhead(chain('broken', 3, [2]), intended)
+    expect(plan).toMatchObject({ mode: 'broken', head: { number: 2 }, tail: [], lastNumber: 5 })
+    const resumed = planAhead(chain('broken', 3, [2]), [...intended, resume(6, 2), batch(7)])
+    expect(resumed).toMatchObject({ mode: 'active', head: { number: 7 }, lastNumber: 7 })
+    expect(numbers(resumed.tail)).toEqual([7])
+  })
+
+  it('takes a resume that names another header than the head for nothing', () => {
+    const plan = planAhead(chain('broken', 5, [2]), [resume(6, 3), batch(7)])
+    expect(plan).toMatchObject({ mode: 'broken', head: { number: 2 }, tail: [] })
+  })
+
+  it('is closed for good when the chain is', () => {
+    const plan = planAhead(chain('closed', 5, [2]), [resume(6, 2), batch(7)])
+    expect(plan).toMatchObject({ mode: 'closed', tail: [], lastNumber: 5 })
+  })
+})
