@@ -1,0 +1,259 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { concatBytes, equalBytes } from '../src/bytes.ts'
+import { decodeAccount, encodeAccount } from '../src/cell.ts'
+import { decodeCollect, encodeCollect } from '../src/collect.ts'
+import { decodeCredit, encodeCredit } from '../src/deposit.ts'
+import { decodeEvidence, type Evidence, encodeEvidence } from '../src/evidence.ts'
+import { decodeHeader, encodeHeader, type Header, headerHash } from '../src/header.ts'
+import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
+import { decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
+import { type Params, paramsFromJson, paramsToJson } from '../src/params.ts'
+import { decodePart, encodeParts } from '../src/publication.ts'
+import { decodeReceipt, encodeReceipt, type Receipt } from '../src/receipt.ts'
+import { dataCarrier, dataCarrierScript } from '../src/scripts.ts'
+import { decodeTotals, encodeTotals, type Totals } from '../src/totals.ts'
+import { decodeTransfer, encodeTransfer } from '../src/transfer.ts'
+import { commit } from './rollup.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, network, params, transferOf } from './world.ts'
+
+/** Every decoder of bytes from outside: it never throws, accepts one form of each value, and loses nothing of it. */
+
+const u8 = fc.nat(255)
+const u32 = fc.oneof(fc.nat(100), fc.constantFrom(0, 1, 2 ** 31, 0xffffffff), fc.integer({ min: 0, max: 0xffffffff }))
+const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 1000n }), fc.constantFrom(0n, 2n ** 63n, 2n ** 64n - 1n))
+const cell = fc.oneof(fc.nat(100), fc.constantFrom(0, 2 ** 32, 2 ** 48 - 1))
+const bytesOf = (size: number) => fc.uint8Array({ minLength: size, maxLength: size })
+const hash = bytesOf(32)
+const hashes = fc.array(hash, { maxLength: 5 })
+const position = fc.record({ height: u32, tx: u32, vout: u32 })
+
+const transfer = fc
+  .record({
+    from: cell,
+    nonce: u64,
+    to: hash,
+    toCell: cell,
+    mayCreate: fc.boolean(),
+    amount: u64,
+    fee: u64,
+    expiry: u32,
+    memo: hash,
+    signature: bytesOf(64),
+  })
+  .map(transferOf)
+const credit = fc.record({ kind: fc.constant('deposit' as const), position, key: hash, amount: u64, cell })
+const collect = fc.record({ kind: fc.constant('collect' as const), cell, amount: u64 })
+const operation: fc.Arbitrary<Operation> = fc.oneof(transfer, credit, collect)
+const account = fc.record({ owner: hash, nonce: u64, balance: u64 })
+const totals: fc.Arbitrary<Totals> = fc.record({
+  ...{ count: cell, supply: u64, fees: u64, owed: u64 },
+  ...{ depositCursor: position, forcedCursor: position, withdrawals: u32 },
+})
+const origin = fc.record({ height: u32, hash })
+const header: fc.Arbitrary<Header> = fc.record({
+  ...{ network: hash, number: u32, parent: hash, origin, pre: hash, post: hash },
+  ...{ opsRoot: hash, stepsRoot: hash, opCount: u32 },
+})
+const step = fc.record({ before: hash, after: hash, helpers: hashes })
+const opening = fc.record({ cellsRoot: hash, totals: bytesOf(64) })
+const headerBytes = fc.uint8Array({ maxLength: 367 })
+const evidence: fc.Arbitrary<Evidence> = fc.oneof(
+  fc.record({ claim: fc.constant('header' as const), header: fc.uint8Array({ maxLength: 1024 }), parent: headerBytes }),
+  fc.record({ claim: fc.constant('end' as const), header: headerBytes, step, opening }),
+  fc.record({
+    ...{
+      claim: fc.constant('step' as const),
+      header: headerBytes,
+      index: u32,
+      operation: fc.uint8Array({ maxLength: 200 }),
+    },
+    ...{ opHelpers: hashes, step, opening, cells: fc.array(bytesOf(64), { maxLength: 2 }), cellHelpers: hashes },
+  }),
+)
+const dataKind = fc.constantFrom('data' as const, 'steps' as const)
+const message: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('batch' as const, 'resume' as const), number: u32, headerHash: hash, word: hash }),
+  fc.record({ kind: fc.constant('deposit' as const), key: hash, refundKey: hash }),
+  fc.record({ kind: fc.constantFrom('challenge' as const, 'part' as const), headerHash: hash, data: dataKind }),
+  fc.record({ kind: fc.constant('evidence' as const), headerHash: hash }),
+)
+const receipt: fc.Arbitrary<Receipt> = fc.record({
+  tick: fc.record({ number: u32, index: u32, origin, parent: hash, count: u32, opsRoot: hash }),
+  ...{ signature: bytesOf(64), opIndex: u32, path: hashes },
+})
+
+interface Format<T> {
+  readonly value: fc.Arbitrary<T>
+  readonly encode: (value: T) => Uint8Array
+  readonly decode: (bytes: Uint8Array) => T | undefined
+}
+
+/** What becomes of bytes on a bad day. */
+const damage = fc.oneof(
+  fc
+    .record({ flip: fc.nat(4000), mask: fc.integer({ min: 1, max: 255 }) })
+    .map(({ flip, mask }) => (bytes: Uint8Array) => {
+      const at = flip % Math.max(bytes.length, 1)
+      return bytes.length === 0 ? bytes : bytes.with(at, (bytes[at] as number) ^ mask)
+    }),
+  fc.nat(4000).map((size) => (bytes: Uint8Array) => bytes.slice(0, size % (bytes.length + 1))),
+  fc.uint8Array({ minLength: 1, maxLength: 40 }).map((more) => (bytes: Uint8Array) => concatBytes(bytes, more)),
+  fc.uint8Array({ maxLength: 400 }).map((other) => () => other),
+  fc.tuple(u8, fc.uint8Array({ maxLength: 400 })).map(
+    ([kind, other]) =>
+      () =>
+        concatBytes(Uint8Array.of(kind % 4), other),
+  ),
+)
+
+function holds<T>({ value, encode, decode }: Format<T>): void {
+  fc.assert(
+    fc.property(value, fc.array(damage, { maxLength: 2 }), (original, damages) => {
+      const bytes = encode(original)
+      const back = decode(bytes)
+      expect(back !== undefined && equalBytes(encode(back), bytes)).toBe(true)
+      const changed = damages.reduce((now, change) => change(now), bytes)
+      const read = decode(changed)
+      expect(read === undefined || equalBytes(encode(read), changed)).toBe(true)
+    }),
+    { numRuns: CASES },
+  )
+}
+
+function survives<T>({ value, encode, decode }: Format<T>): void {
+  const check = (original: T) => void expect(decode(encode(original))).toEqual(original)
+  fc.assert(fc.property(value, check))
+}
+
+describe('bytes', () => {
+  test('transfer', () => holds({ value: transfer, encode: encodeTransfer, decode: decodeTransfer }), FUZZ_TIMEOUT)
+  test('credit', () => holds({ value: credit, encode: encodeCredit, decode: decodeCredit }), FUZZ_TIMEOUT)
+  test('collect', () => holds({ value: collect, encode: encodeCollect, decode: decodeCollect }), FUZZ_TIMEOUT)
+  test('operation', () => holds({ value: operation, encode: encodeOperation, decode: decodeOperation }), FUZZ_TIMEOUT)
+  test('account', () => holds({ value: account, encode: encodeAccount, decode: decodeAccount }), FUZZ_TIMEOUT)
+  test('totals', () => holds({ value: totals, encode: encodeTotals, decode: decodeTotals }), FUZZ_TIMEOUT)
+  test('header', () => holds({ value: header, encode: encodeHeader, decode: decodeHeader }), FUZZ_TIMEOUT)
+  test('evidence', () => holds({ value: evidence, encode: encodeEvidence, decode: decodeEvidence }), FUZZ_TIMEOUT)
+  test('message', () => holds({ value: message, encode: encodeMessage, decode: decodeMessage }), FUZZ_TIMEOUT)
+  test('receipt', () => holds({ value: receipt, encode: encodeReceipt, decode: decodeReceipt }), FUZZ_TIMEOUT)
+  const payload = fc.uint8Array({ minLength: 2, maxLength: 80 })
+  test('data carrier', () => holds({ value: payload, encode: dataCarrierScript, decode: dataCarrier }), FUZZ_TIMEOUT)
+
+  test('values survive, not only bytes', () => {
+    survives({ value: operation, encode: encodeOperation, decode: decodeOperation })
+    survives({ value: account, encode: encodeAccount, decode: decodeAccount })
+    survives({ value: totals, encode: encodeTotals, decode: decodeTotals })
+    survives({ value: header, encode: encodeHeader, decode: decodeHeader })
+    survives({ value: evidence, encode: encodeEvidence, decode: decodeEvidence })
+    survives({ value: message, encode: encodeMessage, decode: decodeMessage })
+    survives({ value: receipt, encode: encodeReceipt, decode: decodeReceipt })
+  })
+})
+
+describe('parts', () => {
+  const place = { network, number: 7, parent: bytes32(6), origin: { height: 150, hash: bytes32(5) } }
+  const batches = [0, 1, 2, 3, 7, 8, 9].map((count) => {
+    const operations = Array.from({ length: count }, (_, at) => new Uint8Array(17 + at).fill(at + 1))
+    return commit(place, { pre: bytes32(1), operations, stepRoots: new Uint8Array(32 * count).fill(9) })
+  })
+
+  test.each(['data', 'steps'] as const)(
+    'of %s: only what was committed to, in one form',
+    (kind) => {
+      const all = batches.flatMap((batch) =>
+        [1, 2, 5].flatMap((limit) => encodeParts(kind, batch, limit).map((bytes) => ({ batch, bytes, limit }))),
+      )
+      // A header that claims four billion operations, so that counts of all sizes get past the first checks.
+      const vast = commit(
+        place,
+        { pre: bytes32(1), operations: [], stepRoots: new Uint8Array(0) },
+        { opCount: 0xffffffff },
+      )
+      const hollow = concatBytes(Uint8Array.of(0x6f, 1), vast.headerBytes)
+      fc.assert(
+        fc.property(
+          fc.nat(all.length - 1),
+          fc.array(damage, { maxLength: 2 }),
+          u32,
+          u32,
+          fc.uint8Array({ maxLength: 200 }),
+          (pick, damages, start, count, rest) => {
+            const { batch, bytes, limit } = all[pick] as (typeof all)[number]
+            const changed = damages.reduce((now, change) => change(now), bytes)
+            const part = decodePart(kind, batch.hash, changed)
+            if (part !== undefined)
+              expect(encodeParts(kind, batch, limit).some((own) => equalBytes(own, changed))).toBe(true)
+            const run = new Uint8Array(8)
+            new DataView(run.buffer).setUint32(0, start, true)
+            new DataView(run.buffer).setUint32(4, count, true)
+            expect(decodePart(kind, headerHash(vast.headerBytes), concatBytes(hollow, run, rest))).toBeUndefined()
+          },
+        ),
+        { numRuns: CASES },
+      )
+    },
+    FUZZ_TIMEOUT,
+  )
+})
+
+describe('parameters', () => {
+  const json = JSON.stringify(paramsToJson(params))
+
+  test('come back from JSON as they were', () => {
+    expect(paramsFromJson(JSON.parse(json))).toEqual(params)
+  })
+
+  test(
+    'anything else is refused with a sentence, or is another network',
+    () => {
+      const paths = leaves(JSON.parse(json))
+      const other = fc.oneof(
+        fc.jsonValue(),
+        fc.constantFrom(-1, 1.5, 2 ** 32, Number.MAX_SAFE_INTEGER, '01', '0x1', 'main', null, {}, []),
+      )
+      fc.assert(
+        fc.property(
+          fc.nat(paths.length - 1),
+          fc.oneof(other, fc.constant(undefined)),
+          fc.boolean(),
+          (pick, value, extra) => {
+            const changed = JSON.parse(json)
+            put(changed, paths[pick] as string[], extra ? 'surprise' : undefined, value)
+            const result = read(changed)
+            if (typeof result !== 'string') expect(JSON.stringify(paramsToJson(result))).toBe(JSON.stringify(changed))
+            else expect(result).toMatch(/^params: /)
+          },
+        ),
+        { numRuns: CASES },
+      )
+      fc.assert(fc.property(fc.jsonValue(), (value) => void expect(read(value)).toMatch(/^params: /)))
+    },
+    FUZZ_TIMEOUT,
+  )
+})
+
+function read(json: unknown): Params | string {
+  try {
+    return paramsFromJson(json)
+  } catch (error) {
+    if (error instanceof Error && error.constructor === Error) return error.message
+    throw error
+  }
+}
+
+/** Paths to everything in a JSON value, the inner nodes too. */
+function leaves(json: unknown, path: readonly string[] = []): string[][] {
+  if (typeof json !== 'object' || json === null) return [[...path]]
+  const below = Object.entries(json).flatMap(([name, value]) => leaves(value, [...path, name]))
+  return path.length === 0 ? below : [[...path], ...below]
+}
+
+/** Sets what stands at a path, or something beside it; undefined takes it away. */
+function put(json: unknown, path: readonly string[], beside: string | undefined, value: unknown): void {
+  const [name = '', ...rest] = path
+  if (typeof json !== 'object' || json === null) throw new Error(`nothing below ${name}`)
+  if (rest.length > 0) put(Reflect.get(json, name), rest, beside, value)
+  else if (value === undefined && !Array.isArray(json)) Reflect.deleteProperty(json, name)
+  else Reflect.set(json, Array.isArray(json) ? name : (beside ?? name), value)
+}
