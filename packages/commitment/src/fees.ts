@@ -46,10 +46,16 @@ export function rateOf(transactions: readonly Paid[]): number {
   return Number(fee) / vsize
 }
 
+/** How often `buildPaying` tries, and what part of a fee may be too much for it to stop before. */
+const TRIES = 10
+const SLACK = 0.05
+
 /**
  * Builds a transaction that pays `target` for itself, and with its unconfirmed ancestors too, and enough to replace
- * `replaced`. More coins make it larger, so the rate it needs is known only once it is built.
+ * `replaced`. Paying for others takes a rate of its own, which depends on the size, and the size on the coins that the
+ * rate takes: so it is searched for between a rate that is too low and one that is too high.
  * @param build a transaction at a rate of its own, in sat/vB
+ * @throws InsufficientFundsError
  */
 export function buildPaying<T extends Paid>(
   build: (rate: number) => T,
@@ -57,20 +63,31 @@ export function buildPaying<T extends Paid>(
   ancestors: readonly Paid[],
   replaced?: Paid,
 ): T {
-  for (let rate = target; ; ) {
-    const built = build(rate)
-    const needed = rateNeeded(built.vsize, target, ancestors, replaced)
-    if (Number(built.fee) >= Math.floor(needed * built.vsize)) return built
-    // It only ever rises, so that sizes that come and go can't keep this going.
-    rate = Math.max(rate, needed)
+  const missing = (built: Paid) => feeNeeded(built.vsize, target, ancestors, replaced) - Number(built.fee)
+  const first = build(target)
+  if (missing(first) <= 0) return first
+  let best: T | undefined
+  // Between a rate that pays too little and one that the coins can't pay, or that pays more than enough.
+  let [low, high] = [target, Number.POSITIVE_INFINITY]
+  let rate = target + missing(first) / first.vsize
+  for (let tries = 0; tries < TRIES; tries++) {
+    const built = firstAffordable([rate], build)
+    const short = built === undefined ? 0 : missing(built)
+    if (short > 0) low = rate
+    else high = rate
+    if (short <= 0) best = built ?? best
+    if (built !== undefined && short <= 0 && -short <= SLACK * Number(built.fee)) return built
+    rate = built !== undefined && high === Number.POSITIVE_INFINITY ? rate + short / built.vsize : (low + high) / 2
   }
+  return best ?? build(high)
 }
 
-function rateNeeded(vsize: number, target: number, ancestors: readonly Paid[], replaced: Paid | undefined): number {
+/** Satoshis, rounded down as a transaction's fee is rounded up. */
+function feeNeeded(vsize: number, target: number, ancestors: readonly Paid[], replaced: Paid | undefined): number {
   const below = sum(ancestors)
-  const together = (target * (vsize + below.vsize) - Number(below.fee)) / vsize
-  const instead = replaced === undefined ? 0 : Number(replaced.fee) / vsize + INCREMENTAL_RATE
-  return Math.max(target, together, instead)
+  const together = target * (vsize + below.vsize) - Number(below.fee)
+  const instead = replaced === undefined ? 0 : Number(replaced.fee) + INCREMENTAL_RATE * vsize
+  return Math.floor(Math.max(target * vsize, together, instead))
 }
 
 /** The first attempt that the coins at hand pay for; undefined when they pay for none. */

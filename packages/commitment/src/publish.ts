@@ -53,6 +53,7 @@ export class Publisher {
     const known = this.publications.find(id)
     if (known === undefined) await this.publications.add(id, record)
     else if (known.record.state === 'dropped') await this.publications.save(known, { ...known.record, state: 'live' })
+    else return
     this.revision += 1
   }
 
