@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { toHex } from '../src/bytes.ts'
+import { findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from '../src/params.ts'
+import { bytes32, keyOf, params } from './world.ts'
+
+const windows = (change: Partial<Params['windows']>): Params => ({
+  ...params,
+  windows: { ...params.windows, ...change },
+})
+const caps = (change: Partial<Params['caps']>): Params => ({ ...params, caps: { ...params.caps, ...change } })
+const fees = (change: Partial<Params['fees']>): Params => ({ ...params, fees: { ...params.fees, ...change } })
+const keys = (change: Partial<Params['keys']>): Params => ({ ...params, keys: { ...params.keys, ...change } })
+
+test('regtest’s rules are in order', () => {
+  expect(findParamsFault({ ...params, ...regtestRules })).toBeUndefined()
+})
+
+test.each<[string, Params]>([
+  ['originDepth must be at least 1', windows({ originDepth: 0 })],
+  ['staleness must exceed originDepth', windows({ staleness: 1 })],
+  ['dispute must exceed originDepth', windows({ originDepth: 6 })],
+  ['dispute must be at least challenge + proof', windows({ dispute: 4 })],
+  ['proof must exceed challenge', windows({ proof: 2 })],
+  ['answer must be at least 1', windows({ answer: 0 })],
+  ['takeover must be between 2 × staleness and 65535', windows({ takeover: 39 })],
+  ['takeover must be between 2 × staleness and 65535', windows({ takeover: 65_536 })],
+  ['caps.operations must be between 1 and 2^20', caps({ operations: 0 })],
+  ['caps.operations must be between 1 and 2^20', caps({ operations: 2 ** 20 + 1 })],
+  ['caps.deposits must be between 1 and caps.operations', caps({ deposits: 65 })],
+  ['caps.deposits must be between 1 and caps.operations', caps({ deposits: 0 })],
+  ['caps.answerVbytesPerBlock must be at least 1', caps({ answerVbytesPerBlock: 0 })],
+  ['there must be 1 to 15 watchers', keys({ watchers: [], threshold: 0 })],
+  ['there must be 1 to 15 watchers', keys({ watchers: Array.from({ length: 16 }, (_, at) => bytes32(at)) })],
+  ['threshold must be between 1 and the watchers', keys({ threshold: 4 })],
+  ['threshold must be between 1 and the watchers', keys({ threshold: 0 })],
+  ['watchers must differ', keys({ watchers: [keyOf(1), keyOf(2), keyOf(1)] })],
+  ['minDeposit must exceed the cell fee', fees({ minDeposit: 10n })],
+  ['the challenge payment must be at least 330 sat', fees({ challenge: 329n })],
+])('%s', (fault, broken) => {
+  expect(findParamsFault(broken)).toBe(fault)
+  expect(() => paramsFromJson(paramsToJson(broken))).toThrow(`params: ${fault}`)
+})
+
+describe('the network’s id', () => {
+  const variants: Params[] = [
+    { ...params, chain: 'signet' },
+    { ...params, genesis: { ...params.genesis, vout: 2 } },
+    { ...params, genesis: { ...params.genesis, txid: bytes32(1) } },
+    { ...params, scanHeight: 102 },
+    ...(['anchor', 'slot', 'fees'] as const).map((name) => keys({ [name]: bytes32(1) })),
+    keys({ watchers: params.keys.watchers.slice(1) }),
+    keys({ threshold: 1 }),
+    ...Object.keys(params.windows).map((name) => windows({ [name]: 17 })),
+    ...Object.keys(params.caps).map((name) => caps({ [name]: 18 })),
+    ...Object.keys(params.fees).map((name) => fees({ [name]: 19n })),
+  ]
+
+  test('changes with every number of it', () => {
+    const ids = [params, ...variants].map((one) => toHex(networkId(one)))
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(ids.length).toBe(1 + 9 + 7 + 3 + 4)
+  })
+})
