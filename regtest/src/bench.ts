@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { describeMachine, describeVersions } from './bench/machine.ts'
 import { measurements } from './bench/measurements.ts'
-import { meetsGoal, type Measurement, type Row } from './bench/row.ts'
+import { type Measurement, meetsGoal, type Row } from './bench/row.ts'
 import { printFacts, printFigure, printTable } from './bench/table.ts'
 
 const HELP = `Measures how fast Kedge is on this machine, in rows with stable names.

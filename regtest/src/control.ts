@@ -3,7 +3,14 @@ import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { printHash } from '@kedge/bitcoin'
-import { type RegtestCall, regtestCalls, type RegtestRequest, type RegtestResponse, type RegtestState, stateFileOf } from '@kedge/cli'
+import {
+  type RegtestCall,
+  type RegtestRequest,
+  type RegtestResponse,
+  type RegtestState,
+  regtestCalls,
+  stateFileOf,
+} from '@kedge/cli'
 import type { RegtestNetwork } from './network.ts'
 
 /** Lets `kedge regtest` reach a running network: on this machine alone, for whoever can read its state file. */

@@ -78,7 +78,11 @@ export function writeToml(file: string, settings: Readonly<Record<string, unknow
 }
 
 /** What a node of the network is configured with. Gives the path of its TOML file. */
-export function writeNodeConfig(folder: string, ownFolder: string, settings: Readonly<Record<string, unknown>>): string {
+export function writeNodeConfig(
+  folder: string,
+  ownFolder: string,
+  settings: Readonly<Record<string, unknown>>,
+): string {
   return writeToml(join(ownFolder, 'config.toml'), {
     params: paramsFile(folder),
     keys: keysFile(ownFolder),

@@ -1,6 +1,6 @@
 import { runCommand, sequencerCommand } from '@kedge/cli'
 import { startSequencer } from '@kedge/sequencer'
-import { Liar, LIES, type LieName } from './lies.ts'
+import { LIES, Liar, type LieName } from './lies.ts'
 
 /**
  * The sequencer as `kedge sequencer` starts it, but that it lies when it is told to, over the channel of the process

@@ -4,7 +4,17 @@ import type { Health } from '@kedge/api'
 import { coinKey, printHash, readTip } from '@kedge/bitcoin'
 import { anchorScript, type Params, ZERO_HASH } from '@kedge/core'
 import { Bitcoind, freePort } from './bitcoind.ts'
-import { bitcoindFolder, bitcoinSettings, makeParams, nodeFolder, nodeKeys, readParams, writeNodeConfig, writeParams } from './layout.ts'
+import { KEDGE } from './kedge.ts'
+import {
+  bitcoindFolder,
+  bitcoinSettings,
+  makeParams,
+  nodeFolder,
+  nodeKeys,
+  readParams,
+  writeNodeConfig,
+  writeParams,
+} from './layout.ts'
 import { NodeProcess } from './node-process.ts'
 import { type Note, type Wait, waitFor } from './waiting.ts'
 
@@ -26,7 +36,6 @@ const GENESIS_VALUE = 10_000_000n
 const COIN_VALUE = 20_000_000n
 const COINS = 4
 
-const KEDGE = fileURLToPath(new URL('../../packages/cli/bin/kedge.mjs', import.meta.url))
 const LIAR = fileURLToPath(new URL('liar.js', import.meta.url))
 
 /** A bitcoind, a sequencer and challengers: real processes, wired to each other, in one folder. */
@@ -132,13 +141,32 @@ export class RegtestNetwork {
     })
   }
 
+  /** Until the sequencer has a connection to every other running node. */
+  async connected(): Promise<void> {
+    const others = this.running.length - 1
+    await this.waitFor({ until: 'the sequencer is connected to every challenger' }, async (note) => {
+      const { peers } = await this.sequencer.client.health()
+      note(`${peers} of ${others}`)
+      return peers >= others ? true : undefined
+    })
+  }
+
   /** Until every running node says the same of the head of the chain of batches, and holds it. */
   async agreed(): Promise<Health['head']> {
     return this.waitFor({ until: 'all nodes have the same state' }, async (note) => {
       const healths = await Promise.all(this.running.map((node) => node.client.health()))
-      note(healths.map(({ head, synced }, at) => `${this.running[at]?.name} ${synced ? 'at' : 'behind'} ${head.number} ${head.post.slice(0, 8)}`).join(', '))
+      note(
+        healths
+          .map(
+            ({ head, synced }, at) =>
+              `${this.running[at]?.name} ${synced ? 'at' : 'behind'} ${head.number} ${head.post.slice(0, 8)}`,
+          )
+          .join(', '),
+      )
       const [first] = healths
-      const isSame = healths.every(({ head, synced }) => synced && head.hash === first?.head.hash && head.post === first.head.post)
+      const isSame = healths.every(
+        ({ head, synced }) => synced && head.hash === first?.head.hash && head.post === first.head.post,
+      )
       return isSame ? first?.head : undefined
     })
   }
@@ -154,6 +182,7 @@ export class RegtestNetwork {
   /** Mines until the sequencer's first resume has taken effect everywhere. */
   private async run(): Promise<void> {
     await this.synced()
+    await this.connected()
     await this.waitFor({ until: 'the chain of batches runs' }, async (note) => {
       const healths = await Promise.all(this.running.map((node) => node.client.health()))
       note(healths.map(({ mode }) => mode).join(', '))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, createClient } from '@kedge/api'
 import { parseReadyLine, type ReadyLine } from '@kedge/cli'
+import { plainEnvironment } from './kedge.ts'
 
 export interface NodeProgram {
   /** Name of the process, as people read it. */
@@ -71,7 +72,10 @@ export class NodeProcess {
     const late = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     const code = await end(child, 'SIGTERM')
     clearTimeout(late)
-    if (code !== 0) throw this.failed(`did not stop in good order: ${code === null ? `still ran after ${STOP_MS / 1000} s` : `exit code ${code}`}`)
+    if (code !== 0)
+      throw this.failed(
+        `did not stop in good order: ${code === null ? `still ran after ${STOP_MS / 1000} s` : `exit code ${code}`}`,
+      )
   }
 
   /** As a power cut would. */
@@ -153,9 +157,4 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   child.kill(signal)
   await exited
   return child.exitCode
-}
-
-/** What somebody has set for nodes of their own must not reach those of the test network. */
-function plainEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KEDGE_')))
 }

@@ -32,14 +32,25 @@ interface UpOptions {
 /** @throws TypeError or RangeError naming the flag or variable that is wrong. */
 function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): UpOptions | 'help' {
   const text = { type: 'string' } as const
-  const options = { data: text, 'block-seconds': text, challengers: text, 'api-port': text, help: { type: 'boolean' } } as const
+  const options = {
+    data: text,
+    'block-seconds': text,
+    challengers: text,
+    'api-port': text,
+    help: { type: 'boolean' },
+  } as const
   const { values } = parseArgs({ args: [...args], options })
   if (values.help) return 'help'
-  const number = (name: 'block-seconds' | 'challengers' | 'api-port', fallback: number, [min, max]: readonly [number, number]) => {
+  const number = (
+    name: 'block-seconds' | 'challengers' | 'api-port',
+    fallback: number,
+    [min, max]: readonly [number, number],
+  ) => {
     const variable = `KEDGE_REGTEST_${name.replace('-', '_').toUpperCase()}`
     const given = values[name] ?? environment[variable] ?? String(fallback)
     const value = Number(given)
-    if (given.trim() === '' || !(value >= min && value <= max)) throw new RangeError(`--${name} (or ${variable}) must be a number from ${min} to ${max}, not ${given}`)
+    if (given.trim() === '' || !(value >= min && value <= max))
+      throw new RangeError(`--${name} (or ${variable}) must be a number from ${min} to ${max}, not ${given}`)
     return value
   }
   return {
@@ -99,7 +110,10 @@ function describe(network: RegtestNetwork, blockSeconds: number): string {
   const wallet = (rest: string, name = 'alice') =>
     `  npm run kedge -- wallet ${rest} --config ${config} --wallet ${join(relative('', network.folder), `${name}.json`)}`
   const data = network.folder === resolve('kedge-data') ? '' : ` --data ${network.folder}`
-  const nodes = network.nodes.map(({ name, ready }) => `  ${name.padEnd(14)} ${ready.api}   ${ready.addresses[0]}\n${' '.repeat(17)}fees from ${ready.fundingAddress}, log in ${join(network.folder, name, 'log.jsonl')}`)
+  const nodes = network.nodes.map(
+    ({ name, ready }) =>
+      `  ${name.padEnd(14)} ${ready.api}   ${ready.addresses[0]}\n${' '.repeat(17)}fees from ${ready.fundingAddress}, log in ${join(network.folder, name, 'log.jsonl')}`,
+  )
   return `
 The network runs${blockSeconds > 0 ? `, with a block every ${blockSeconds} s` : ''}. Its nodes, their HTTP APIs and peer addresses:
 ${nodes.join('\n')}

@@ -37,20 +37,29 @@ export async function waitFor<T>(
     check?.()
     const found = await look(probe, note)
     if (found !== undefined) return found
-    if (performance.now() >= deadline) throw new WaitError(`waited ${withinMs / 1000} s until ${until}, in vain: ${last}`)
+    if (performance.now() >= deadline)
+      throw new WaitError(`waited ${withinMs / 1000} s until ${until}, in vain: ${last}`)
     await sleep(EVERY_MS)
   }
 }
 
-async function look<T>(probe: (note: Note) => Promise<T | undefined> | T | undefined, note: Note): Promise<T | undefined> {
+/** Looks once. @returns undefined also when a node or a bitcoind can't answer yet */
+export async function look<T>(
+  probe: (note: Note) => Promise<T | undefined> | T | undefined,
+  note: Note,
+): Promise<T | undefined> {
   try {
     return await probe(note)
   } catch (error) {
-    const isSilent = error instanceof RpcUnreachableError || (error instanceof ApiError && error.code === 'unreachable')
-    if (!isSilent) throw error
+    if (!(error instanceof Error) || !isSilent(error)) throw error
     note(error.message)
     return undefined
   }
+}
+
+function isSilent(error: Error): boolean {
+  if (error instanceof ApiError) return ['unreachable', 'syncing', 'overloaded'].includes(error.code)
+  return error instanceof RpcUnreachableError
 }
 
 /** What should have happened did not. */

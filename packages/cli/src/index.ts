@@ -3,12 +3,12 @@ export { createKeys, type Keys, readKeys } from './keys-file.ts'
 export { runCommand } from './program.ts'
 export {
   callRegtest,
-  readRegtestState,
-  RegtestError,
   type RegtestCall,
+  RegtestError,
   type RegtestRequest,
   type RegtestResponse,
   type RegtestState,
+  readRegtestState,
   regtestCalls,
   stateFileOf,
 } from './regtest-control.ts'

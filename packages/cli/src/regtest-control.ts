@@ -76,7 +76,9 @@ export function readRegtestState(dataFolder: string): RegtestState | undefined {
 function readState(dataFolder: string): RegtestState {
   const state = readRegtestState(dataFolder)
   if (state !== undefined) return state
-  throw new ConfigError(`no regtest network runs in ${dataFolder}: start one with npm start, or name its folder with --data`)
+  throw new ConfigError(
+    `no regtest network runs in ${dataFolder}: start one with npm start, or name its folder with --data`,
+  )
 }
 
 async function post(url: string, token: string, request: unknown): Promise<{ status: number; body: unknown }> {

@@ -48,6 +48,7 @@ export async function runNode<O extends NodeOptions>(
     log.fatal({ err: error }, 'the node failed')
     return 1
   } finally {
+    process.removeAllListeners('disconnect')
     if (process.connected) process.disconnect()
   }
 }

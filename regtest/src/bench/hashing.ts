@@ -12,9 +12,16 @@ export function measureHashing(rounds: number): Measurement {
     rows: ['hash.layer'],
     does: `hashes layers of ${PAIRS} pairs of nodes`,
     async run() {
-      const cases = { fastest: layerCase(fastestHasher()), crypto: layerCase(cryptoHasher), noble: layerCase(nobleHasher) }
+      const cases = {
+        fastest: layerCase(fastestHasher()),
+        crypto: layerCase(cryptoHasher),
+        noble: layerCase(nobleHasher),
+      }
       const { fastest, crypto, noble } = await measureRounds(cases, rounds)
-      const peers = { 'node:crypto createHash': toMicroseconds(crypto).value, '@noble/hashes': toMicroseconds(noble).value }
+      const peers = {
+        'node:crypto createHash': toMicroseconds(crypto).value,
+        '@noble/hashes': toMicroseconds(noble).value,
+      }
       return [{ name: 'hash.layer', unit: 'µs/node', ...toMicroseconds(fastest), peers }]
     },
   }
@@ -23,7 +30,12 @@ export function measureHashing(rounds: number): Measurement {
 const cryptoHasher: Pick<Hasher, 'hashInto'> = {
   hashInto(input, output) {
     for (let at = 0; at < output.length; at += 32) {
-      output.set(createHash('sha256').update(input.subarray(2 * at, 2 * at + 64)).digest(), at)
+      output.set(
+        createHash('sha256')
+          .update(input.subarray(2 * at, 2 * at + 64))
+          .digest(),
+        at,
+      )
     }
   },
 }

@@ -1,6 +1,13 @@
 import { publicKeyOf, signHash } from '@kedge/bitcoin'
 import { encodeTransfer, sha256, type Transfer, transferMessage } from '@kedge/core'
-import { createVerifier, type EngineChoice, isRowValid, type Verifier, verifySignature, writeRow } from '@kedge/signatures'
+import {
+  createVerifier,
+  type EngineChoice,
+  isRowValid,
+  type Verifier,
+  verifySignature,
+  writeRow,
+} from '@kedge/signatures'
 import { type Case, measureRounds, type Spread, toPerSecond } from './rounds.ts'
 import type { Measurement } from './row.ts'
 import { network, Traffic } from './world.ts'
@@ -58,11 +65,14 @@ interface Signed {
 }
 
 function signedTransfers(count: number): Signed[] {
-  return new Traffic(count).batch(0).slice(0, count).map((unsigned, at) => {
-    const secret = sha256(new TextEncoder().encode(`payer ${at} of the benchmark`))
-    const signature = signHash(transferMessage(network, unsigned), secret)
-    return { owner: publicKeyOf(secret), transfer: { ...unsigned, signature } }
-  })
+  return new Traffic(count)
+    .batch(0)
+    .slice(0, count)
+    .map((unsigned, at) => {
+      const secret = sha256(new TextEncoder().encode(`payer ${at} of the benchmark`))
+      const signature = signHash(transferMessage(network, unsigned), secret)
+      return { owner: publicKeyOf(secret), transfer: { ...unsigned, signature } }
+    })
 }
 
 function verifyCase(verifier: Verifier, signed: readonly Signed[]): Case {
@@ -70,7 +80,8 @@ function verifyCase(verifier: Verifier, signed: readonly Signed[]): Case {
     prepare() {
       const chunk = verifier.claim(signed.length)
       if (chunk === undefined) throw new Error('no room for the signatures of one round')
-      for (const [at, { owner, transfer }] of signed.entries()) writeRow(chunk.rows, at, owner, encodeTransfer(transfer))
+      for (const [at, { owner, transfer }] of signed.entries())
+        writeRow(chunk.rows, at, owner, encodeTransfer(transfer))
       return async () => {
         await verifier.verify(chunk)
         if (!signed.every((_, at) => isRowValid(chunk.rows, at))) throw new Error('a signature was refused')

@@ -30,7 +30,10 @@ export function printFigure(figure: number): string {
 
 /** Names and their values, a line each. */
 export function printFacts(facts: Readonly<Record<string, string | number>>): string {
-  return alignColumns(Object.entries(facts).map(([name, value]) => [name, String(value)]), new Set())
+  return alignColumns(
+    Object.entries(facts).map(([name, value]) => [name, String(value)]),
+    new Set(),
+  )
 }
 
 function alignColumns(lines: readonly (readonly string[])[], rightAligned: ReadonlySet<number>): string {

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { RegtestNetwork } from './network.ts'
+import { Progress } from './progress.ts'
+import type { Scenario } from './scenario.ts'
+import { ladder } from './scenarios/ladder.ts'
+import { lateJoiner } from './scenarios/late-joiner.ts'
+import { lies } from './scenarios/lies.ts'
+import { payments } from './scenarios/payments.ts'
+import { Stage } from './stage.ts'
+
+const SCENARIOS: readonly Scenario[] = [ladder, payments, ...lies, lateJoiner]
+
+const HELP = `npm run demo -- [OPTIONS]
+
+Starts a bitcoind, a sequencer and two challengers as real processes, and plays scenarios on them, each with checks.
+
+  --list          the scenarios' names
+  --only NAME     plays this one alone; may be repeated
+  --keep          leaves the data and the logs
+  --help
+
+Exit status: 0 every check held, 1 one did not, 2 there is no such scenario.
+`
+
+interface Outcome {
+  readonly name: string
+  readonly result: 'passed' | 'FAILED' | 'not run'
+  readonly seconds: string
+}
+
+const progress = new Progress()
+
+/** Plays the scenarios one after another on one network; the first that fails is the last. */
+async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'kedge-demo-'))
+  progress.line(`data and logs: ${folder}`)
+  const outcomes: Outcome[] = []
+  let network: RegtestNetwork | undefined
+  onInterrupt(async () => network?.kill())
+  try {
+    network = await start(folder)
+    const stage = new Stage(network, progress)
+    for (const scenario of scenarios) await play(stage, scenario, outcomes)
+    await progress.step('everything stops in good order', () => (network as RegtestNetwork).stop())
+  } catch (error) {
+    await network?.kill()
+    progress.line(summary(scenarios, outcomes))
+    progress.line(`\nFAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    progress.line(`The logs of all processes: ${folder}/*/log.jsonl`)
+    return 1
+  }
+  progress.line(summary(scenarios, outcomes))
+  if (!keep) await rm(folder, { recursive: true })
+  return 0
+}
+
+function start(folder: string): Promise<RegtestNetwork> {
+  const options = { folder, challengers: 2, sealAfterMs: 250, mayLie: true, logLevel: 'debug' }
+  return progress.step('bitcoind, a sequencer and two challengers start, and find each other', () =>
+    RegtestNetwork.start(options),
+  )
+}
+
+async function play(stage: Stage, { name, title, run }: Scenario, outcomes: Outcome[]): Promise<void> {
+  progress.title(title)
+  const began = performance.now()
+  const end = (result: Outcome['result']) =>
+    outcomes.push({ name, result, seconds: ((performance.now() - began) / 1000).toFixed(1) })
+  try {
+    await run(stage)
+    end('passed')
+  } catch (error) {
+    end('FAILED')
+    throw error
+  }
+}
+
+function summary(scenarios: readonly Scenario[], outcomes: readonly Outcome[]): string {
+  const rows = scenarios.map(
+    ({ name }) => outcomes.find((outcome) => outcome.name === name) ?? { name, result: 'not run', seconds: '' },
+  )
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  const lines = rows.map(
+    ({ name, result, seconds }) =>
+      `${name.padEnd(width)}  ${result.padEnd(7)}  ${seconds.padStart(6)}${seconds && ' s'}`,
+  )
+  return `\n${'scenario'.padEnd(width)}  result     time\n${lines.join('\n')}`
+}
+
+/** Ctrl-C: ends what runs at once. A second one does not wait for that. */
+function onInterrupt(clear: () => Promise<void> | undefined): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      progress.line('\ninterrupted')
+      void Promise.resolve(clear()).finally(() => process.exit(130))
+    })
+  }
+}
+
+/** The scenarios that are asked for; a name that there is not. */
+function choose(names: readonly string[]): readonly Scenario[] | string {
+  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
+  if (unknown !== undefined) return unknown
+  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
+}
+
+async function main(): Promise<number> {
+  const options = {
+    list: { type: 'boolean' },
+    only: { type: 'string', multiple: true },
+    keep: { type: 'boolean' },
+    help: { type: 'boolean' },
+  } as const
+  const { values } = parseArgs({ options })
+  if (values.help) progress.line(HELP)
+  else if (values.list) for (const { name } of SCENARIOS) progress.line(name)
+  else {
+    const chosen = choose(values.only ?? [])
+    if (typeof chosen !== 'string') return demo(chosen, values.keep === true)
+    progress.line(`there is no scenario ${chosen}; the names are ${SCENARIOS.map(({ name }) => name).join(', ')}`)
+    return 2
+  }
+  return 0
+}
+
+process.exitCode = await main()
