@@ -1,4 +1,5 @@
-import { equalBytes, fromHex, isHex, toHex } from './bytes.ts'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { concatBytes, equalBytes, fromHex, isHex, toHex } from './bytes.ts'
 import { Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Outpoint } from './l1.ts'
@@ -124,7 +125,13 @@ export function findParamsFault(params: Params): string | undefined {
     [fees.minDeposit * 1000n > fees.cell, 'minDeposit must exceed the cell fee'],
     [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
   ]
-  return must.find(([holds]) => !holds)?.[1]
+  const broken = must.find(([holds]) => !holds)?.[1]
+  return broken ?? (isOnCurve(keys.anchor) ? undefined : 'keys.anchor must be on the curve')
+}
+
+/** Without this no script of the anchor chain could be made. */
+function isOnCurve(key: Uint8Array): boolean {
+  return secp256k1.utils.isValidPublicKey(concatBytes(Uint8Array.of(2), key), true)
 }
 
 function hasTwins(keys: readonly Uint8Array[]): boolean {

@@ -51,6 +51,14 @@ describe('hashing', () => {
   })
 })
 
+/** Gives two of the digests in each other's places. */
+function misplaced(input: Uint8Array, output: Uint8Array): void {
+  native.hashInto(input, output)
+  const first = output.slice(0, 32)
+  output.copyWithin(0, 4 * 32, 5 * 32)
+  output.set(first, 4 * 32)
+}
+
 describe('another hasher', () => {
   afterEach(() => installHasher(nobleHasher))
 
@@ -64,6 +72,7 @@ describe('another hasher', () => {
     ['rows', { hashInto: () => undefined }],
     ['bytes', { sha256: () => bytes32(1) }],
     ['lengths', { sha256: (bytes) => reference(bytes).slice(1) }],
+    ['the places in a row', { hashInto: misplaced }],
     [
       'the last of a row',
       { hashInto: (input, output) => native.hashInto(input.subarray(0, 64 * 16), output.subarray(0, 32 * 16)) },

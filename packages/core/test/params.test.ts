@@ -34,6 +34,7 @@ test.each<[string, Params]>([
   ['threshold must be between 1 and the watchers', keys({ threshold: 4 })],
   ['threshold must be between 1 and the watchers', keys({ threshold: 0 })],
   ['watchers must differ', keys({ watchers: [keyOf(1), keyOf(2), keyOf(1)] })],
+  ['keys.anchor must be on the curve', keys({ anchor: bytes32(3) })],
   ['minDeposit must exceed the cell fee', fees({ minDeposit: 10n })],
   ['the challenge payment must be at least 330 sat', fees({ challenge: 329n })],
 ])('%s', (fault, broken) => {
