@@ -41,16 +41,14 @@ describe('execution', () => {
     const { rollup } = fundedRollup()
     const before = ledgerBytes(rollup.ledger)
     const execution = new BatchExecution(rollup.context, rollup.ledger)
-    for (const operation of [pay(0, 1, 0), payNew(1, 5, 0), pay(0, 5, 1), payNew(5, 6, 0)]) {
-      if (operation.from !== 5) expect(execution.add(operation)).toBeUndefined()
+    for (const operation of [pay(0, 1, 0), payNew(1, 5, 0), pay(0, 5, 1)]) {
+      expect(execution.add(operation)).toBeUndefined()
     }
     expect(() => new BatchExecution(rollup.context, rollup.ledger)).toThrow('another batch is under way')
     expect(() => rollup.ledger.undo(new Uint8Array(132))).toThrow('not sealed')
     execution.abandon()
     expect(ledgerBytes(rollup.ledger)).toEqual(before)
-    expect(execute(rollup.context, rollup.ledger, [pay(0, 1, 0)]).pre).toEqual(
-      rollup.ledger.root.length ? before.slice(0, 32) : before,
-    )
+    expect(execute(rollup.context, rollup.ledger, [pay(0, 1, 0)]).pre).toEqual(before.slice(0, 32))
   })
 
   test('credits what is due, first, to the cell an owner has or to a new one', () => {
@@ -164,7 +162,7 @@ describe('a ledger', () => {
     const { rollup } = fundedRollup()
     const { ledger } = rollup
     const first = rollup.build(pay(0, 1, 0), payNew(0, 5, 1))
-    const second = rollup.build(pay(1, 2, 0), payNew(5, 6, 0).amount === 1000n ? pay(2, 3, 0) : pay(2, 4, 0))
+    const second = rollup.build(pay(1, 2, 0), payNew(2, 6, 0))
     expect(() => ledger.undo(first.delta)).toThrow('does not continue from this state')
     expect(() => ledger.redo(second.delta)).toThrow('does not continue from this state')
     ledger.undo(second.delta)
