@@ -107,7 +107,8 @@ function choose(names: readonly string[]): readonly Scenario[] | string {
   return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
 }
 
-async function main(): Promise<number> {
+/** @returns the exit code */
+function main(): number | Promise<number> {
   const options = {
     list: { type: 'boolean' },
     only: { type: 'string', multiple: true },

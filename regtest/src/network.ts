@@ -152,7 +152,7 @@ export class RegtestNetwork {
   }
 
   /** Until every running node says the same of the head of the chain of batches, and holds it. */
-  async agreed(): Promise<Health['head']> {
+  agreed(): Promise<Health['head']> {
     return this.waitFor({ until: 'all nodes have the same state' }, async (note) => {
       const healths = await Promise.all(this.running.map((node) => node.client.health()))
       note(

@@ -85,11 +85,7 @@ export class Stage {
   }
 
   /** Mines a block each time that everybody has done what there was to do, until the probe gives something. */
-  async mineUntil<T>(
-    until: string,
-    probe: (note: Note) => Promise<T | undefined>,
-    note: Note = () => undefined,
-  ): Promise<T> {
+  async mineUntil<T>(until: string, probe: (note: Note) => Promise<T | undefined>, note: Note): Promise<T> {
     let last = ''
     const both: Note = (text) => {
       last = text
@@ -139,11 +135,12 @@ export class Stage {
   }
 
   private async bringIn(names: readonly string[]): Promise<readonly Person[]> {
-    const people = await this.step(`${names.length} wallets, each with ${ON_BITCOIN} sat on Bitcoin`, () =>
-      this.newcomers(names),
+    const people = await this.step(
+      `${names.length} wallets, each with ${ON_BITCOIN.toLocaleString('en')} sat on Bitcoin`,
+      () => this.newcomers(names),
     )
     await this.step(
-      `each pays ${DEPOSIT} sat into the vault; credited on all nodes, less the cell fee`,
+      `each pays ${DEPOSIT.toLocaleString('en')} sat into the vault; credited on all nodes, less the cell fee`,
       async (note) => {
         for (const person of people) await this.deposit(person)
         await this.mineUntil('all deposits are credited', (tell) => this.areCredited(people, tell), note)

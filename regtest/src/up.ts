@@ -105,10 +105,16 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** As somebody in the working directory would type it. */
+function shortened(path: string): string {
+  const short = relative('', path)
+  return short.startsWith('..') ? path : short
+}
+
 function describe(network: RegtestNetwork, blockSeconds: number): string {
-  const config = relative('', writeWalletConfig(network.folder, network.sequencer.ready.api, network.bitcoind.rpc))
+  const config = shortened(writeWalletConfig(network.folder, network.sequencer.ready.api, network.bitcoind.rpc))
   const wallet = (rest: string, name = 'alice') =>
-    `  npm run kedge -- wallet ${rest} --config ${config} --wallet ${join(relative('', network.folder), `${name}.json`)}`
+    `  npm run kedge -- wallet ${rest} --config ${config} --wallet ${join(shortened(network.folder), `${name}.json`)}`
   const data = network.folder === resolve('kedge-data') ? '' : ` --data ${network.folder}`
   const nodes = network.nodes.map(
     ({ name, ready }) =>

@@ -53,6 +53,7 @@ export const ladder: Scenario = {
     await stage.step(
       `final: the dispute window of ${network.params.windows.dispute} blocks passes, and nothing was found`,
       async (note) => {
+        await network.mine(network.params.windows.dispute - 1)
         await stage.mineTo('final', challenger, id, note)
         return expectStatus(kedge, id, 'final', [
           'payment',

@@ -33,9 +33,10 @@ export const payments: Scenario = {
       for (const [at, { name }] of people.entries())
         expect(after[at] === expected[at], `${name} has ${after[at]} msat, and should have ${expected[at]}`)
     })
-    await stage.step('the dispute window passes: every payment is final on every node', (note) =>
-      stage.mineUntil('all payments are final', (tell) => areAt(stage, ['final'], sent, tell), note),
-    )
+    await stage.step('the dispute window passes: every payment is final on every node', async (note) => {
+      await stage.network.mine(stage.network.params.windows.dispute - 1)
+      await stage.mineUntil('all payments are final', (tell) => areAt(stage, ['final'], sent, tell), note)
+    })
   },
 }
 
