@@ -6,7 +6,6 @@ import {
   type Payment,
   type PaymentProof,
   type Place,
-  type Rung,
   refuse,
 } from '@kedge/api'
 import { RpcUnreachableError } from '@kedge/bitcoin'
@@ -29,22 +28,36 @@ async function paymentOf(context: QueryContext, id: string): Promise<Answer<Paym
   if (taken !== undefined && node.follower.links.get(taken.number) === undefined) return answer(takenView(id, taken))
   if (!(await lookup.catchUp())) return overloaded(RETRY_MS)
   const line = await lineOf(context)
-  const place = await lookup.findPayment(line, fromHex(id))
-  const standing = place && line.at(place.batch)
-  if (place === undefined || standing === undefined) {
-    return taken === undefined ? absentView(context, line, id) : answer(takenView(id, taken))
-  }
-  if (standing.rung === 'sequenced') return answer({ rung: 'sequenced', id, ...place, ...acknowledgementOf(taken) })
-  return anchoredView(context, standing, { id, ...place, ...acknowledgementOf(taken) })
+  const placed = await findPlaced(context, line, id)
+  if (placed === undefined) return taken === undefined ? absentView(context, line, id) : answer(takenView(id, taken))
+  const { place, standing } = placed
+  if (standing.rung !== 'sequenced') return anchoredView(context, placed, standing, { id, ...acknowledgementOf(taken) })
+  return answer({ rung: 'sequenced', id, ...place, ...acknowledgementOf(taken) })
 }
 
-/** How far a payment has come, without its proof. */
-export async function findRung(
-  context: QueryContext,
-  id: Uint8Array,
-): Promise<Extract<Rung, 'sequenced' | 'anchored' | 'final'> | undefined> {
+interface Placed {
+  readonly place: Place
+  readonly standing: Standing
+  readonly batch: HeldBatch
+  readonly operation: Uint8Array
+}
+
+/** Looks into the batches: rows tell only where it may be. */
+async function findPlaced({ node, lookup, held }: QueryContext, line: Line, id: string): Promise<Placed | undefined> {
+  for (const place of await lookup.findPayment(line, fromHex(id))) {
+    const standing = line.at(place.batch)
+    const batch = standing && (await held.get(standing.headerHash))
+    const operation = batch?.operations[place.index]
+    if (standing === undefined || batch === undefined || operation === undefined) continue
+    if (isPayment(node.network, id, operation)) return { place, standing, batch, operation }
+  }
+  return undefined
+}
+
+/** How far a payment has come, as its row says: without a look into the batch, and without proof. */
+export async function findRung(context: QueryContext, id: Uint8Array): Promise<Standing['rung'] | undefined> {
   const line = await lineOf(context)
-  const place = await context.lookup.findPayment(line, id)
+  const [place] = await context.lookup.findPayment(line, id)
   return place && line.at(place.batch)?.rung
 }
 
@@ -68,23 +81,17 @@ async function absentView(context: QueryContext, line: Line, id: string): Promis
 }
 
 type Anchored = Extract<Standing, { rung: 'anchored' | 'final' }>
-type Placed = Place & { readonly id: string; readonly acknowledgement?: Acknowledgement }
 
 async function anchoredView(
   context: QueryContext,
-  { rung, headerHash, link }: Anchored,
-  placed: Placed,
+  { place, batch, operation }: Placed,
+  { rung, link }: Anchored,
+  about: { readonly id: string; readonly acknowledgement?: Acknowledgement },
 ): Promise<Answer<Payment>> {
-  const { node, held } = context
-  const batch = await held.get(headerHash)
-  const operation = batch?.operations[placed.index]
-  if (batch === undefined || operation === undefined || !isPayment(node.network, placed.id, operation)) {
-    throw new Error(`the record of batch ${placed.batch} does not hold the operation that was read from it before`)
-  }
   const anchor = await findAnchor(context, link.number)
   if (!anchor.ok) return anchor
-  const depth = node.follower.chain.height - link.height + 1
-  return answer({ rung, ...placed, depth, proof: await proofOf(batch, placed.index, operation, anchor.value) })
+  const depth = context.node.follower.chain.height - link.height + 1
+  return answer({ rung, ...about, ...place, depth, proof: await proofOf(batch, place.index, operation, anchor.value) })
 }
 
 function isPayment(network: Uint8Array, id: string, operation: Uint8Array): boolean {
