@@ -29,11 +29,9 @@ import {
   networkId,
   type Params,
   regtestRules,
-  toHex,
 } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'
 import { links, Store } from '@kedge/storage'
-import { describe } from 'vitest'
 import { AnchorKeeper, type CommitmentLog, type FeePolicy, Publisher, Purse } from '../src/index.ts'
 
 /** A network of one node on a real bitcoind: it follows the chain as nodes do, and its store outlives what uses it. */
@@ -43,15 +41,18 @@ export const hashOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed
 
 export const FEES: FeePolicy = { cap: 50, fallback: 2 }
 
-/** Skipped with one line where there is no bitcoind; in CI there must be one. */
-export const describeOnBitcoind = describe.skipIf(!hasBitcoind())
+/** No reason ever to raise anything. */
+export const FLAT: FeePolicy = { cap: 2, fallback: 2 }
+
+/** Tests are then skipped with one line; in CI there must be a bitcoind. */
+export const NO_BITCOIND = !hasBitcoind()
 
 function hasBitcoind(): boolean {
   try {
     return findBitcoind() !== ''
   } catch (error) {
     if (process.env.CI === 'true') throw error
-    console.warn(`skipped: ${String(error)}`)
+    process.stderr.write(`skipped: ${String(error)}\n`)
     return false
   }
 }
@@ -186,19 +187,24 @@ export class World {
     this.count()
   }
 
-  /** Restarts bitcoind with these lines in its configuration and nothing in its mempool. */
+  /**
+   * Restarts bitcoind with these lines in its configuration and nothing in its mempool. It also forgets what fees it has
+   * seen, so that the fallback counts again.
+   */
   async restart(...lines: string[]): Promise<void> {
     const conf = ['[regtest]', 'persistmempool=0', ...lines].join('\n')
     await writeFile(join(this.datadir, 'bitcoin.conf'), `${conf}\n`)
     // The running one still writes its mempool if it was started without the line.
     await this.bitcoind.stop()
-    await rm(join(this.datadir, 'regtest', 'mempool.dat'), { force: true })
+    for (const file of ['mempool.dat', 'fee_estimates.dat'])
+      await rm(join(this.datadir, 'regtest', file), { force: true })
     await this.bitcoind.start()
     await this.wire.point(this.bitcoind.rpc)
   }
 
+  /** Printed txids, sorted. */
   async mempool(): Promise<string[]> {
-    return (await readMempool(this.bitcoind.rpc)).map(printHash)
+    return (await readMempool(this.bitcoind.rpc)).map(printHash).sort()
   }
 
   /** Adds satoshis, or takes them off, to what miners think a transaction pays. */
@@ -327,8 +333,3 @@ class Wire {
     return fault.at
   }
 }
-
-export const namesOf = (list: readonly { readonly txid: Uint8Array }[]): string[] =>
-  list.map(({ txid }) => printHash(txid))
-
-export { printHash, toHex }
