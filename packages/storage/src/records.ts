@@ -79,7 +79,7 @@ export const deltas = table(7, 'delta', bytesKey, rawValue)
 export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
 /** Header hash, data kind, start → leaves that a published part held. */
 export const published = table(9, 'published', bytesKey, rawValue)
-/** Where a cell was touched, a payment or a deposit stands. Written when somebody asks, as far as mark `lookups` says. */
+/** Runs of rows that say where cells were touched, payments and deposits stand. Written when somebody asks. */
 export const lookups = table(10, 'lookup', bytesKey, rawValue)
 /** Page number → its cells, as of the batch that mark `snapshot` names. Written with that mark. */
 export const pages = table(16, 'page', u32Key, rawValue)
