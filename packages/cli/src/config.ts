@@ -90,12 +90,12 @@ function check(setting: Setting, source: string, value: unknown, base: string): 
   return setting.isPath && typeof value === 'string' ? resolve(base, value) : value
 }
 
-/** Tables within tables become keys with dots; an empty table of a known name says nothing. */
+/** A table of a known name is opened, its keys with dots; whatever else stands there is a value, or unknown. */
 function* flatten(settings: Settings, table: object, prefix: string): Entries {
   for (const [name, value] of Object.entries(table)) {
     const key = prefix + name
-    const isKnown = Object.keys(settings).some((known) => known.startsWith(`${key}.`))
-    if (isTable(value) && (isKnown || Object.keys(value).length > 0)) yield* flatten(settings, value, `${key}.`)
+    const isOpened = Object.keys(settings).some((known) => known.startsWith(`${key}.`))
+    if (isOpened && isTable(value)) yield* flatten(settings, value, `${key}.`)
     else yield [key, value]
   }
 }

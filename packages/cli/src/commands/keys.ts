@@ -18,7 +18,10 @@ export function keysCommand(): Command {
     .argument('<FILE>', 'the secrets')
     .addHelpText('after', '\nExample:\n  kedge keys show keys.json')
     .action((file: string) => print(publicKeys(readKeys(file))))
-  return command
+  return command.addHelpText(
+    'after',
+    '\nExamples:\n  kedge keys new keys.json --role sequencer\n  kedge keys show keys.json',
+  )
 }
 
 function print(keys: Readonly<Record<string, string>>): void {

@@ -1,0 +1,16 @@
+import { publicKeyOf } from '@kedge/bitcoin'
+import { type BitcoinChain, type Params, paramsToJson, regtestRules } from '@kedge/core'
+
+const key = (seed: number) => publicKeyOf(new Uint8Array(32).fill(seed))
+
+/** Hex of the secrets behind the network's keys, as a keys file holds them. */
+export const KEYS = JSON.stringify({
+  ...{ peer: '55'.repeat(32), coins: '66'.repeat(32) },
+  ...{ anchor: '01'.repeat(32), slot: '02'.repeat(32) },
+})
+
+export function paramsText(chain: BitcoinChain): string {
+  const keys = { anchor: key(1), slot: key(2), fees: key(3), watchers: [key(4), key(5)], threshold: 1 }
+  const params: Params = { ...regtestRules, chain, genesis: { txid: key(6), vout: 0 }, scanHeight: 112, keys }
+  return JSON.stringify(paramsToJson(params))
+}

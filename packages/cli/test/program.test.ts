@@ -1,0 +1,196 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { freshFolder } from './folder.ts'
+import { kedge } from './kedge.ts'
+import { KEYS, paramsText } from './params.ts'
+
+const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about'
+
+describe('help', () => {
+  const commands = [
+    ...['', 'sequencer', 'challenger', 'keys', 'keys new', 'keys show'],
+    ...['', 'create', 'restore', 'address', 'balance', 'deposit', 'send', 'resume', 'history', 'status'].map(
+      (name) => `wallet ${name}`,
+    ),
+    ...['', 'status', 'mine', 'reorg', 'fund'].map((name) => `regtest ${name}`),
+  ]
+
+  test.concurrent.each(commands)('kedge %s --help: with an example', async (command) => {
+    const { code, stdout, stderr } = await kedge([...command.split(' ').filter((word) => word !== ''), '--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^Usage: kedge/)
+    expect(stdout).toMatch(/Examples?:\n {2}(KEDGE_\S+ )?kedge /)
+  })
+
+  test('each setting of a node stands in its help, with its default', async () => {
+    const { stdout } = await kedge(['sequencer', '--help'])
+    expect(stdout).toContain('--api-port <N>')
+    expect(stdout).toContain('its port; 0 takes a free one (default: 8780)')
+    expect(stdout).toContain("the network's parameters, params.json (required)")
+  })
+
+  test('the version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+      version: string
+    }
+    expect(await kedge(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+  })
+})
+
+describe('what is asked wrongly: exit status 2, and what is wrong', () => {
+  test.concurrent.each([
+    [['conjure'], "unknown command 'conjure'"],
+    [['sequencer', '--sael-after-ms', '5'], "unknown option '--sael-after-ms'"],
+    [['sequencer'], 'params is not set'],
+    [['sequencer', '--workers', 'many'], '--workers: must be a whole number from 1 to 64'],
+    [['sequencer', '--config', '/nowhere.toml'], '/nowhere.toml: cannot be read'],
+    [['wallet', 'send', 'ab', '5'], 'Write a number and its unit'],
+    [['wallet', 'send', 'ab'], "missing required argument 'AMOUNT'"],
+    [['wallet', 'deposit', '5msat'], 'only whole satoshis'],
+    [['wallet', 'deposit', '5000sat', '--fee-rate', 'fast'], 'It must be sat/vB'],
+    [['wallet', 'history', '--before', '12'], 'It must be a batch and an index'],
+    [['wallet', 'balance', '--node', 'localhost'], '--node: must be an http or https URL'],
+    [['keys', 'new', 'x', '--role', 'watcher'], 'Allowed choices are sequencer, challenger'],
+    [['regtest', 'mine', '-1'], 'It must be a whole number from 1 on'],
+    [['regtest', 'mine', '--data', '/nowhere'], 'no regtest network runs in /nowhere'],
+  ])('%j', async (args, reason) => {
+    const { code, stdout, stderr } = await kedge(args)
+    expect(stderr).toContain(reason)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  })
+
+  test('a variable that nothing knows', async () => {
+    const ran = await kedge(['wallet', 'balance'], { environment: { KEDGE_WALET: 'a.json' } })
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('KEDGE_WALET: unknown variable') })
+  })
+})
+
+describe('a node does not start', () => {
+  const configured = (chain: 'signet' | 'regtest', keys = KEYS, more = '') => {
+    const folder = freshFolder()
+    folder.file('params.json', paramsText(chain))
+    folder.file('keys.json', keys)
+    const toml = `params = "params.json"\nkeys = "keys.json"\ndata = "data"\nbitcoin.url = "http://127.0.0.1:1"\nbitcoin.cookie-file = "cookie"\n${more}`
+    return folder.file('kedge.toml', toml)
+  }
+
+  test.each(['sequencer', 'challenger'])('%s: off regtest, unless told to; it says why', async (role) => {
+    const { code, stderr } = await kedge([role, '--config', configured('signet')])
+    expect(code).toBe(2)
+    expect(stderr).toContain('this network lives on signet')
+    expect(stderr).toContain('not built yet')
+    expect(stderr).toContain('audited')
+    expect(stderr).toContain('--allow-off-regtest')
+  })
+
+  test.each(['sequencer', 'challenger'])('%s: told to, it tries, and fails with a reason in its log', async (role) => {
+    const { code, stdout, stderr } = await kedge([role, '--config', configured('signet'), '--allow-off-regtest'])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    const [line = ''] = stderr.trim().split('\n')
+    expect(JSON.parse(line)).toMatchObject({
+      level: 60,
+      role,
+      msg: 'the node failed',
+      err: { type: 'RpcUnreachableError' },
+    })
+  })
+
+  test('a sequencer with a challenger’s keys, or with those of another network', async () => {
+    const { peer, coins, slot } = JSON.parse(KEYS) as Record<string, string>
+    const lacking = await kedge(['sequencer', '--config', configured('regtest', JSON.stringify({ peer, coins }))])
+    expect(lacking).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("a sequencer's have anchor and slot too"),
+    })
+    const foreign = await kedge([
+      'sequencer',
+      '--config',
+      configured('regtest', JSON.stringify({ peer, coins, slot, anchor: '07'.repeat(32) })),
+    ])
+    expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('anchor is not the key that') })
+  })
+
+  test('with two ways to log in to bitcoind', async () => {
+    const { code, stderr } = await kedge(['challenger', '--config', configured('regtest', KEYS, 'bitcoin.user = "me"')])
+    expect(stderr).toContain('either bitcoin.cookie-file, or bitcoin.user and bitcoin.password')
+    expect(code).toBe(2)
+  })
+})
+
+test('keys new and show', async () => {
+  const file = join(freshFolder().path, 'keys.json')
+  const made = await kedge(['keys', 'new', file, '--role', 'sequencer'])
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  expect(Object.keys(JSON.parse(made.stdout) as object)).toEqual(['coins', 'anchor', 'slot'])
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect((await kedge(['keys', 'show', file])).stdout).toBe(made.stdout)
+  expect(await kedge(['keys', 'new', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('EEXIST') })
+})
+
+describe('a wallet without a node', () => {
+  test('is restored from words on standard input, and says its addresses', async () => {
+    const folder = freshFolder()
+    const params = folder.file('params.json', paramsText('regtest'))
+    const wallet = join(folder.path, 'wallet.json')
+    const restored = await kedge(['wallet', 'restore', '--wallet', wallet, '--params', params, '--json'], {
+      input: ` ${WORDS.toUpperCase()}\n`,
+    })
+    expect(restored).toMatchObject({ code: 0, stderr: '' })
+    const { words, addresses } = JSON.parse(restored.stdout) as { words: string; addresses: { bitcoin: string } }
+    expect(words).toBe(WORDS)
+    expect(addresses.bitcoin).toMatch(/^bcrt1p/)
+    const asked = await kedge(['wallet', 'address', '--json'], { environment: { KEDGE_WALLET: wallet } })
+    expect(JSON.parse(asked.stdout)).toEqual(addresses)
+    expect(statSync(wallet).mode & 0o777).toBe(0o600)
+  })
+
+  test('is created with words, and never over another', async () => {
+    const folder = freshFolder()
+    const args = [
+      'wallet',
+      'create',
+      '--wallet',
+      join(folder.path, 'wallet.json'),
+      '--params',
+      folder.file('params.json', paramsText('regtest')),
+    ]
+    expect((await kedge(args)).stdout).toMatch(/words {4}([a-z]+ ){11}[a-z]+\n\nWrite the words down/)
+    const again = await kedge([...args, '--json'])
+    expect(again.code).toBe(1)
+    expect(JSON.parse(again.stdout)).toMatchObject({ error: { code: 'wallet-exists' } })
+  })
+
+  test('words that are none', async () => {
+    const folder = freshFolder()
+    const params = folder.file('params.json', paramsText('regtest'))
+    const ran = await kedge(['wallet', 'restore', '--wallet', join(folder.path, 'w'), '--params', params], {
+      input: 'abandon abuot',
+    })
+    expect(ran).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^kedge: Word 2 is not on the BIP39 list/),
+    })
+  })
+
+  test('says so when no node answers: in words, and as JSON', async () => {
+    const folder = freshFolder()
+    const params = folder.file('params.json', paramsText('regtest'))
+    const flags = ['--wallet', join(folder.path, 'w'), '--node', 'http://127.0.0.1:1']
+    await kedge(['wallet', 'create', '--params', params, ...flags])
+    const told = await kedge(['wallet', 'balance', ...flags])
+    expect(told).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('kedge: Cannot reach the node at http://127.0.0.1:1'),
+    })
+    const json = await kedge(['wallet', 'balance', ...flags, '--json'])
+    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: 'unreachable' } })
+  })
+
+  test('is not there', async () => {
+    const { code, stdout } = await kedge(['wallet', 'address', '--wallet', '/nowhere/w.json', '--json'])
+    expect({ code, error: JSON.parse(stdout) }).toMatchObject({ code: 1, error: { error: { code: 'no-wallet' } } })
+  })
+})
