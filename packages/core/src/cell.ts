@@ -22,27 +22,24 @@ export interface Account {
 
 export function encodeAccount(account: Account): Uint8Array {
   const bytes = new Uint8Array(CELL_BYTES)
-  writeAccount(bytes, 0, account)
+  writeAccount(bytes, new DataView(bytes.buffer), 0, account)
   return bytes
 }
 
-/** Writes the cell's 64 bytes at `at`. */
-export function writeAccount(target: Uint8Array, at: number, account: Account): void {
-  const view = new DataView(target.buffer, target.byteOffset + at, CELL_BYTES)
-  target.fill(0, at, at + CELL_BYTES)
-  view.setUint8(0, ACCOUNT_KIND)
-  view.setBigUint64(NONCE_AT, account.nonce, true)
-  view.setBigUint64(BALANCE_AT, account.balance, true)
+/** Writes at `at`, where nothing but accounts or zeros may have been. `view` is that of the same bytes. */
+export function writeAccount(target: Uint8Array, view: DataView, at: number, account: Account): void {
+  target[at] = ACCOUNT_KIND
+  view.setBigUint64(at + NONCE_AT, account.nonce, true)
+  view.setBigUint64(at + BALANCE_AT, account.balance, true)
   target.set(account.owner, at + OWNER_AT)
 }
 
-/** Reads a cell that this process wrote itself: no checks. */
-export function readAccount(source: Uint8Array, at: number): Account {
-  const view = new DataView(source.buffer, source.byteOffset + at, CELL_BYTES)
+/** Reads a cell that this process wrote itself: no checks. `view` is that of the same bytes. */
+export function readAccount(source: Uint8Array, view: DataView, at: number): Account {
   return {
     owner: source.slice(at + OWNER_AT, at + OWNER_AT + 32),
-    nonce: view.getBigUint64(NONCE_AT, true),
-    balance: view.getBigUint64(BALANCE_AT, true),
+    nonce: view.getBigUint64(at + NONCE_AT, true),
+    balance: view.getBigUint64(at + BALANCE_AT, true),
   }
 }
 

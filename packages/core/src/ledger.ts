@@ -3,8 +3,18 @@ import { Reader, Writer } from './codec.ts'
 import { hashRecord, ZERO_HASH } from './hash.ts'
 import { hashRow } from './merkle.ts'
 import type { CellUpdate } from './operation.ts'
-import { decodeTotals, encodeTotals, GENESIS_TOTALS, stateRoot, TOTALS_BYTES, type Totals } from './totals.ts'
+import { Rows } from './rows.ts'
+import {
+  decodeTotals,
+  encodeTotals,
+  GENESIS_TOTALS,
+  stateRoot,
+  TOTALS_BYTES,
+  type Totals,
+  writeTotals,
+} from './totals.ts'
 import { CellTree } from './tree.ts'
+import { type CellVersions, sortByCell } from './versions.ts'
 
 /**
  * The ledger's state in memory: cells, their tree, totals; and the steps of one batch on top of it that are applied
@@ -35,20 +45,21 @@ export class Ledger {
   /** Applies one operation's outcome as the next step. */
   apply(updates: readonly CellUpdate[], totals: Totals): void {
     for (const { cell, account } of updates) {
-      const before = cell < this.tree.count ? this.tree.bytes(cell) : undefined
+      this.log.before(this.tree, cell)
       this.tree.put(cell, account)
-      this.log.add(cell, before, this.tree.page(cell, 1))
+      this.log.after(this.tree, cell)
     }
-    this.log.endStep(encodeTotals(totals), this.tree.count)
+    this.log.endStep(totals, this.tree.count)
     this.now = totals
   }
 
   /** Hashes the steps since the last seal. `roots` is the row of state roots, one after each step. */
   seal(): { readonly roots: Uint8Array; readonly delta: Uint8Array } {
     const log = this.log
-    const cellRoots = this.tree.rehash(log.versions(), log.steps, (step) => log.countAfter(step))
+    const order = log.order()
+    const cellRoots = this.tree.rehash(log.versions(order), log.steps, (step) => log.countAfter(step))
     const roots = hashRow(interleave(cellRoots, hashRow(log.totalsRow())))
-    const delta = log.delta(this.sealedTotals, this.now)
+    const delta = log.delta(order, this.sealedTotals, this.now)
     if (log.steps > 0) this.sealedRoot = roots.slice(-32)
     this.sealedTotals = this.now
     this.log = new StepLog()
@@ -116,21 +127,24 @@ export interface Delta {
   readonly changes: readonly { readonly before: Uint8Array | undefined; readonly after: Uint8Array }[]
 }
 
-/** @throws Error when the bytes are no delta: they are this node's own record. */
+/** Cells are views of `bytes`. @throws Error when the bytes are no delta: they are this node's own record. */
 export function decodeDelta(bytes: Uint8Array): Delta {
   const reader = new Reader(bytes)
   const totalsBefore = decodeTotals(reader.fixed(TOTALS_BYTES))
   const totalsAfter = decodeTotals(reader.fixed(TOTALS_BYTES))
   const count = reader.u32()
   const cells: number[] = []
-  const changes: Delta['changes'][number][] = []
-  for (let at = 0; at < count && !reader.failed; at++) {
-    cells.push(reader.cell())
-    const before = reader.u8() === 1 ? reader.fixed(CELL_BYTES) : undefined
-    changes.push({ before, after: reader.fixed(CELL_BYTES) })
-  }
+  for (let at = 0; at < count && !reader.failed; at++) cells.push(reader.cell())
+  const befores = reader.view(CELL_BYTES * count)
+  const afters = reader.view(CELL_BYTES * count)
+  const existed = reader.view(count)
   if (!reader.done || totalsBefore === undefined || totalsAfter === undefined)
     throw new Error('the stored delta is damaged')
+  const cellAt = (row: Uint8Array, at: number) => row.subarray(CELL_BYTES * at, CELL_BYTES * (at + 1))
+  const changes = cells.map((_, at) => ({
+    before: existed[at] === 1 ? cellAt(befores, at) : undefined,
+    after: cellAt(afters, at),
+  }))
   return { totalsBefore, totalsAfter, cells, changes }
 }
 
@@ -141,38 +155,49 @@ function sameTotals(a: Totals, b: Totals): boolean {
 
 /** Two rows of hashes as one row of pairs. */
 function interleave(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const pairs = new Uint8Array(2 * left.length)
-  for (let at = 0; at < left.length; at += 32) {
-    pairs.set(left.subarray(at, at + 32), 2 * at)
-    pairs.set(right.subarray(at, at + 32), 2 * at + 32)
+  const count = left.length / 32
+  const [lefts, rights] = [Rows.of(32, left), Rows.of(32, right)]
+  const pairs = new Rows(32, 2 * count)
+  for (let at = 0; at < count; at++) {
+    pairs.copy(2 * at, lefts, at)
+    pairs.copy(2 * at + 1, rights, at)
   }
-  return pairs
+  return pairs.bytes
 }
 
 /** Every cell change since the last seal, with the cell before and after it, in growing flat rows. */
 class StepLog {
-  private cell: number[] = []
-  private step: number[] = []
-  private created: boolean[] = []
-  private readonly before = new Rows(CELL_BYTES)
-  private readonly after = new Rows(CELL_BYTES)
-  private readonly totals = new Rows(TOTALS_BYTES)
-  private counts: number[] = []
+  private readonly cell: number[] = []
+  private readonly step: number[] = []
+  private readonly created: boolean[] = []
+  /** Zeros where the change created the cell. */
+  private readonly befores = new Rows(CELL_BYTES, 64)
+  private readonly afters = new Rows(CELL_BYTES, 64)
+  private readonly totals = new Writer(TOTALS_BYTES * 64)
+  private readonly counts: number[] = []
 
   get steps(): number {
     return this.counts.length
   }
 
-  add(cell: number, before: Uint8Array | undefined, after: Uint8Array): void {
+  /** A cell is about to change, or to be created. */
+  before(tree: CellTree, cell: number): void {
+    const at = this.cell.length
+    this.befores.reserve(at + 1)
+    this.created.push(cell >= tree.count)
+    if (cell < tree.count) tree.copyTo(this.befores, at, cell)
     this.cell.push(cell)
     this.step.push(this.steps)
-    this.created.push(before === undefined)
-    this.before.push(before ?? EMPTY_CELL)
-    this.after.push(after)
   }
 
-  endStep(totals: Uint8Array, count: number): void {
-    this.totals.push(totals)
+  /** It has changed. */
+  after(tree: CellTree, cell: number): void {
+    this.afters.reserve(this.cell.length)
+    tree.copyTo(this.afters, this.cell.length - 1, cell)
+  }
+
+  endStep(totals: Totals, count: number): void {
+    writeTotals(this.totals, totals)
     this.counts.push(count)
   }
 
@@ -181,66 +206,59 @@ class StepLog {
   }
 
   totalsRow(): Uint8Array {
-    return this.totals.all
+    return this.totals.bytes
   }
 
-  versions() {
-    return { count: this.cell.length, cell: this.cell, step: this.step, leaves: hashRow(this.after.all) }
+  /** The changes cell by cell. */
+  order(): Uint32Array {
+    return sortByCell(this.cell)
+  }
+
+  versions(order: Uint32Array): CellVersions {
+    const count = this.cell.length
+    return { count, cell: this.cell, step: this.step, leaves: hashRow(this.afters.run(0, count)), order }
   }
 
   revert(tree: CellTree, countBefore: number): void {
     for (let at = this.cell.length - 1; at >= 0; at--) {
-      if (!this.created[at]) tree.putBytes(this.cell[at] as number, this.before.at(at))
+      if (!this.created[at]) tree.putBytes(this.cell[at] as number, this.befores.run(at, 1))
     }
     tree.truncate(countBefore)
   }
 
-  delta(totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
-    const last = new Map<number, { first: number; last: number }>()
-    this.cell.forEach((cell, at) => {
-      const seen = last.get(cell)
-      if (seen === undefined) last.set(cell, { first: at, last: at })
-      else seen.last = at
-    })
-    const writer = new Writer(256 + 144 * last.size)
-    writer.fixed(encodeTotals(totalsBefore), TOTALS_BYTES).fixed(encodeTotals(totalsAfter), TOTALS_BYTES).u32(last.size)
-    for (const [cell, { first, last: end }] of last) {
-      writer.cell(cell).u8(this.created[first] ? 0 : 1)
-      if (!this.created[first]) writer.fixed(this.before.at(first), CELL_BYTES)
-      writer.fixed(this.after.at(end), CELL_BYTES)
+  /** Column by column: what many cells share in form is copied at once. */
+  delta(order: Uint32Array, totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
+    const { cells, existed, befores, afters } = this.changes(order)
+    const writer = new Writer(2 * TOTALS_BYTES + 4 + cells.length * (8 + 2 * CELL_BYTES + 1))
+    writeTotals(writer, totalsBefore)
+    writeTotals(writer, totalsAfter)
+    writer.u32(cells.length)
+    for (const cell of cells) writer.cell(cell)
+    writer.fixed(befores, CELL_BYTES * cells.length).fixed(afters, CELL_BYTES * cells.length)
+    return writer.fixed(existed, cells.length).bytes
+  }
+
+  /** Each touched cell once, ascending: before its first change and after its last. */
+  private changes(order: Uint32Array) {
+    const cells: number[] = []
+    const existed = new Uint8Array(order.length)
+    const befores = new Rows(CELL_BYTES, order.length)
+    const afters = new Rows(CELL_BYTES, order.length)
+    for (const at of order) {
+      const cell = this.cell[at] as number
+      if (cells.at(-1) !== cell) {
+        existed[cells.length] = this.created[at] ? 0 : 1
+        befores.copy(cells.length, this.befores, at)
+        cells.push(cell)
+      }
+      afters.copy(cells.length - 1, this.afters, at)
     }
-    return writer.bytes
-  }
-}
-
-const EMPTY_CELL = new Uint8Array(CELL_BYTES)
-
-/** A growing row of records of one size. */
-class Rows {
-  private readonly size: number
-  private buffer: Uint8Array
-  private used = 0
-
-  constructor(size: number) {
-    this.size = size
-    this.buffer = new Uint8Array(64 * size)
-  }
-
-  push(record: Uint8Array): void {
-    if (this.used + this.size > this.buffer.length) {
-      const larger = new Uint8Array(2 * this.buffer.length)
-      larger.set(this.buffer)
-      this.buffer = larger
+    const { length } = cells
+    return {
+      cells,
+      existed: existed.subarray(0, length),
+      befores: befores.run(0, length),
+      afters: afters.run(0, length),
     }
-    this.buffer.set(record, this.used)
-    this.used += this.size
-  }
-
-  at(index: number): Uint8Array {
-    return this.buffer.subarray(this.size * index, this.size * (index + 1))
-  }
-
-  get all(): Uint8Array {
-    return this.buffer.subarray(0, this.used)
   }
 }

@@ -36,10 +36,13 @@ export const GENESIS_TOTALS: Totals = {
 }
 
 export function encodeTotals(totals: Totals): Uint8Array {
-  const writer = new Writer(TOTALS_BYTES)
+  return writeTotals(new Writer(TOTALS_BYTES), totals).bytes
+}
+
+export function writeTotals(writer: Writer, totals: Totals): Writer {
   writer.u64(BigInt(totals.count)).u64(totals.supply).u64(totals.fees).u64(totals.owed)
   for (const { height, tx, vout } of [totals.depositCursor, totals.forcedCursor]) writer.u32(height).u32(tx).u32(vout)
-  return writer.u32(totals.withdrawals).zeros(4).bytes
+  return writer.u32(totals.withdrawals).zeros(4)
 }
 
 export function decodeTotals(bytes: Uint8Array): Totals | undefined {

@@ -1,19 +1,30 @@
-import { concatBytes } from './bytes.ts'
 import { type Account, CELL_BYTES, readAccount, writeAccount } from './cell.ts'
 import { hashInto, zeroHash } from './hash.ts'
 import { depthOf, proveLeaves } from './merkle.ts'
 import { type Cells, MissingCellError } from './operation.ts'
+import { Rows } from './rows.ts'
+import {
+  type CellVersions,
+  type LevelBefore,
+  type LevelRoots,
+  NODE_BYTES,
+  NodeVersions,
+  rootAfterEachStep,
+  rootVersions,
+} from './versions.ts'
 
 /**
  * All cells and the nodes above them, in flat arrays. Cells change at once; nodes are brought up to date by `rehash`,
  * for many changes together. Between the two the nodes show the state as it was.
  */
 export class CellTree implements Cells {
-  private cells = new Uint8Array(CELL_BYTES * 64)
-  private readonly layers: Uint8Array[] = []
+  private readonly cells = new Rows(CELL_BYTES, 64)
+  private readonly layers: Rows[] = []
   private length = 0
   /** Cells that the nodes cover: `count` as of the last rehash. */
   private hashed = 0
+  /** Kept from one rehash to the next: making room anew would cost a third of it. */
+  private readonly scratch = { row: new NodeVersions(), above: new NodeVersions(), pairs: new Rows(NODE_BYTES, 0) }
 
   get count(): number {
     return this.length
@@ -21,35 +32,41 @@ export class CellTree implements Cells {
 
   account(cell: number): Account {
     if (cell >= this.length) throw new MissingCellError(cell)
-    return readAccount(this.cells, CELL_BYTES * cell)
+    return readAccount(this.cells.bytes, this.cells.view, CELL_BYTES * cell)
   }
 
   /** A copy of the cell's 64 bytes. */
   bytes(cell: number): Uint8Array {
     if (cell >= this.length) throw new MissingCellError(cell)
-    return this.cells.slice(CELL_BYTES * cell, CELL_BYTES * (cell + 1))
+    return this.cells.run(cell, 1).slice()
+  }
+
+  /** Copies the cell's 64 bytes to record `to`. */
+  copyTo(target: Rows, to: number, cell: number): void {
+    if (cell >= this.length) throw new MissingCellError(cell)
+    target.copy(to, this.cells, cell)
   }
 
   /** Overwrites a cell, or appends the one at `count`. */
   put(cell: number, account: Account): void {
     this.reserve(cell)
-    writeAccount(this.cells, CELL_BYTES * cell, account)
+    writeAccount(this.cells.bytes, this.cells.view, CELL_BYTES * cell, account)
   }
 
   putBytes(cell: number, bytes: Uint8Array): void {
     this.reserve(cell)
-    this.cells.set(bytes, CELL_BYTES * cell)
+    this.cells.bytes.set(bytes, CELL_BYTES * cell)
   }
 
   /** Forgets the cells from `count` on. */
   truncate(count: number): void {
-    this.cells.fill(0, CELL_BYTES * count, CELL_BYTES * this.length)
+    this.cells.bytes.fill(0, CELL_BYTES * count, CELL_BYTES * this.length)
     this.length = count
   }
 
   /** Cells [start, start + count) as one view. Invalid after the next append. */
   page(start: number, count: number): Uint8Array {
-    return this.cells.subarray(CELL_BYTES * start, CELL_BYTES * Math.min(start + count, this.length))
+    return this.cells.run(start, Math.max(0, Math.min(count, this.length - start)))
   }
 
   /** Root over all cells as of the last rehash. */
@@ -70,7 +87,7 @@ export class CellTree implements Cells {
   nodeAt(level: number, index: number): Uint8Array {
     const layer = this.layers[level]
     if (layer === undefined || index * 2 ** level >= this.hashed) return zeroHash(level)
-    return layer.subarray(32 * index, 32 * (index + 1))
+    return layer.run(index, 1)
   }
 
   /**
@@ -84,167 +101,55 @@ export class CellTree implements Cells {
     const after = this.length
     const top = depthOf(Math.max(before, after))
     const roots: LevelRoots[] = []
-    let row = leafVersions(updates)
+    let { row, above } = this.scratch
+    row.takeLeaves(updates)
     for (let level = 0; ; level++) {
       roots.push(rootVersions(row))
       if (level === top) break
-      const above = parentVersions(row, (index) => this.nodeAt(level, index))
+      above.takeParents(row, this.levelBefore(level), this.scratch.pairs)
       this.store(level, row, Math.ceil(Math.max(before, after) / 2 ** level))
-      row = above
+      ;[row, above] = [above, row]
     }
     this.store(top, row, 1)
     this.hashed = after
     return rootAfterEachStep(roots, rootBefore, before, steps, countAfterStep)
   }
 
+  private levelBefore(level: number): LevelBefore {
+    const known = Math.ceil(this.hashed / 2 ** level)
+    return { nodes: this.layers[level] ?? NO_NODES, known, absent: Rows.of(NODE_BYTES, zeroHash(level)) }
+  }
+
   /** Hashes every node anew: after loading cells in bulk. */
   rehashAll(): void {
     this.hashed = this.length
-    let below: Uint8Array = this.cells.subarray(0, CELL_BYTES * this.length)
+    let below = this.cells.run(0, this.length)
     for (let level = 0; level <= depthOf(this.length); level++) {
       const nodes = Math.ceil(this.length / 2 ** level)
-      const layer = new Uint8Array(32 * nodes)
-      hashInto(below, layer)
+      const layer = new Rows(NODE_BYTES, nodes + (nodes % 2))
+      hashInto(below, layer.run(0, nodes))
+      if (nodes % 2 === 1) layer.bytes.set(zeroHash(level), NODE_BYTES * nodes)
       this.layers[level] = layer
-      below = nodes % 2 === 0 ? layer : concatBytes(layer, zeroHash(level))
+      below = layer.bytes
     }
   }
 
-  private store(level: number, row: Versions, nodes: number): void {
-    let layer = this.layers[level] ?? new Uint8Array(0)
-    if (layer.length < 32 * nodes) {
-      const larger = new Uint8Array(32 * Math.max(nodes, 2 * (layer.length / 32), 16))
-      larger.set(layer)
-      layer = larger
-    }
+  private store(level: number, row: NodeVersions, nodes: number): void {
+    const layer = this.layers[level] ?? new Rows(NODE_BYTES, 16)
     this.layers[level] = layer
+    layer.reserve(nodes)
     for (let at = 0; at < row.count; at++) {
       // Only a node's last version stays.
       if (at + 1 < row.count && row.index[at + 1] === row.index[at]) continue
-      layer.set(row.hashes.subarray(32 * at, 32 * (at + 1)), 32 * (row.index[at] as number))
+      layer.copy(row.index[at] as number, row.nodes, at)
     }
   }
 
   private reserve(cell: number): void {
     if (cell > this.length) throw new MissingCellError(cell)
     if (cell === this.length) this.length++
-    if (CELL_BYTES * this.length <= this.cells.length) return
-    const larger = new Uint8Array(2 * this.cells.length)
-    larger.set(this.cells)
-    this.cells = larger
+    this.cells.reserve(this.length)
   }
 }
 
-/** Which cell changed at which step (non-decreasing), and its leaf afterwards (zeros: absent). */
-export interface CellVersions {
-  readonly count: number
-  readonly cell: ArrayLike<number>
-  readonly step: ArrayLike<number>
-  /** A row of 32-byte leaves. */
-  readonly leaves: Uint8Array
-}
-
-/** Node versions of one level, ascending by (index, step), each pair once. */
-interface Versions {
-  readonly count: number
-  readonly index: Float64Array
-  readonly step: Uint32Array
-  readonly hashes: Uint8Array
-}
-
-function leafVersions(updates: CellVersions): Versions {
-  const { count } = updates
-  // One number orders by cell, then by place in the list: cells stay below 2^32 in memory, a batch's updates below 2^21.
-  const order = new Float64Array(count)
-  for (let at = 0; at < count; at++) order[at] = (updates.cell[at] as number) * 2 ** 21 + at
-  order.sort()
-  const index = new Float64Array(count)
-  const step = new Uint32Array(count)
-  const hashes = new Uint8Array(32 * count)
-  let kept = 0
-  for (let n = 0; n < count; n++) {
-    const at = (order[n] as number) % 2 ** 21
-    const cell = updates.cell[at] as number
-    const when = updates.step[at] as number
-    if (kept > 0 && index[kept - 1] === cell && step[kept - 1] === when) kept--
-    index[kept] = cell
-    step[kept] = when
-    hashes.set(updates.leaves.subarray(32 * at, 32 * (at + 1)), 32 * kept)
-    kept++
-  }
-  return { count: kept, index, step, hashes }
-}
-
-/** Merges the versions of each pair of siblings into those of their parent. */
-function parentVersions(row: Versions, nodeBefore: (index: number) => Uint8Array): Versions {
-  const index = new Float64Array(row.count)
-  const step = new Uint32Array(row.count)
-  const pairs = new Uint8Array(64 * row.count)
-  let made = 0
-  let at = 0
-  while (at < row.count) {
-    const parent = Math.floor((row.index[at] as number) / 2)
-    let left = at
-    while (at < row.count && row.index[at] === 2 * parent) at++
-    const leftEnd = at
-    let right = at
-    while (at < row.count && row.index[at] === 2 * parent + 1) at++
-    const rightEnd = at
-    let leftNode = nodeBefore(2 * parent)
-    let rightNode = nodeBefore(2 * parent + 1)
-    while (left < leftEnd || right < rightEnd) {
-      const leftStep = left < leftEnd ? (row.step[left] as number) : Number.POSITIVE_INFINITY
-      const rightStep = right < rightEnd ? (row.step[right] as number) : Number.POSITIVE_INFINITY
-      if (leftStep <= rightStep) leftNode = row.hashes.subarray(32 * left, 32 * ++left)
-      if (rightStep <= leftStep) rightNode = row.hashes.subarray(32 * right, 32 * ++right)
-      index[made] = parent
-      step[made] = Math.min(leftStep, rightStep)
-      pairs.set(leftNode, 64 * made)
-      pairs.set(rightNode, 64 * made + 32)
-      made++
-    }
-  }
-  const hashes = new Uint8Array(32 * made)
-  hashInto(pairs.subarray(0, 64 * made), hashes)
-  return { count: made, index, step, hashes }
-}
-
-/** The versions of a level's first node: the root of any tree of that depth. */
-interface LevelRoots {
-  readonly steps: Uint32Array
-  readonly hashes: Uint8Array
-}
-
-function rootVersions(row: Versions): LevelRoots {
-  let end = 0
-  while (end < row.count && row.index[end] === 0) end++
-  return { steps: row.step.slice(0, end), hashes: row.hashes.slice(0, 32 * end) }
-}
-
-/** A tree of n cells has the first node of level depthOf(n) as its root, so a growing tree climbs the levels. */
-function rootAfterEachStep(
-  roots: readonly LevelRoots[],
-  rootBefore: Uint8Array,
-  countBefore: number,
-  steps: number,
-  countAfterStep: (step: number) => number,
-): Uint8Array {
-  const row = new Uint8Array(32 * steps)
-  let root = rootBefore
-  let level = depthOf(countBefore)
-  let next = 0
-  for (let step = 0; step < steps; step++) {
-    const depth = depthOf(countAfterStep(step))
-    if (depth !== level) {
-      level = depth
-      next = 0
-    }
-    const { steps: changed, hashes } = roots[level] as LevelRoots
-    while (next < changed.length && (changed[next] as number) <= step) {
-      root = hashes.subarray(32 * next, 32 * (next + 1))
-      next++
-    }
-    row.set(root, 32 * step)
-  }
-  return row
-}
+const NO_NODES = new Rows(NODE_BYTES, 0)
