@@ -6,13 +6,13 @@
 
 export class Reader {
   readonly bytes: Uint8Array
-  private readonly view: DataView
+  private readonly data: DataView
   private at = 0
   failed = false
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
   /** Position after taking `size` bytes, or -1 when they are not there. */
@@ -28,31 +28,31 @@ export class Reader {
 
   u8(): number {
     const at = this.take(1)
-    return at < 0 ? 0 : this.view.getUint8(at)
+    return at < 0 ? 0 : this.data.getUint8(at)
   }
 
   u16(): number {
     const at = this.take(2)
-    return at < 0 ? 0 : this.view.getUint16(at, true)
+    return at < 0 ? 0 : this.data.getUint16(at, true)
   }
 
   u32(): number {
     const at = this.take(4)
-    return at < 0 ? 0 : this.view.getUint32(at, true)
+    return at < 0 ? 0 : this.data.getUint32(at, true)
   }
 
   u64(): bigint {
     const at = this.take(8)
-    return at < 0 ? 0n : this.view.getBigUint64(at, true)
+    return at < 0 ? 0n : this.data.getBigUint64(at, true)
   }
 
   /** A cell number: a u64 below 2^48. */
   cell(): number {
     const at = this.take(8)
     if (at < 0) return 0
-    const high = this.view.getUint32(at + 4, true)
+    const high = this.data.getUint32(at + 4, true)
     if (high > 0xffff) this.failed = true
-    return this.failed ? 0 : high * 2 ** 32 + this.view.getUint32(at, true)
+    return this.failed ? 0 : high * 2 ** 32 + this.data.getUint32(at, true)
   }
 
   hash(): Uint8Array {
@@ -65,11 +65,22 @@ export class Reader {
     return at < 0 ? new Uint8Array(size <= 4096 ? size : 0) : this.bytes.slice(at, at + size)
   }
 
+  /** The next `size` bytes themselves, for values that live no longer than what they are read from. */
+  view(size: number): Uint8Array {
+    const at = this.take(size)
+    return at < 0 ? new Uint8Array(size <= 4096 ? size : 0) : this.bytes.subarray(at, at + size)
+  }
+
   /** Bytes behind a u16 length of at most `limit`. */
   sized(limit: number): Uint8Array {
+    return this.sizedView(limit).slice()
+  }
+
+  /** The same, not copied. */
+  sizedView(limit: number): Uint8Array {
     const size = this.u16()
     if (size > limit) this.failed = true
-    return this.failed ? new Uint8Array(0) : this.fixed(size)
+    return this.failed ? new Uint8Array(0) : this.view(size)
   }
 
   /** A u16 count of at most `limit`, then that many 32-byte hashes. */

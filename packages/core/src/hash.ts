@@ -81,8 +81,15 @@ export function taggedHash(tag: string, message: Uint8Array): Uint8Array {
     prefix = concatBytes(digest, digest)
     tagPrefixes.set(tag, prefix)
   }
-  return hasher.sha256(concatBytes(prefix, message))
+  const size = prefix.length + message.length
+  const whole = size <= scratch.length ? scratch.subarray(0, size) : new Uint8Array(size)
+  whole.set(prefix)
+  whole.set(message, prefix.length)
+  return hasher.sha256(whole)
 }
+
+/** Most tagged messages are short, and an array of their own costs as much as hashing them. */
+const scratch = new Uint8Array(1024)
 
 export const ZERO_HASH = new Uint8Array(32)
 

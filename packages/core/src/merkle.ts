@@ -54,27 +54,31 @@ export function computeRoot(
   if (indices.length === 0 || indices.length !== leaves.length) return undefined
   if (indices.some((index, at) => index >= count || index < 0 || (at > 0 && index <= (indices[at - 1] as number))))
     return undefined
+  if (helpers.some((helper) => helper.length !== 32)) return undefined
   const depth = depthOf(count)
   let row = indices
-  let nodes = leaves
+  let nodes = rowOf(leaves)
   let used = 0
   for (let level = 0; level < depth; level++) {
     const above: number[] = []
-    const parents: Uint8Array[] = []
+    const pairs = new Uint8Array(64 * row.length)
     for (let at = 0; at < row.length; at++) {
       const index = row[at] as number
-      const node = nodes[at] as Uint8Array
+      const node = nodes.subarray(32 * at, 32 * at + 32)
       const sibling = index % 2 === 0 ? index + 1 : index - 1
-      const paired = index % 2 === 0 && row[at + 1] === sibling
-      const other = paired ? nodes[++at] : isAbsent(count, level, sibling) ? zeroHash(level) : helpers[used++]
+      const isPaired = index % 2 === 0 && row[at + 1] === sibling
+      const known = isPaired ? nodes.subarray(32 * at + 32, 32 * at + 64) : undefined
+      const other = known ?? (isAbsent(count, level, sibling) ? zeroHash(level) : helpers[used++])
       if (other === undefined) return undefined
-      parents.push(index % 2 === 0 ? hashPair(node, other) : hashPair(other, node))
+      pairs.set(index % 2 === 0 ? node : other, 64 * above.length)
+      pairs.set(index % 2 === 0 ? other : node, 64 * above.length + 32)
       above.push(Math.floor(index / 2))
+      if (isPaired) at++
     }
     row = above
-    nodes = parents
+    nodes = hashRow(pairs.subarray(0, 64 * above.length))
   }
-  return used === helpers.length ? nodes[0] : undefined
+  return used === helpers.length ? nodes : undefined
 }
 
 /** An append-only tree that keeps its full nodes, so a root or a path of any prefix's end costs a few hashes. */

@@ -15,7 +15,7 @@ export interface Part {
   readonly headerBytes: Uint8Array
   readonly start: number
   readonly count: number
-  /** Of kind `data`. */
+  /** Of kind `data`: views of the part's bytes. */
   readonly operations: readonly Uint8Array[]
   /** Of kind `steps`: a row. */
   readonly stepRoots: Uint8Array
@@ -33,7 +33,7 @@ export function encodeWhole(kind: DataKind, source: PartSource): Uint8Array {
   return encodePart(kind, source, new MerkleLog(), 0, leafCount(kind, source))
 }
 
-/** The operations of a whole `data` part that this node has judged before: read without its proof. */
+/** The operations of a whole `data` part that this node has judged before: views, read without their proof. */
 export function readWhole(bytes: Uint8Array): Uint8Array[] {
   const reader = new Reader(bytes)
   reader.sized(HEADER_BYTES)
@@ -116,7 +116,7 @@ function provesRun(
 
 function readOperations(reader: Reader, count: number): Uint8Array[] {
   const operations: Uint8Array[] = []
-  for (let at = 0; at < count && !reader.failed; at++) operations.push(reader.sized(MAX_OPERATION_BYTES))
+  for (let at = 0; at < count && !reader.failed; at++) operations.push(reader.sizedView(MAX_OPERATION_BYTES))
   return operations
 }
 

@@ -44,19 +44,20 @@ export function encodeTransfer(transfer: Transfer): Uint8Array {
     .fixed(transfer.signature, 64).bytes
 }
 
+/** Keys, memo and signature are views of `bytes`, which must stay as they are. */
 export function decodeTransfer(bytes: Uint8Array): Transfer | undefined {
   const reader = new Reader(bytes)
   reader.exactly(TRANSFER_KIND)
   const from = reader.cell()
   const nonce = reader.u64()
-  const to = reader.hash()
+  const to = reader.view(32)
   const toCell = reader.cell()
   const flags = reader.u8()
   const amount = reader.u64()
   const fee = reader.u64()
   const expiry = reader.u32()
-  const memo = reader.hash()
-  const signature = reader.fixed(64)
+  const memo = reader.view(32)
+  const signature = reader.view(64)
   if (!reader.done || flags > 1) return undefined
   return { kind: 'transfer', from, nonce, to, toCell, mayCreate: flags === 1, amount, fee, expiry, memo, signature }
 }
