@@ -13,6 +13,7 @@ import {
   operationId,
   type Refusal,
 } from './operation.ts'
+import type { Transfer } from './transfer.ts'
 
 /** What a batch is executed under, apart from the state it starts from. */
 export interface BatchContext extends Context {
@@ -27,6 +28,9 @@ export interface BatchContext extends Context {
  */
 export class BatchExecution {
   private readonly context: BatchContext
+  /** The context, except that a signature which was checked before counts. */
+  private readonly judging: Context
+  private signedBy: Uint8Array | undefined
   private readonly ledger: Ledger
   private readonly pre: Uint8Array
   private readonly ids = new MerkleLog()
@@ -35,6 +39,7 @@ export class BatchExecution {
   constructor(context: BatchContext, ledger: Ledger) {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
     this.context = context
+    this.judging = { ...context, isSigned: (owner, transfer) => this.isSigned(owner, transfer) }
     this.ledger = ledger
     this.pre = ledger.root
   }
@@ -81,7 +86,8 @@ export class BatchExecution {
   ): Refusal | undefined {
     const fault = findDutyFault(this.depositDue(), operation)
     if (fault !== undefined) return fault
-    const outcome = applyOperation(this.contextFor(signedBy), this.ledger.tree, this.ledger.totals, operation)
+    this.signedBy = signedBy
+    const outcome = applyOperation(this.judging, this.ledger.tree, this.ledger.totals, operation)
     if (!outcome.ok) return outcome.refusal
     this.ledger.apply(outcome.updates, outcome.totals)
     this.ids.append(id)
@@ -89,10 +95,9 @@ export class BatchExecution {
     return undefined
   }
 
-  private contextFor(signedBy: Uint8Array | undefined): Context {
-    if (signedBy === undefined) return this.context
-    const { isSigned } = this.context
-    return { ...this.context, isSigned: (owner, transfer) => equalBytes(owner, signedBy) || isSigned(owner, transfer) }
+  private isSigned(owner: Uint8Array, transfer: Transfer): boolean {
+    const known = this.signedBy !== undefined && equalBytes(owner, this.signedBy)
+    return known || this.context.isSigned(owner, transfer)
   }
 
   /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */

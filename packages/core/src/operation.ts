@@ -85,8 +85,7 @@ const applyKind: Apply<Operation> = (context, cells, totals, operation) => {
  * that a liar committed to.
  */
 function overflows(updates: readonly CellUpdate[], totals: Totals): boolean {
-  const accounts = updates.map(({ account }) => account)
-  if (accounts.some(({ nonce, balance }) => nonce > U64_MAX || balance > U64_MAX)) return true
+  for (const { account } of updates) if (account.nonce > U64_MAX || account.balance > U64_MAX) return true
   return totals.count >= MAX_CELL || totals.fees > U64_MAX || totals.supply > U64_MAX
 }
 
