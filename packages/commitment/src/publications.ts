@@ -1,9 +1,9 @@
 import { equalBytes, toHex } from '@kedge/core'
 import { type PublicationRecord, publications, type SignedRecord, type Store } from '@kedge/storage'
 import type { MinedTransactions } from './mined.ts'
-import { UnconfirmedCommits } from './pieces-chain.ts'
 import type { Purse } from './purse.ts'
 import { isSame, transactionOf } from './signed.ts'
+import { UnconfirmedCommits } from './unconfirmed.ts'
 
 export interface Publication {
   readonly id: Uint8Array
@@ -78,12 +78,8 @@ export class Publications {
   }
 
   get unconfirmed(): UnconfirmedCommits {
-    const records = this.active.map(({ record }) => record)
-    const commits = records.flatMap(({ commits: signed }) => signed.slice(-1)).filter((commit) => !this.isMined(commit))
-    return new UnconfirmedCommits(
-      commits,
-      records.flatMap(({ tagged }) => tagged ?? []),
-    )
+    const commits = this.active.flatMap(({ record }) => record.commits.slice(-1))
+    return new UnconfirmedCommits(commits.filter((commit) => !this.isMined(commit)))
   }
 
   /** Unconfirmed commits that a publication's reveal stands on. */

@@ -63,6 +63,11 @@ export class PublishRound {
     return this.complete
   }
 
+  /** One of those that bitcoind took. A mempool that is lost is lost as a whole. */
+  get sample(): SignedRecord | undefined {
+    return [...this.tagged.values(), ...this.commits.values()][0]
+  }
+
   /** After the commits that it stands on. */
   private async placeCommit(due: Due): Promise<void> {
     const { publication } = due
@@ -133,7 +138,7 @@ export class PublishRound {
     if (front === undefined || record.state === 'dropped' || front.sentAt >= this.chain.height) return
     const { unconfirmed } = this.publications
     // Others stand on it, and pay for it.
-    if (front === commit && unconfirmed.isSpent(commit, this.parts.purse.key.script)) return
+    if (front === commit && unconfirmed.isParent(commit)) return
     const below = front === commit ? unconfirmed.ancestorsOf(commit) : this.publications.belowTagged(record)
     const least = rateOf([...below, front]) * BUMP_STEP
     if (least > target) return
@@ -144,8 +149,10 @@ export class PublishRound {
       this.parts.log.warn(fields, "the purse can't pay to raise a publication")
     } else {
       const burn = front === commit ? 0n : this.burnOf(record)
-      if ((await send(this.parts, { name: nameOf(record), burn }, raised)).ok)
-        this.parts.log.info({ ...fields, fee: raised.fee }, 'raised a publication')
+      const sent = await send(this.parts, { name: nameOf(record), burn }, raised)
+      if (!sent.ok) return
+      ;(front === commit ? this.commits : this.tagged).set(publication, raised)
+      this.parts.log.info({ ...fields, fee: raised.fee }, 'raised a publication')
     }
   }
 
@@ -153,7 +160,9 @@ export class PublishRound {
     const { publication } = due
     const { purse, fees } = this.parts
     const { unconfirmed } = this.publications
-    const change = unconfirmed.freeChange(purse.key.script)
+    const current = publication.record.commits.at(-1)
+    const others = current === undefined ? unconfirmed : unconfirmed.without(current)
+    const change = others.freeChange(purse.key.script)
     const waiting = this.due.filter((other) => other.publication.record.commits.length === 0).length
     const free = change.reduce((sum, { value }) => sum + value, purse.balance)
     // Half: the rest is for anchors, and for what comes up meanwhile.

@@ -1,6 +1,6 @@
 import { estimateFeeRate, readMempoolEntry } from '@kedge/bitcoin'
 import { type Chain, equalBytes } from '@kedge/core'
-import type { PublicationRecord, Store } from '@kedge/storage'
+import type { PublicationRecord, SignedRecord, Store } from '@kedge/storage'
 import { ESTIMATE_BLOCKS, feeRate, LEAST_RATE } from './fees.ts'
 import { MinedTransactions } from './mined.ts'
 import { newRecord, type PublicationRequest, publicationId, purposeOf } from './publication.ts'
@@ -30,7 +30,9 @@ export class Publisher {
   private readonly publications: Publications
   /** Counts what was asked of it. */
   private revision = 0
+  /** What the last complete `advance` saw: the same again needs no more than a look. */
   private settled: { readonly hash: Uint8Array; readonly revision: number } | undefined
+  private sample: SignedRecord | undefined
 
   constructor(parts: PublisherParts) {
     this.parts = parts
@@ -84,7 +86,10 @@ export class Publisher {
    */
   async advance(chain: Chain): Promise<void> {
     const { revision, settled } = this
-    if (settled !== undefined && settled.revision === revision && equalBytes(settled.hash, chain.hash)) return
+    const same = settled !== undefined && settled.revision === revision && equalBytes(settled.hash, chain.hash)
+    if (same && (await this.isAlive())) return
+    this.settled = undefined
+    this.sample = undefined
     const complete = this.publications.active.length === 0 ? this.rest() : await this.work(chain)
     if (complete) this.settled = { hash: chain.hash, revision }
   }
@@ -101,7 +106,13 @@ export class Publisher {
     for (const publication of this.publications.active) await this.settle(chain, publication)
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
     const round = new PublishRound(this.parts, this.publications, chain, this.findDue(chain, estimate))
-    return round.send()
+    const complete = await round.send()
+    this.sample = round.sample
+    return complete
+  }
+
+  private async isAlive(): Promise<boolean> {
+    return this.sample === undefined || (await readMempoolEntry(this.parts.rpc, this.sample.txid)) !== undefined
   }
 
   private get watched(): Uint8Array[] {

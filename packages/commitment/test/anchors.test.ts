@@ -5,6 +5,7 @@ import { RpcUnreachableError } from '@kedge/bitcoin'
 import { encodeMessage, networkId } from '@kedge/core'
 import { intents, Store } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rateOf } from '../src/fees.ts'
 import { AnchorKeeper, MAX_UNCONFIRMED, Purse } from '../src/index.ts'
 import { bindAll, bindNext, minedNumbers, newestOf, range, versionsOf } from './anchoring.ts'
 import { anchorOf, FEES, hashOf, NO_BITCOIND, SILENT, secretOf, World } from './world.ts'
@@ -134,6 +135,24 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
     expect(versions.at(-1)?.fee).toBeGreaterThan(low.fee)
     expect(before).toBeLessThan(3)
     expect(await world.mempool()).toEqual([])
+  })
+
+  test("a batch's time runs from its origin; one that has lapsed is in no hurry", async () => {
+    await world.restart()
+    const rates: number[] = []
+    for (const age of [2, 10, 18, 19, 30]) {
+      const keeper = await world.keeper()
+      const anchor = anchorOf(world.chain.link.number + 1)
+      const origin = world.chain.height + 1 - age - world.params.windows.originDepth
+      await world.store.commit(keeper.intent(anchor.number, anchor, origin))
+      keeper.noted(anchor.number, anchor)
+      await (await world.keeper()).advance(world.chain)
+      rates.push(rateOf([await newestOf(world, anchor.number)]))
+      await world.mine()
+    }
+    // 20 − 1 blocks from 2 sat/vB to 50.
+    const due = [2, 10, 18].map((age) => 2 * 25 ** (age / 19))
+    for (const [at, rate] of [...due, 50, 2].entries()) expect(rates[at]).toBeCloseTo(rate, 0)
   })
 
   test('the fee never passes the cap, however late it is', async () => {

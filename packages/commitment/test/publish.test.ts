@@ -1,6 +1,7 @@
 import { MAX_PUBLICATION, printHash, RpcUnreachableError } from '@kedge/bitcoin'
 import { equalBytes, readPieces, signalScript } from '@kedge/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rateOf } from '../src/fees.ts'
 import { answerParts } from '../src/index.ts'
 import { evidenceOn, isMined, messagesIn, noise, recordOf, type TestBatch, WINDOWS, withBatch } from './publishing.ts'
 import { FLAT, NO_BITCOIND, World } from './world.ts'
@@ -240,3 +241,59 @@ describe.skipIf(NO_BITCOIND)('publications', () => {
     expect(await world.mempool()).toEqual([])
   })
 })
+
+describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)(
+  'many at once from one coin, under the %s policy',
+  (policy) => {
+    let world: World
+    let batch: TestBatch
+
+    beforeAll(async () => {
+      world = await World.open(policy, [40_000_000n], WINDOWS)
+      batch = await withBatch(world, 1)
+    })
+    afterAll(() => world.close())
+
+    test('twenty small ones are out in two blocks, though a chain may hold 25', async () => {
+      const publisher = await world.publisher()
+      const requests = Array.from({ length: 20 }, (_, at) => evidenceOn(batch, `small ${at}`, 600))
+      for (const request of requests) await publisher.publish(request)
+      const blocks: number[] = []
+      while (publisher.pending > 0 && blocks.length < 5) {
+        await publisher.advance(world.chain)
+        expect((await world.mempool()).length).toBeLessThanOrEqual(40)
+        await world.mine()
+        blocks.push(messagesIn(world).length)
+        await publisher.advance(world.chain)
+      }
+      expect(blocks.reduce((sum, count) => sum + count, 0)).toBe(20)
+      expect(blocks.length).toBeLessThanOrEqual(3)
+    })
+
+    test('three large ones wait for their commits; those are raised by the last of them', async () => {
+      await world.restart()
+      const publisher = await world.publisher({ cap: 40, fallback: 2 })
+      const requests = Array.from({ length: 3 }, (_, at) => evidenceOn(batch, `large ${at}`, MAX_PUBLICATION))
+      for (const request of requests) await publisher.publish(request)
+      await publisher.advance(world.chain)
+      const waiting = await world.mempool()
+      expect(waiting.length).toBe(3)
+      await world.mineExactly()
+      const dear = await world.publisher({ cap: 40, fallback: 6 })
+      await dear.advance(world.chain)
+      const raised = await world.mempool()
+      expect(raised.length).toBe(3)
+      expect(raised.filter((txid) => waiting.includes(txid)).length).toBe(2)
+      const records = await Promise.all(requests.map((request) => recordOf(world, request)))
+      const commits = records.flatMap((record) => record?.commits.slice(-1) ?? [])
+      expect(commits.length).toBe(3)
+      expect(rateOf(commits)).toBeGreaterThan(5.9)
+      await world.mine()
+      await dear.advance(world.chain)
+      await world.mine()
+      for (const request of requests) expect(isMined(world, request.body)).toBe(true)
+      await dear.advance(world.chain)
+      expect([dear.pending, (await world.mempool()).length]).toEqual([0, 0])
+    })
+  },
+)
