@@ -55,10 +55,10 @@ export function computeRoot(
   if (indices.some((index, at) => index >= count || index < 0 || (at > 0 && index <= (indices[at - 1] as number))))
     return undefined
   if (helpers.some((helper) => helper.length !== 32)) return undefined
+  const rest = helpers.values()
   const depth = depthOf(count)
   let row = indices
   let nodes = rowOf(leaves)
-  let used = 0
   for (let level = 0; level < depth; level++) {
     const above: number[] = []
     const pairs = new Uint8Array(64 * row.length)
@@ -67,18 +67,22 @@ export function computeRoot(
       const node = nodes.subarray(32 * at, 32 * at + 32)
       const sibling = index % 2 === 0 ? index + 1 : index - 1
       const isPaired = index % 2 === 0 && row[at + 1] === sibling
-      const known = isPaired ? nodes.subarray(32 * at + 32, 32 * at + 64) : undefined
-      const other = known ?? (isAbsent(count, level, sibling) ? zeroHash(level) : helpers[used++])
-      if (other === undefined) return undefined
-      pairs.set(index % 2 === 0 ? node : other, 64 * above.length)
-      pairs.set(index % 2 === 0 ? other : node, 64 * above.length + 32)
-      above.push(Math.floor(index / 2))
       if (isPaired) at++
+      const other = isPaired ? nodes.subarray(32 * at, 32 * at + 32) : helperFor(count, level, sibling, rest)
+      if (other === undefined) return undefined
+      pairs.set(node, 64 * above.length + 32 * (index % 2))
+      pairs.set(other, 64 * above.length + 32 * (sibling % 2))
+      above.push(Math.floor(index / 2))
     }
     row = above
     nodes = hashRow(pairs.subarray(0, 64 * above.length))
   }
-  return used === helpers.length ? nodes : undefined
+  return rest.next().done ? nodes : undefined
+}
+
+/** A node that the leaves don't give: absent, or the next helper; undefined when there is none left. */
+function helperFor(count: number, level: number, index: number, helpers: Iterator<Uint8Array>): Uint8Array | undefined {
+  return isAbsent(count, level, index) ? zeroHash(level) : helpers.next().value
 }
 
 /** An append-only tree that keeps its full nodes, so a root or a path of any prefix's end costs a few hashes. */
