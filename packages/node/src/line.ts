@@ -84,6 +84,6 @@ async function headerOf(data: LineParts['data'], hash: Uint8Array) {
   return header
 }
 
-export function isLiveBatch(link: LinkRecord): link is BatchLink {
+function isLiveBatch(link: LinkRecord): link is BatchLink {
   return link.outcome === 'batch' && link.voided === undefined
 }

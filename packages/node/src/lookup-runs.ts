@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
 import { lookups, type Store, type Write } from '@kedge/storage'
 import { GENESIS_HEAD } from './line.ts'
@@ -17,10 +18,14 @@ interface Run {
 const FENCE_WORDS = 3
 
 /** Rows in a block: 4 KiB. */
-export const BLOCK_ROWS = 256
+const BLOCK_ROWS = 256
 
 /** Neighbouring runs of one level that become one run of the next. */
 const FAN = 32
+
+/** A search that meets runs being merged or dropped begins anew. */
+const TRIES = 20
+const RETRY_MS = 5
 
 /** Runs of more rows are left as they are: what is merged passes through memory, up to 16 MB. */
 export const LARGE_ROWS = 2 ** 15
@@ -92,10 +97,12 @@ export class LookupRuns {
   }
 
   async find(search: Search): Promise<Place[]> {
-    for (;;) {
+    for (let tries = 0; tries < TRIES; tries++) {
       const found = await this.tryFind(this.runs, search)
       if (found !== undefined) return found
+      await setTimeout(RETRY_MS)
     }
+    throw new Error('a block of the lookups is missing')
   }
 
   /** Undefined when runs were merged or dropped meanwhile. */

@@ -1,15 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
-import { decodeOperation, equalBytes, type Position, readWhole, transferMessage } from '@kedge/core'
+import { type Chain, decodeOperation, equalBytes, type Position, readWhole, transferMessage } from '@kedge/core'
 import { operations, type Store } from '@kedge/storage'
-import type { Follower } from './follow.ts'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
 import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
 import type { Head } from './snapshot.ts'
 
 export interface LookupParts extends LineParts {
-  readonly follower: LineParts['follower'] & Pick<Follower, 'chain'>
+  readonly follower: LineParts['follower'] & { readonly chain: Pick<Chain, 'final'> }
   readonly store: Store
   readonly network: Uint8Array
 }

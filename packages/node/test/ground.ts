@@ -2,15 +2,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  build,
   buildAnchor,
   buildChallenge,
   buildDeposit,
   type Coin,
   coinKey,
+  keySpend,
   type Link,
   publicKeyOf,
   sendTransaction,
   signHash,
+  tweakSecret,
 } from '@kedge/bitcoin'
 import {
   type Anchor,
@@ -29,6 +32,8 @@ import {
   resumeAnchor,
   type SealedBatch,
   type Transfer,
+  takeoverLeaf,
+  tapLeafHash,
   toHex,
   transferMessage,
   ZERO_HASH,
@@ -197,6 +202,14 @@ export class Rollup {
   /** Hash of the last live header, as a node has it. */
   headHash({ queried }: TestNode): Uint8Array {
     return headOf(queried.follower.chain).headerHash
+  }
+
+  /** Ends the chain: what spends the link carries none on. */
+  async close(): Promise<void> {
+    const secret = tweakSecret(ANCHOR_SECRET, tapLeafHash(takeoverLeaf(this.params)))
+    const spend = keySpend(this.link, anchorScript(this.params), secret)
+    const away = { value: this.link.value - 1_000n, script: coinKey(secretOf(64)).script }
+    await this.send(build([spend], [away]).raw, 0n)
   }
 
   private async sendLink(anchor: Anchor): Promise<void> {

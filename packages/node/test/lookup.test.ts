@@ -25,6 +25,7 @@ import { GENESIS_HEAD, readLine } from '../src/line.ts'
 import { LinkIndex } from '../src/links.ts'
 import { Lookup } from '../src/lookup.ts'
 import { cellKey, creditKey, paymentKey, RowList } from '../src/lookup-rows.ts'
+import type { Head } from '../src/snapshot.ts'
 
 installHasher(fastestHasher())
 
@@ -40,8 +41,8 @@ interface Made {
 /** A ledger's batches that exist only as records, with links that say which of them are live. */
 class Records {
   readonly store: Store
-  readonly follower: { links: LinkIndex; chain: { readonly final: { number: number; headerHash: Uint8Array } } & never }
-  readonly executor: { head: { number: number; headerHash: Uint8Array }; rejection: undefined }
+  readonly follower: { links: LinkIndex; readonly chain: { final: Head } }
+  readonly executor: { head: Head; readonly rejection: undefined }
   readonly data: BatchData
   readonly network = network
   line: Made[] = []
@@ -50,7 +51,7 @@ class Records {
 
   constructor(store: Store) {
     this.store = store
-    this.follower = { links: new LinkIndex(), chain: { final: { ...GENESIS_HEAD } } as never }
+    this.follower = { links: new LinkIndex(), chain: { final: GENESIS_HEAD } }
     this.executor = { head: GENESIS_HEAD, rejection: undefined }
     this.data = new BatchData(store, () => Promise.resolve(undefined))
   }
@@ -96,7 +97,7 @@ class Records {
 
   finalize(count: number): void {
     const last = this.line[Math.min(this.line.length, this.finalCount + count) - 1]
-    if (last !== undefined) this.follower.chain.final.number = last.number
+    if (last !== undefined) this.follower.chain.final = last
   }
 
   private get finalCount(): number {

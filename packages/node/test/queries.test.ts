@@ -1,59 +1,11 @@
-import { type Client, createClient, type Payment } from '@kedge/api'
+import type { Client } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import {
-  anchorScript,
-  computeRoot,
-  decodeHeader,
-  decodeTransfer,
-  encodeTransfer,
-  fromHex,
-  GENESIS_ROOT,
-  genesisChain,
-  headerHash,
-  networkId,
-  operationId,
-  toHex,
-  transferMessage,
-} from '@kedge/core'
+import { decodeTransfer, encodeTransfer, GENESIS_ROOT, genesisChain, networkId, toHex } from '@kedge/core'
+import { marks } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Intake, Taken } from '../src/intake.ts'
-import { passOn } from '../src/pass-on.ts'
-import { respondersOf } from '../src/queries.ts'
-import type { QueryParts } from '../src/query-context.ts'
-import { buildApi } from '../src/serve.ts'
+import { droppedMark, type Intake, type Taken } from '../src/intake.ts'
+import { clientOfNode, expectProof, failures } from './client.ts'
 import { type Built, keyHex, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
-
-const failures: unknown[] = []
-
-/** An API over a node, through its real routes. Whatever a responder throws is kept in `failures`. */
-function clientOf(node: TestNode, parts: Partial<QueryParts> = {}): Client {
-  const handlers = respondersOf({ node: node.queried, intake: nobody(node), role: 'challenger', ...parts })
-  const keep = (fields: object) => void failures.push(fields)
-  const api = buildApi({ handlers, log: { warn: keep, error: keep } })
-  const send: typeof fetch = async (input, init) => api.fetch(new Request(input as string, init))
-  return createClient('http://node', { fetch: send })
-}
-
-/** The intake of a node to which no sequencer is connected. */
-function nobody({ queried }: TestNode): Intake {
-  return passOn({ submit: () => Promise.reject(new Error('nothing is submitted here')) }, queried.network)
-}
-
-/** Checks a payment's proof with Bitcoin's own means, as far as its block. */
-function expectProof(rollup: Rollup, id: string, proof: Payment): void {
-  if (proof.rung !== 'anchored' && proof.rung !== 'final') throw new Error(`a payment that is ${proof.rung}`)
-  const { operation, index, path, header: headerHex, anchor } = proof.proof
-  const transfer = decodeTransfer(fromHex(operation))
-  expect(transfer && toHex(transferMessage(rollup.network, transfer))).toBe(id)
-  const header = decodeHeader(fromHex(headerHex))
-  expect(header?.number).toBe(proof.batch)
-  const root = computeRoot(header?.opCount ?? 0, [index], [operationId(fromHex(operation))], path.map(fromHex))
-  expect(root).toEqual(header?.opsRoot)
-  // The anchor commits to the header in its OP_RETURN.
-  expect(anchor.rawTx).toContain(toHex(headerHash(fromHex(headerHex))))
-  expect(anchor.previousTx).toContain(toHex(anchorScript(rollup.params)))
-  expect(anchor.coinbase.path).toHaveLength(anchor.path.length)
-}
 
 let rollup: Rollup
 
@@ -77,7 +29,7 @@ describe('a node that follows', () => {
 
   beforeAll(async () => {
     node = await rollup.openNode('follower')
-    client = clientOf(node)
+    client = clientOfNode(node)
   })
 
   it('answers every route over an empty chain', async () => {
@@ -239,7 +191,7 @@ describe('a sequencer', () => {
       submit: () => Promise.reject(new Error('nothing is submitted here')),
       find: (id) => Promise.resolve(acknowledged.taken.get(toHex(id))),
     }
-    client = clientOf(node, { intake, role: 'sequencer', openBatch: () => acknowledged.open })
+    client = clientOfNode(node, { intake, role: 'sequencer', openBatch: () => acknowledged.open })
   })
 
   it('shows what it sealed before Bitcoin has it', async () => {
@@ -292,6 +244,21 @@ describe('a sequencer', () => {
   })
 })
 
+describe('a payment that its sequencer gave up', () => {
+  it('is dropped, with the reason', async () => {
+    const node = await rollup.openNode('dropping')
+    await node.advance()
+    const id = secretOf(123)
+    await node.queried.store.commit([marks.put(droppedMark(id), new TextEncoder().encode('insufficient-funds'))])
+    const client = clientOfNode(node, { role: 'sequencer' })
+    expect(await client.payment({ id: toHex(id) })).toEqual({
+      rung: 'dropped',
+      id: toHex(id),
+      reason: 'insufficient-funds',
+    })
+  })
+})
+
 describe('when a batch can not be followed', () => {
   let node: TestNode
   let client: Client
@@ -300,7 +267,7 @@ describe('when a batch can not be followed', () => {
 
   beforeAll(async () => {
     node = await rollup.openNode('watcher')
-    client = clientOf(node)
+    client = clientOfNode(node)
     await node.advance()
   })
 
@@ -402,7 +369,7 @@ describe('when bitcoind does not answer', () => {
     await node.advance()
     const rpc = { ...rollup.bitcoind.rpc, url: 'http://127.0.0.1:1' }
     const queried = { ...node.queried, options: { ...node.queried.options, rpc } }
-    const client = clientOf({ ...node, queried } as TestNode)
+    const client = clientOfNode({ ...node, queried } as TestNode)
     expect(await client.health()).toMatchObject({ synced: false, head: { number: 4 } })
     const { entries } = await client.accountHistory({ key: keyHex(ALICE), limit: 1 })
     await expect(client.payment({ id: entries[0]?.id ?? '' })).rejects.toMatchObject({ code: 'syncing' })
@@ -410,7 +377,7 @@ describe('when bitcoind does not answer', () => {
 
   it('refuses to tell about accounts while it has not read the chain', async () => {
     const node = await rollup.openNode('new')
-    const client = clientOf(node)
+    const client = clientOfNode(node)
     expect(node.queried.follower.chain).toEqual(genesisChain(rollup.params, node.queried.follower.chain.hash))
     expect(await client.health()).toMatchObject({ synced: false, mode: 'broken', tip: { height: 112 } })
     const key = keyHex(ALICE)

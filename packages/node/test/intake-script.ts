@@ -1,0 +1,79 @@
+import { signHash } from '@kedge/bitcoin'
+import {
+  decodeTransfer,
+  equalBytes,
+  MerkleLog,
+  operationId,
+  type Receipt,
+  type Tick,
+  TRANSFER_BYTES,
+  tickMessage,
+  transferMessage,
+} from '@kedge/core'
+import type { Intake, IntakeResult } from '../src/intake.ts'
+import { secretOf } from './ground.ts'
+
+/** Answers each transfer by its nonce, as the test wants; with true receipts, some rows to a tick. */
+export class Script implements Intake {
+  readonly asked: Uint8Array[] = []
+  private readonly network: Uint8Array
+  private readonly fates: (nonce: bigint) => IntakeResult | 'take' | 'tick'
+  private readonly log = new MerkleLog()
+  private readonly accepted: Uint8Array[] = []
+
+  constructor(network: Uint8Array, fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') {
+    this.network = network
+    this.fates = fates
+  }
+
+  submit(rows: Uint8Array): Promise<IntakeResult[]> {
+    this.asked.push(rows)
+    const results: IntakeResult[] = []
+    let inTick = false
+    for (let at = 0; at < rows.length; at += TRANSFER_BYTES) {
+      const bytes = rows.slice(at, at + TRANSFER_BYTES)
+      const fate = this.fates(new DataView(bytes.buffer).getBigUint64(9, true))
+      if (typeof fate === 'object') {
+        results.push(fate)
+        inTick = false
+        continue
+      }
+      this.log.append(operationId(bytes))
+      const index = this.accepted.push(bytes) - 1
+      const isFirst = fate === 'tick' || !inTick
+      inTick = true
+      const receipt = isFirst ? this.receiptOf(index) : undefined
+      results.push({ ok: true, taken: { number: 9, index, operation: bytes, ...(receipt && { receipt }) } })
+    }
+    return Promise.resolve(results)
+  }
+
+  find(id: Uint8Array) {
+    const index = this.accepted.findIndex((bytes) => this.isPayment(id, bytes))
+    const operation = this.accepted[index]
+    return Promise.resolve(operation && { number: 9, index, operation, receipt: this.receiptOf(index) })
+  }
+
+  private receiptOf(index: number): Receipt {
+    const origin = { height: 1, hash: secretOf(3) }
+    const tick: Tick = {
+      number: 9,
+      index: index,
+      origin,
+      parent: secretOf(4),
+      count: this.log.count,
+      opsRoot: this.log.root(),
+    }
+    return {
+      tick,
+      signature: signHash(tickMessage(this.network, tick), secretOf(2)),
+      opIndex: index,
+      path: this.log.prove(index),
+    }
+  }
+
+  private isPayment(id: Uint8Array, bytes: Uint8Array): boolean {
+    const transfer = decodeTransfer(bytes)
+    return transfer !== undefined && equalBytes(transferMessage(this.network, transfer), id)
+  }
+}
