@@ -1,17 +1,47 @@
 import type { BatchContext } from '../src/batch.ts'
 import { concatBytes } from '../src/bytes.ts'
 import type { Ledger } from '../src/ledger.ts'
-import { applyOperation, type CellUpdate, decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
+import {
+  applyOperation,
+  type CellUpdate,
+  type Context,
+  decodeOperation,
+  encodeOperation,
+  type Operation,
+} from '../src/operation.ts'
 import type { Totals } from '../src/totals.ts'
 import type { Transfer } from '../src/transfer.ts'
 import { depositTransaction } from './bitcoin.ts'
 import { type Batch, type Content, type Rollup, startedRollup } from './rollup.ts'
-import { type Payment, params, quickKey, quickSign } from './world.ts'
+import { isQuickSigned, isSigned, keyOf, type Payment, params, quickKey, quickSign, secretOf, sign } from './world.ts'
 
-/** A rollup on which `count` accounts hold 100,000 sat each: cell i is `quickKey(i)`'s. */
-export function fundedRollup(count = 5): { rollup: Rollup; last: Batch } {
-  const rollup = startedRollup()
-  rollup.mine(...Array.from({ length: count }, (_, at) => depositTransaction(quickKey(at), 100_000n)))
+/** Who owns the cells, and how they sign. */
+export interface Owners {
+  readonly key: (owner: number) => Uint8Array
+  readonly sign: (owner: number, payment: Payment) => Transfer
+  readonly isSigned: Context['isSigned']
+}
+
+/** Any number of them, at no cost. */
+export const quickOwners: Owners = {
+  key: quickKey,
+  sign: (owner, payment) => quickSign(quickKey(owner), payment),
+  isSigned: isQuickSigned,
+}
+
+const realKeys = Array.from({ length: 12 }, (_, at) => keyOf(41 + at))
+
+/** A dozen, with keys and signatures as Bitcoin has them. */
+export const realOwners: Owners = {
+  key: (owner) => realKeys[owner] as Uint8Array,
+  sign: (owner, payment) => sign(secretOf(41 + owner), payment),
+  isSigned,
+}
+
+/** A rollup on which `count` accounts hold 100,000 sat each: cell i is owner i's. */
+export function fundedRollup(count = 5, owners = quickOwners): { rollup: Rollup; last: Batch } {
+  const rollup = startedRollup(owners.isSigned)
+  rollup.mine(...Array.from({ length: count }, (_, at) => depositTransaction(owners.key(at), 100_000n)))
   let last = rollup.build()
   rollup.post(last)
   while (rollup.ledger.tree.count < count) {
@@ -22,14 +52,20 @@ export function fundedRollup(count = 5): { rollup: Rollup; last: Batch } {
 }
 
 /** A transfer from cell to cell. */
-export function pay(from: number, to: number, nonce: number, more: Partial<Payment> = {}): Transfer {
-  const plain = { from, to: quickKey(to), toCell: to, amount: 1000n, nonce: BigInt(nonce) }
-  return quickSign(quickKey(from), { ...plain, ...more })
+export function pay(
+  from: number,
+  to: number,
+  nonce: number,
+  more: Partial<Payment> = {},
+  owners = quickOwners,
+): Transfer {
+  const plain = { from, to: owners.key(to), toCell: to, amount: 1000n, nonce: BigInt(nonce) }
+  return owners.sign(from, { ...plain, ...more })
 }
 
 /** A transfer that creates the cell `to`. */
-export function payNew(from: number, to: number, nonce: number): Transfer {
-  return pay(from, to, nonce, { mayCreate: true, fee: params.fees.transfer + params.fees.cell })
+export function payNew(from: number, to: number, nonce: number, owners = quickOwners): Transfer {
+  return pay(from, to, nonce, { mayCreate: true, fee: params.fees.transfer + params.fees.cell }, owners)
 }
 
 /** What a rigged step leaves behind, given what it started from. */

@@ -1,0 +1,180 @@
+import { concatBytes } from '../../src/bytes.ts'
+import type { Credit } from '../../src/deposit.ts'
+import { type Evidence, encodeEvidence, type StepEvidence, verifyEvidence } from '../../src/evidence.ts'
+import type { Header } from '../../src/header.ts'
+import type { Operation } from '../../src/operation.ts'
+import { proveEnd, proveStep } from '../../src/prove.ts'
+import { depositTransaction, resetCoins } from '../bitcoin.ts'
+import { factsWith, headerEvidence, linkOf, proveAgainst } from '../challenger.ts'
+import { fundedRollup, mint, nothing, pay as payAny, payNew as payNewAny, realOwners, rig, withRoot } from '../economy.ts'
+import { type Batch, contextOf, execute, type Rollup } from '../rollup.ts'
+import { bytes32, type Payment } from '../world.ts'
+import { type Json, toJson } from './json.ts'
+
+const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) => payAny(from, to, nonce, more, realOwners)
+const payNew = (from: number, to: number, nonce: number) => payNewAny(from, to, nonce, realOwners)
+const START = { height: 0, tx: 0, vout: 0 }
+
+/** A batch, what is claimed against it, and in whose court. */
+interface Trial {
+  readonly rollup: Rollup
+  readonly batch: Batch
+  readonly evidence: Evidence
+}
+
+function trialOf(rollup: Rollup, batch: Batch): Trial {
+  const evidence = proveAgainst(rollup, batch)
+  if (evidence === undefined) throw new Error('there is no evidence')
+  return { rollup, batch, evidence }
+}
+
+function funded(cells = 5) {
+  resetCoins()
+  return fundedRollup(cells, realOwners)
+}
+
+/** A batch whose second operation can't stand. */
+function refusedOperation(operation: Operation | Uint8Array): Trial {
+  const { rollup } = funded()
+  const operations = [payNew(1, 5, 0), operation, payNew(2, 6, 0)]
+  return trialOf(rollup, rollup.put(rig(rollup.context, rollup.ledger, operations, 1, nothing)))
+}
+
+function minted(cells: number, operation: Operation, cell: number): Trial {
+  const { rollup } = funded(cells)
+  return trialOf(rollup, rollup.put(rig(rollup.context, rollup.ledger, [operation], 0, mint(rollup.context, cell, 1n))))
+}
+
+function wrongRoot(at: number): Trial {
+  const { rollup } = funded()
+  const honest = rollup.build(pay(0, 1, 0), payNew(1, 5, 0), pay(2, 3, 0))
+  return trialOf(rollup, rollup.lie({}, { stepRoots: withRoot(honest.stepRoots, at, bytes32(0xee)) }))
+}
+
+/** Two deposits are due; the batch is built as if there were those that `change` leaves. */
+function deposits(keep: (at: number) => boolean, more: Partial<{ value: bigint }>, ...operations: Operation[]): Trial {
+  const { rollup } = funded()
+  rollup.mine(depositTransaction(realOwners.key(0), 1_000n), depositTransaction(realOwners.key(1), 2_000n))
+  const all = rollup.facts.depositsAfter(START)
+  const late = rollup.facts.depositsAfter(rollup.ledger.totals.depositCursor)
+  const seen = [...all.slice(0, -2), ...late.filter((_, at) => keep(at)).map((deposit) => ({ ...deposit, ...more }))]
+  const context = contextOf(factsWith(rollup, seen), rollup.origin, realOwners.isSigned)
+  return trialOf(rollup, rollup.put(execute(context, rollup.ledger, operations)))
+}
+
+function badHeader(instead: Partial<Header>): Trial {
+  const { rollup, last } = funded()
+  rollup.build(pay(0, 1, 0))
+  const batch = rollup.lie(instead)
+  return { rollup, batch, evidence: headerEvidence(batch, last) }
+}
+
+function guilty(): [string, () => Trial][] {
+  const forged = { ...pay(0, 2, 0), signature: pay(1, 2, 0).signature }
+  const invented: Credit = { kind: 'deposit', position: { height: 104, tx: 1, vout: 0 }, key: realOwners.key(0), amount: 10n ** 6n, cell: 0 }
+  return [
+    ['step: the operation does not decode', () => refusedOperation(Uint8Array.of(9, 9))],
+    ['step: a payer that does not exist', () => refusedOperation(pay(0, 1, 0, { from: 77 }))],
+    ['step: no cell of it exists', () => refusedOperation(pay(0, 1, 0, { from: 77, toCell: 78 }))],
+    ['step: a nonce used before', () => refusedOperation(pay(1, 0, 0))],
+    ['step: a transfer to oneself', () => refusedOperation(pay(0, 0, 0))],
+    ['step: more than there is', () => refusedOperation(pay(0, 1, 0, { amount: 10n ** 8n }))],
+    ['step: another’s signature', () => refusedOperation(forged)],
+    ['step: a deposit that nobody made', () => refusedOperation(invented)],
+    ['step: fees for somebody else', () => refusedOperation({ kind: 'collect', cell: 0, amount: 10n })],
+    ['step: a wrong root, the first', () => wrongRoot(0)],
+    ['step: a wrong root, where a cell is created', () => wrongRoot(1)],
+    ['step: a wrong root, the last', () => wrongRoot(2)],
+    ['step: money for the payee', () => minted(5, pay(0, 1, 0), 1)],
+    ['step: money for a created cell, the tree does not grow', () => minted(3, payNew(0, 3, 0), 3)],
+    ['step: money for a created cell, the tree grows', () => minted(4, payNew(0, 4, 0), 4)],
+    ['step: money for the second cell of a tree of one', () => minted(1, payNew(0, 1, 0), 1)],
+    ['step: a due deposit skipped', () => deposits(() => false, {}, pay(0, 1, 0))],
+    ['step: deposits out of order', () => deposits((at) => at === 1, {})],
+    ['step: a deposit of another amount', () => deposits(() => true, { value: 1_500n })],
+    ['end: a due deposit skipped', () => deposits((at) => at === 0, {})],
+    ['end: due deposits skipped by an empty batch', () => deposits(() => false, {})],
+    ['end: the post root is not the last step’s', () => {
+      const { rollup } = funded()
+      rollup.build(pay(0, 1, 0), pay(1, 2, 0))
+      return trialOf(rollup, rollup.lie({ post: bytes32(0xee) }))
+    }],
+    ['header: another network', () => badHeader({ network: bytes32(1) })],
+    ['header: another pre than the parent’s post', () => badHeader({ pre: bytes32(1) })],
+    ['header: too many operations', () => badHeader({ opCount: 65 })],
+    ['header: the origin is in no chain', () => badHeader({ origin: { height: 105, hash: bytes32(1) } })],
+    ['step: the origin is in no chain', () => {
+      const trial = wrongRoot(0)
+      const batch = trial.rollup.lie({ origin: { height: 105, hash: bytes32(1) } })
+      return { ...trial, batch, evidence: { ...trial.evidence, header: batch.headerBytes } }
+    }],
+  ]
+}
+
+/** Everything that may be claimed against an honest batch, and is wrong. */
+function innocent(): [string, Trial][] {
+  const { rollup, last } = funded()
+  const batch = rollup.build(pay(0, 1, 0), payNew(1, 5, 0), pay(2, 3, 0))
+  rollup.ledger.undo(batch.delta)
+  const [step, creating, third] = batch.operations.map((_, at) => proveStep(rollup.context, rollup.ledger, batch, at)) as [StepEvidence, StepEvidence, StepEvidence]
+  const end = proveEnd(rollup.context, rollup.ledger, batch)
+  rollup.ledger.redo(batch.delta)
+  const [payer, payee] = step.cells as [Uint8Array, Uint8Array]
+  const swapped = { ...step.step, before: step.step.after, after: step.step.before }
+  const claims: [string, Evidence][] = [
+    ['step: it is right', step],
+    ['step: it creates a cell and is right', creating],
+    ['end: no deposit was skipped', end],
+    ['header: it is in order', headerEvidence(batch, last)],
+    ['step: another header', { ...step, header: last.headerBytes }],
+    ['header: no parent', headerEvidence(batch)],
+    ['header: another parent', headerEvidence(batch, batch)],
+    ['step: an index behind the last operation', { ...step, index: 3 }],
+    ['step: another index', { ...step, index: 1 }],
+    ['step: another operation', { ...step, operation: third.operation }],
+    ['step: the operation’s path too short', { ...step, opHelpers: step.opHelpers.slice(1) }],
+    ['step: the operation’s path too long', { ...step, opHelpers: [...step.opHelpers, bytes32(0)] }],
+    ['step: before and after exchanged', { ...step, step: swapped }],
+    ['step: another step', { ...step, step: third.step }],
+    ['step: another state opened', { ...step, opening: third.opening }],
+    ['step: other totals', { ...step, opening: { ...step.opening, totals: step.opening.totals.with(8, 1) } }],
+    ['step: no cells', { ...step, cells: [] }],
+    ['step: a cell missing', { ...step, cells: [payer] }],
+    ['step: a cell twice', { ...step, cells: [payer, payer] }],
+    ['step: the cells exchanged', { ...step, cells: [payee, payer] }],
+    ['step: a richer cell', { ...step, cells: [payer.with(20, 1), payee] }],
+    ['step: a node for a cell', { ...step, cells: [concatBytes(...step.cellHelpers.slice(0, 2)), payee] }],
+    ['step: the cells’ path too short', { ...step, cellHelpers: step.cellHelpers.slice(1) }],
+    ['step: the cells’ path too long', { ...step, cellHelpers: [...step.cellHelpers, bytes32(0)] }],
+    ['step: the absent cell given', { ...creating, cells: [...creating.cells, new Uint8Array(64)] }],
+    ['end: another state opened', { ...end, opening: step.opening }],
+    ['end: another last step', { ...end, step: step.step }],
+  ]
+  return claims.map(([name, evidence]) => [name, { rollup, batch, evidence }])
+}
+
+function vectorOf(name: string, { rollup, batch, evidence }: Trial): Json {
+  const link = linkOf(rollup, batch)
+  const verdict = verifyEvidence(rollup.derivation.court, link, evidence)
+  return {
+    ...{ name, link: toJson(link), evidence: toJson(encodeEvidence(evidence)) },
+    ...(verdict.ok ? { fault: verdict.fault } : { refused: verdict.reason }),
+    bitcoin: bitcoinOf(rollup),
+  }
+}
+
+/** What of Bitcoin a court needs: block hashes from the scan height on, and deposits. */
+function bitcoinOf(rollup: Rollup): Json {
+  return {
+    blocks: rollup.bitcoin.blocks.map(({ hash }) => toJson(hash)),
+    deposits: rollup.facts.depositsAfter(START).map(({ position, key, value }) => toJson({ ...position, key, value })),
+  }
+}
+
+export function evidenceVectors(): Json {
+  return {
+    about: 'verifyEvidence: a link, evidence in bytes, and the fault that it shows or why it shows none. Blocks are hashes from the scan height on',
+    guilty: guilty().map(([name, make]) => vectorOf(name, make())),
+    innocent: innocent().map(([name, trial]) => vectorOf(name, trial)),
+  }
+}

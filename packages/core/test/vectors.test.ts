@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest'
+import { networkId, paramsToJson } from '../src/params.ts'
+import { batchVectors, partVectors } from './corpus/batches.ts'
+import { evidenceVectors } from './corpus/evidence.ts'
+import { headerVectors } from './corpus/headers.ts'
+import { type Json, render, toJson } from './corpus/json.ts'
+import { messageVectors } from './corpus/messages.ts'
+import { operationVectors, signatureVectors } from './corpus/operations.ts'
+import { traces } from './corpus/traces.ts'
+import { stateVectors, treeVectors } from './corpus/trees.ts'
+import { params } from './world.ts'
+
+/**
+ * The files in `vectors/` are what the code gives. Where they differ, either the code has a fault or the protocol has
+ * changed, and then so has its version: `npm run vectors` writes them anew.
+ */
+const files: Record<string, () => Json> = {
+  params: () => ({ params: paramsToJson(params) as Json, network: toJson(networkId(params)) }),
+  signatures: signatureVectors,
+  operations: operationVectors,
+  trees: treeVectors,
+  states: stateVectors,
+  batch: batchVectors,
+  headers: headerVectors,
+  evidence: evidenceVectors,
+  messages: messageVectors,
+  parts: partVectors,
+}
+
+describe('the vectors are what the code gives', () => {
+  test.each(Object.entries(files))('%s', async (name, make) => {
+    await expect(`${render(make())}\n`).toMatchFileSnapshot(`../vectors/${name}.json`)
+  })
+
+  test.each(Object.entries(traces))('chain/%s', async (name, make) => {
+    await expect(`${render(make())}\n`).toMatchFileSnapshot(`../vectors/chain/${name}.json`)
+  })
+})
