@@ -20,6 +20,7 @@ import {
 } from '@kedge/bitcoin'
 import { concatBytes, fromHex, type Outpoint, reverseBytes, sha256, toHex } from '@kedge/core'
 import { Faucet } from './faucet.ts'
+import { MinedBlocks } from './mined-blocks.ts'
 
 export interface BitcoindOptions {
   /** Kept when the node stops: a start on the same folder goes on with its chain. */
@@ -40,6 +41,7 @@ export class Bitcoind {
   private child: ChildProcess | undefined
   private port = 0
   private faucet: Faucet | undefined
+  private readonly blocks = new MinedBlocks()
 
   constructor(options: BitcoindOptions) {
     this.options = options
@@ -60,6 +62,7 @@ export class Bitcoind {
     this.child = this.launch(findBitcoind())
     await this.answering(this.child)
     this.faucet ??= new Faucet(this.rpc)
+    await this.blocks.restore(this.rpc)
     if ((await readTip(this.rpc)).height > 0) return
     await this.mine(FIRST_BLOCKS)
     await this.faucet.splitFloat()
@@ -71,7 +74,7 @@ export class Bitcoind {
     await this.end('SIGTERM')
   }
 
-  /** Ends it as a power cut would. */
+  /** Ends it as a power cut would. Started again, it has its blocks, and an empty mempool. */
   async kill(): Promise<void> {
     await this.end('SIGKILL')
   }
@@ -79,12 +82,16 @@ export class Bitcoind {
   /** Mines what the mempool holds. @returns the blocks' hashes */
   async mine(blocks: number): Promise<Uint8Array[]> {
     const address = addressOf(this.running().key.script, 'regtest')
-    return toHashes(await callRpc(this.rpc, 'generatetoaddress', [blocks, address]))
+    const hashes = toHashes(await callRpc(this.rpc, 'generatetoaddress', [blocks, address]))
+    await this.blocks.remember(this.rpc, hashes)
+    return hashes
   }
 
   /** Mines a block of exactly these transactions, whether or not they would relay. @throws RpcError for invalid ones */
   async mineBlock(transactions: readonly Uint8Array[]): Promise<Uint8Array> {
-    return await this.mineTo(addressOf(this.running().key.script, 'regtest'), transactions)
+    const hash = await this.mineTo(addressOf(this.running().key.script, 'regtest'), transactions)
+    await this.blocks.remember(this.rpc, [hash])
+    return hash
   }
 
   /**
@@ -107,6 +114,7 @@ export class Bitcoind {
         hashes.push(...toHashes(await callRpc(this.rpc, 'generatetoaddress', [1, address])))
       else hashes.push(await this.mineTo(address, blocks[at] ?? []))
     }
+    await this.blocks.remember(this.rpc, hashes, depth)
     return hashes
   }
 

@@ -5,13 +5,8 @@ import { parseArgs } from 'node:util'
 import { RegtestNetwork } from './network.ts'
 import { Progress } from './progress.ts'
 import type { Scenario } from './scenario.ts'
-import { ladder } from './scenarios/ladder.ts'
-import { lateJoiner } from './scenarios/late-joiner.ts'
-import { lies } from './scenarios/lies.ts'
-import { payments } from './scenarios/payments.ts'
+import { SCENARIOS } from './scenarios.ts'
 import { Stage } from './stage.ts'
-
-const SCENARIOS: readonly Scenario[] = [ladder, payments, ...lies, lateJoiner]
 
 const HELP = `npm run demo -- [OPTIONS]
 
@@ -42,7 +37,7 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   onInterrupt(async () => network?.kill())
   try {
     network = await start(folder)
-    const stage = new Stage(network, progress)
+    const stage = new Stage(network, (title, work, seen) => progress.step(title, work, seen))
     for (const scenario of scenarios) await play(stage, scenario, outcomes)
     await progress.step('everything stops in good order', () => (network as RegtestNetwork).stop())
   } catch (error) {

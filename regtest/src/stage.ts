@@ -7,8 +7,13 @@ import { walletsFolder } from './layout.ts'
 import { readWaitingMessages, type WaitingMessage } from './mempool-messages.ts'
 import type { RegtestNetwork } from './network.ts'
 import type { NodeProcess } from './node-process.ts'
-import type { Progress } from './progress.ts'
 import { look, type Note } from './waiting.ts'
+
+/**
+ * Does `work`, and tells what is being done and checked; `seen` words what was found.
+ * @throws what `work` throws
+ */
+export type Step = <T>(title: string, work: (note: Note) => Promise<T>, seen?: (result: T) => string) => Promise<T>
 
 /** Somebody with a wallet. */
 export interface Person {
@@ -34,19 +39,14 @@ const BLOCKS_MAX = 40
 /** What scenarios play on: a network, people with money, and steps that are told as they are taken. */
 export class Stage {
   readonly network: RegtestNetwork
-  private readonly progress: Progress
   private readonly everybody: Person[] = []
 
-  constructor(network: RegtestNetwork, progress: Progress) {
+  readonly step: Step
+
+  constructor(network: RegtestNetwork, step: Step) {
     this.network = network
-    this.progress = progress
+    this.step = step
   }
-
-  /** @param seen words what was found, for the line that stays */
-  step<T>(title: string, work: (note: Note) => Promise<T>, seen?: (result: T) => string): Promise<T> {
-    return this.progress.step(title, work, seen)
-  }
-
   /** The first `count` people, those that are new with a wallet and money on the rollup. */
   async people(count: number): Promise<readonly Person[]> {
     const fresh = Array.from({ length: Math.max(0, count - this.everybody.length) }, (_, at) =>

@@ -1,0 +1,120 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readTip } from '@kedge/bitcoin'
+import { send } from '@kedge/wallet'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openControl } from '../src/control.ts'
+import { runKedge } from '../src/kedge.ts'
+import { clearLeftovers } from '../src/leftover.ts'
+import { RegtestNetwork } from '../src/network.ts'
+import { pidFileOf } from '../src/node-process.ts'
+import { type Person, Stage } from '../src/stage.ts'
+import { describeOnBitcoind } from './ground.ts'
+
+const OPTIONS = { challengers: 1, sealAfterMs: 250 }
+
+describeOnBitcoind('a network', () => {
+  let folder: string
+  let network: RegtestNetwork
+  let stage: Stage
+  let alice: Person
+  let bob: Person
+  const on = (started: RegtestNetwork) => {
+    network = started
+    stage = new Stage(network, (_, work) => work(() => undefined))
+  }
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'kedge-network-'))
+    on(await RegtestNetwork.start({ ...OPTIONS, folder }))
+    ;[alice, bob] = (await stage.people(2)) as [Person, Person]
+  }, 90_000)
+  afterAll(async () => {
+    await network.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  const pay = async () => (await send(alice.wallet, { to: bob.key, amount: 5_000n })).id
+  const anchored = async (id: string) => {
+    await stage.mineTo('anchored', network.sequencer, id, () => undefined)
+    return network.agreed()
+  }
+
+  test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
+    const ids = [await pay(), await pay()]
+    await network.sequencer.kill()
+    await network.sequencer.start()
+    await network.connected()
+    await network.agreed()
+    for (const id of ids) await anchored(id)
+    await anchored(await pay())
+  }, 60_000)
+
+  test('kill -9 of a challenger: it follows again', async () => {
+    const [challenger] = network.challengers
+    await challenger?.kill()
+    await anchored(await pay())
+    await challenger?.start()
+    await network.synced()
+    await network.agreed()
+  }, 60_000)
+
+  test('kill -9 of bitcoind: the nodes wait for it', async () => {
+    const id = await pay()
+    await network.bitcoind.kill()
+    await network.bitcoind.start()
+    await anchored(id)
+  }, 60_000)
+
+  test('blocks are replaced: everybody follows, payments stay', async () => {
+    const id = await pay()
+    await anchored(id)
+    await network.reorg(3)
+    await anchored(id)
+  }, 60_000)
+
+  test('a node that ends by itself: whoever waits is told, with the end of its log', async () => {
+    const [challenger] = network.challengers
+    if (challenger === undefined) throw new Error('there is no challenger')
+    process.kill(Number(readFileSync(pidFileOf(join(folder, challenger.name)), 'utf8')), 'SIGKILL')
+    const waiting = network.waitFor({ until: 'never' }, () => undefined)
+    await expect(waiting).rejects.toThrow(
+      `challenger-1 ended by itself: SIGKILL\nthe end of ${challenger.logFile}:\n{"level":`,
+    )
+    await challenger.start()
+    await network.agreed()
+  }, 60_000)
+
+  test('kedge regtest reaches it, one after another', async () => {
+    const control = await openControl(network)
+    const { height } = await readTip(network.bitcoind.rpc)
+    const regtest = (...args: string[]) => runKedge(['regtest', ...args, '--data', folder, '--json'])
+    expect((await regtest('mine', '2')).code).toBe(0)
+    expect((await readTip(network.bitcoind.rpc)).height).toBe(height + 2)
+    const ran = await Promise.all([regtest('fund', alice.bitcoin, '5000sat'), regtest('fund', bob.bitcoin, '5000sat')])
+    expect(ran.map(({ code }) => code)).toEqual([0, 0])
+    expect(JSON.parse((await regtest('reorg', '1')).stdout)).toMatchObject({ hashes: { length: 2 } })
+    expect(JSON.parse((await regtest('status')).stdout)).toMatchObject({ pid: process.pid, apis: { length: 2 } })
+    const refused = await regtest('fund', 'bc1qnonsense', '5000sat')
+    expect(refused.code).toBe(1)
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      error: { code: 'regtest', message: expect.stringContaining('bc1qnonsense') },
+    })
+    await expect(clearLeftovers(folder)).rejects.toThrow(`a network runs in ${folder} already`)
+    await control.close()
+    expect(existsSync(join(folder, 'regtest.json'))).toBe(false)
+    await network.agreed()
+  }, 60_000)
+
+  test('stopped and started again, it goes on where it was', async () => {
+    const before = await anchored(await pay())
+    const money = (await stage.account(network.sequencer, bob)).balance
+    const { params } = network
+    await network.stop()
+    on(await RegtestNetwork.start({ ...OPTIONS, folder }))
+    expect(network.params).toEqual(params)
+    expect((await network.agreed()).number).toBeGreaterThanOrEqual(before.number)
+    expect((await stage.account(network.sequencer, bob)).balance).toBe(money)
+  }, 90_000)
+})
