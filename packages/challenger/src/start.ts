@@ -33,7 +33,10 @@ export async function startChallenger(options: NodeOptions): Promise<RunningNode
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
   const role: Role = {
-    stepped: () => purse.setConfirmed(follower.coins, follower.chain.height),
+    stepped: async (step) => {
+      purse.setConfirmed(follower.coins, follower.chain.height)
+      if (step.kind === 'rollback') await executor.rolledBack()
+    },
     act: async (signal) => {
       await executor.advance(signal)
       await accuse({ follower, executor, publisher })

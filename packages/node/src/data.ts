@@ -71,7 +71,7 @@ export class BatchData {
     return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
   }
 
-  /** Bytes that hash to a header hash and may be no header at all: evidence of a malformed one. */
+  /** Bytes that hash to a header hash and may be no header, as long as evidence can show that they are none. */
   async headerBytes(
     hash: Uint8Array,
     signal: AbortSignal,
@@ -79,10 +79,8 @@ export class BatchData {
   ): Promise<Uint8Array | undefined> {
     const stored = await this.store.get(headers, hash)
     if (stored !== undefined) return stored
-    const bytes = await this.fetch(
-      { headerHash: hash, kind: 'header' },
-      { signal, accept: (candidate) => equalBytes(hashOf(candidate), hash) },
-    )
+    const accept = (bytes: Uint8Array) => bytes.length <= MAX_CLAIMED_HEADER && equalBytes(hashOf(bytes), hash)
+    const bytes = await this.ask({ headerHash: hash, kind: 'header' }, signal, accept)
     if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
     return bytes
   }
@@ -106,9 +104,31 @@ export class BatchData {
       part = decodePart(kind, hash, bytes)
       return part !== undefined && part.count === part.header.opCount
     }
-    const whole = await this.fetch({ headerHash: hash, kind }, { signal, accept })
+    const whole = await this.ask({ headerHash: hash, kind }, signal, accept)
     if (whole !== undefined && part !== undefined) await this.keep(kind, hash, part, whole)
     return whole
+  }
+
+  /** Undefined too when peers take too long over it: the node has blocks to read, and challenges to raise in time. */
+  private async ask(
+    request: DataRequest,
+    signal: AbortSignal,
+    accept: FetchOptions['accept'],
+  ): Promise<Uint8Array | undefined> {
+    signal.throwIfAborted()
+    const either = new AbortController()
+    const stop = () => either.abort(signal.reason)
+    signal.addEventListener('abort', stop)
+    const timer = setTimeout(() => either.abort(), FETCH_MS)
+    try {
+      return await this.fetch(request, { signal: either.signal, accept })
+    } catch (error) {
+      if (either.signal.aborted && !signal.aborted) return undefined
+      throw error
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    }
   }
 
   /** Published parts as one whole, once they cover everything. */
@@ -122,7 +142,7 @@ export class BatchData {
     })) {
       const start = new DataView(key.buffer, key.byteOffset).getUint32(33)
       const run = kind === 'data' ? readWhole(bytes) : hashesOf(bytes)
-      if (start <= leaves.length) leaves.push(...run.slice(leaves.length - start))
+      if (start <= leaves.length) for (const leaf of run.slice(leaves.length - start)) leaves.push(leaf)
     }
     const headerBytes = await this.store.get(headers, hash)
     if (leaves.length !== header.opCount || headerBytes === undefined) return undefined
@@ -149,6 +169,15 @@ export class BatchData {
 
 /** All live batches that are not final, many times over. */
 const RECENT_HEADERS = 1024
+
+/**
+ * The longest bytes that evidence can show for a header (protocol.md, section 8). Whoever commits to more must show them
+ * in answer to a challenge, and can't: they are no header.
+ */
+const MAX_CLAIMED_HEADER = 1024
+
+/** More than one response may take; peers that let it pass are asked last the next time. */
+const FETCH_MS = 30_000
 
 function partKey(hash: Uint8Array, kind: DataKind, start: number): Uint8Array {
   const key = new Uint8Array(37)

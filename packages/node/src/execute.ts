@@ -6,12 +6,14 @@ import {
   type CommittedBatch,
   checkBatch,
   encodeEvidence,
+  encodeWhole,
   equalBytes,
   findFirstDifference,
   genesisEnd,
   type Header,
   hasLapsed,
   headerHash,
+  isZero,
   judgeHeader,
   Ledger,
   merkleRoot,
@@ -66,6 +68,8 @@ export class Executor {
   head: Head = { number: 0, headerHash: ZERO_HASH }
   rejection: Rejection | undefined
   pending: Pending | undefined
+  /** Up to this number the live batches were found not to have lapsed. Only a rollback changes that. */
+  private inTime = 0
 
   constructor(parts: ExecutorParts) {
     this.parts = parts
@@ -76,6 +80,18 @@ export class Executor {
   /** Loads the last snapshot; `advance` replays the rest. */
   async load(): Promise<void> {
     this.head = (await this.snapshot.load()) ?? this.head
+    await this.rolledBack()
+  }
+
+  /**
+   * The follower went back to a fork, and must not go on before this: batches that left the chain there may come back
+   * on another parent, and a ledger that still held them would take them for its own. So the snapshot goes back too.
+   * What was found of a batch may not hold any more either: its origin's depth, its parent.
+   */
+  async rolledBack(): Promise<void> {
+    this.rejection = undefined
+    this.inTime = 0
+    if (await this.retreat()) await this.flush()
   }
 
   /** Moves as far as Bitcoin, data and faults allow. */
@@ -141,9 +157,10 @@ export class Executor {
     return next
   }
 
-  /** Back to the last batch that is live (or this node's own and not anchored yet). */
-  private async retreat(): Promise<void> {
+  /** Back to the last batch that is live (or this node's own and not anchored yet). Whether there was anything to undo. */
+  private async retreat(): Promise<boolean> {
     const { store, data, follower, ownTail } = this.parts
+    const from = this.head
     const isOwn = ({ number, headerHash }: Head) =>
       ownTail().some((own) => own.number === number && equalBytes(own.headerHash, headerHash))
     while (
@@ -153,23 +170,19 @@ export class Executor {
     ) {
       const header = await data.header(this.head.headerHash)
       const delta = await store.get(deltas, this.head.headerHash)
-      if (header === undefined || delta === undefined)
+      const parent = header && (await data.header(header.parent))
+      if (header === undefined || delta === undefined || (parent === undefined && !isZero(header.parent)))
         throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
       this.ledger.undo(delta)
-      const parent = await data.header(header.parent)
       this.head = { number: parent?.number ?? 0, headerHash: header.parent }
       await this.snapshot.changed(this.head, delta)
     }
-  }
-
-  /** After a rollback what was found of a batch may not hold any more: its origin's depth, its parent. */
-  forgetRejection(): void {
-    this.rejection = undefined
+    return this.head !== from
   }
 
   /** Whether looking at a rejected batch again could give more than before. */
   private async isSettled(link: BatchLink, signal: AbortSignal): Promise<boolean> {
-    if (this.rejection?.number !== link.number) return false
+    if (this.rejection === undefined || !equalBytes(this.rejection.headerHash, link.headerHash)) return false
     return (
       this.rejection.evidence !== undefined || (await this.parts.data.stepRoots(link.headerHash, signal)) === undefined
     )
@@ -215,8 +228,13 @@ export class Executor {
     const { data, follower, store } = this.parts
     const { params, facts } = follower.court
     for (const batch of follower.chain.line) {
+      if (batch.number <= this.inTime) continue
       const header = await data.header(batch.headerHash)
-      if (header === undefined || !hasLapsed(params, facts, batch.anchorHeight, header.origin)) continue
+      if (header === undefined) return
+      if (!hasLapsed(params, facts, batch.anchorHeight, header.origin)) {
+        this.inTime = batch.number
+        continue
+      }
       if (this.rejection?.number === batch.number) return
       const bytes = (await store.get(headers, batch.headerHash)) as Uint8Array
       const parent = (await store.get(headers, batch.parent)) ?? new Uint8Array(0)
@@ -229,11 +247,16 @@ export class Executor {
     const { store, data, verifier } = this.parts
     const body = await data.body(link.headerHash, signal)
     if (body === undefined) return this.wait(link, 'nobody at hand has the operations')
+    if (!equalBytes(this.ledger.root, header.pre))
+      throw new Error(`the ledger is not in the state that batch ${link.number} begins with: its record is damaged`)
     const { ids, signers } = await checkSignatures(verifier, this.ledger.tree, body.operations)
     const checked = checkBatch(this.contextOf(header), this.ledger, header, body.operations, ids, signers)
     if (!checked.ok) return this.rejectBody(link, body, checked, signal)
     const head = { number: link.number, headerHash: link.headerHash }
+    const { headerBytes } = body
     await store.commit([
+      // Not sent by those who know that re-execution gives them; but a challenge can ask for them.
+      steps.put(link.headerHash, encodeWhole('steps', { ...checked.sealed, headerBytes })),
       deltas.put(link.headerHash, checked.sealed.delta),
       verdicts.put(link.headerHash, { verdict: 'checked' }),
     ])

@@ -1,6 +1,15 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { addressOf, type CoinKey, checkBackend, coinKey, RpcUnreachableError, readTip } from '@kedge/bitcoin'
+import {
+  addressOf,
+  type CoinKey,
+  checkBackend,
+  coinKey,
+  RPC_CODES,
+  RpcError,
+  RpcUnreachableError,
+  readTip,
+} from '@kedge/bitcoin'
 import {
   type Derived,
   decodeHeader,
@@ -24,8 +33,8 @@ import type { Head } from './snapshot.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
-  /** After a step that moved the chain. */
-  stepped(step: Exclude<FollowStep, { kind: 'tip' }>): void
+  /** After a step that moved the chain, and before the next: `Executor.rolledBack` has to follow a rollback here. */
+  stepped(step: Exclude<FollowStep, { kind: 'tip' }>): Promise<void>
   /** Moves the ledger, and acts: at every turn of the loop, also when nothing moved. */
   act(signal: AbortSignal): Promise<void>
 }
@@ -144,20 +153,19 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
 }
 
 async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
-  const { follower, executor } = parts
+  const { follower } = parts
   const { log } = parts.options
   for (let blocks = 1; !signal.aborted; blocks++) {
     const step = await follower.step((derived) => publishedParts(parts.data, derived))
     if (step.kind === 'tip') return
     if (step.kind === 'rollback') {
-      executor.forgetRejection()
       log.warn({ to: step.to, blocks: step.blocks }, 'Bitcoin reorganised: rolled back to the fork')
     } else {
       logBlock(parts, step)
       if (blocks % 1000 === 0)
         log.info({ height: follower.chain.height, tip: (await readTip(parts.options.rpc)).height }, 'catching up')
     }
-    role.stepped(step)
+    await role.stepped(step)
   }
 }
 
@@ -212,6 +220,8 @@ function judgeAnnounced(network: Uint8Array, bytes: Uint8Array): 'accept' | 'rej
   return header !== undefined && equalBytes(header.network, network) ? 'accept' : 'reject'
 }
 
+/** A bitcoind that was started again answers that it is warming up until it has read its blocks. */
 function isTemporary(error: unknown): boolean {
-  return error instanceof RpcUnreachableError || error instanceof HostStoppedError
+  const isWarmingUp = error instanceof RpcError && error.code === RPC_CODES.warmup
+  return isWarmingUp || error instanceof RpcUnreachableError || error instanceof HostStoppedError
 }

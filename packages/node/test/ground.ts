@@ -265,7 +265,7 @@ export class TestNode {
         events.flatMap((event) => (event.kind === 'part' ? data.writesOfPart(event) : [])),
       )
       if (step.kind === 'tip') break
-      if (step.kind === 'rollback') executor.forgetRejection()
+      if (step.kind === 'rollback') await executor.rolledBack()
     }
     await executor.advance(new AbortController().signal)
   }

@@ -122,6 +122,13 @@ export class Producer {
     if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_BACKLOG) await this.seal()
   }
 
+  /** The chain stands at a fork: the ledger goes back to it, without the open batch if that lost its place. */
+  async rolledBack(): Promise<void> {
+    await this.sealing
+    if (this.open !== undefined && !this.stands(this.open, this.plan())) this.drop(this.open)
+    await this.parts.node.executor.rolledBack()
+  }
+
   /** Moves the ledger along Bitcoin. Nothing is opened or sealed meanwhile; an open batch that keeps its place goes on. */
   private async move(signal: AbortSignal): Promise<void> {
     await this.sealing

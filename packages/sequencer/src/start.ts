@@ -68,7 +68,10 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   late.producer = producer
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
-    stepped: () => purse.setConfirmed(follower.coins, follower.chain.height),
+    stepped: async (step) => {
+      purse.setConfirmed(follower.coins, follower.chain.height)
+      if (step.kind === 'rollback') await producer.rolledBack()
+    },
     act: async (signal) => {
       await producer.reconcile(signal)
       await answerer.act()

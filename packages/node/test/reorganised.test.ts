@@ -1,0 +1,125 @@
+import { decodeEvidence, findInLine, headerHash, verifyEvidence, ZERO_HASH } from '@kedge/core'
+import { marks, steps } from '@kedge/storage'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
+
+const ALICE = 20
+const BOB = 21
+
+/** A sequencer that commits to something else under this batch's number. */
+function commitTo(built: Built, hash: Uint8Array): void {
+  Object.assign(built, { hash })
+}
+
+function blob(size: number): Uint8Array {
+  return new Uint8Array(size).fill(7)
+}
+
+describe('bytes that are no header', () => {
+  let rollup: Rollup
+  let node: TestNode
+
+  async function begin(): Promise<void> {
+    rollup = await Rollup.start()
+    node = await rollup.openNode('follower')
+    await rollup.resume(ZERO_HASH)
+    await rollup.mine()
+    await node.advance()
+  }
+
+  beforeAll(begin)
+
+  afterAll(() => rollup.stop())
+
+  async function anchorBlob(size: number): Promise<Uint8Array> {
+    const built = rollup.build(node, [])
+    const hash = headerHash(blob(size))
+    commitTo(built, hash)
+    await rollup.anchor(built)
+    rollup.peers.set(`header/${Buffer.from(hash).toString('hex')}`, blob(size))
+    await rollup.mine()
+    await node.advance()
+    return hash
+  }
+
+  it('are shown to be none where evidence can hold them', async () => {
+    const hash = await anchorBlob(1024)
+    const { executor, follower } = node.queried
+    expect(executor.rejection).toMatchObject({ fault: 'malformed' })
+    const evidence = decodeEvidence(executor.rejection?.evidence ?? new Uint8Array(0))
+    const batch = findInLine(follower.chain, hash)
+    if (evidence === undefined || batch === undefined) throw new Error('no evidence, or no batch')
+    expect(verifyEvidence(follower.court, batch, evidence)).toEqual({ ok: true, fault: 'malformed' })
+  })
+
+  it('count as withheld where evidence can not hold them', async () => {
+    for (const size of [1025, 70_000]) {
+      await rollup.stop()
+      await begin()
+      const hash = await anchorBlob(size)
+      const { executor } = node.queried
+      expect(executor.rejection).toBeUndefined()
+      expect(executor.pending).toMatchObject({ headerHash: hash })
+    }
+  })
+})
+
+describe('a reorganisation in which a void batch lives again', () => {
+  let rollup: Rollup
+  let node: TestNode
+  let first: Built
+  let second: Built
+
+  beforeAll(async () => {
+    rollup = await Rollup.start()
+    node = await rollup.openNode('follower')
+    await rollup.resume(ZERO_HASH)
+    for (const seed of [ALICE, BOB]) await rollup.deposit(keyOf(seed), 5_000n)
+    await rollup.mine(2)
+    await node.advance()
+    first = rollup.build(node, [])
+    rollup.share(first)
+    await rollup.anchor(first)
+    await rollup.mine()
+    await node.advance()
+    // Nobody answers this: the batch is void, and the chain goes on from its parent.
+    await rollup.challenge(first.hash, 'data')
+    await rollup.mine(6)
+    await node.advance()
+    expect(node.queried.follower.chain.mode).toBe('broken')
+    rollup.ledger.undo(first.sealed.delta)
+    await rollup.resume(ZERO_HASH)
+    await rollup.mine()
+    await node.advance()
+    const payment = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 5n })
+    second = rollup.build(node, [payment])
+    rollup.share(second)
+    await rollup.anchor(second)
+    await rollup.mine()
+    await node.advance()
+  })
+
+  afterAll(() => rollup.stop())
+
+  it('has executed the batch that took its place', () => {
+    expect(node.queried.executor.head).toMatchObject({ number: second.number, headerHash: second.hash })
+  })
+
+  it('keeps the step roots of what it executed, for others to ask for', async () => {
+    expect(await node.queried.store.get(steps, second.hash)).toEqual(second.wholes.steps)
+  })
+
+  it('goes back to it, and rejects the batch that took its place', async () => {
+    // All of the messages stand in the first block then, so no deadline has passed.
+    await rollup.bitcoind.reorg(8, 3)
+    await node.advance()
+    const { executor, follower, store } = node.queried
+    expect(follower.chain.line.map(({ number }) => number)).toEqual([first.number, second.number])
+    expect(executor.head).toMatchObject({ number: first.number, headerHash: first.hash })
+    expect(executor.ledger.root).toEqual(first.header.post)
+    expect(executor.rejection).toMatchObject({ number: second.number, fault: 'parent' })
+    // The ledger on disk went back before the chain went on.
+    const mark = await store.get(marks, 'snapshot')
+    expect(mark && Buffer.from(mark).includes(Buffer.from(second.hash))).toBe(false)
+  })
+})
