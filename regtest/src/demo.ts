@@ -54,8 +54,8 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
 
 function start(folder: string): Promise<RegtestNetwork> {
   const options = { folder, challengers: 2, sealAfterMs: 250, mayLie: true, logLevel: 'debug' }
-  return progress.step('bitcoind, a sequencer and two challengers start, and find each other', () =>
-    RegtestNetwork.start(options),
+  return progress.step('bitcoind, a sequencer and two challengers start, and find each other', (onProgress) =>
+    RegtestNetwork.start({ ...options, onProgress }),
   )
 }
 

@@ -71,7 +71,7 @@ export function makeParams(folder: string, genesis: Outpoint, scanHeight: number
 }
 
 /** A TOML file of settings by their keys; undefined ones are left out. JSON's texts, numbers and lists are TOML's too. */
-export function writeToml(file: string, settings: Readonly<Record<string, unknown>>): string {
+function writeToml(file: string, settings: Readonly<Record<string, unknown>>): string {
   const lines = Object.entries(settings).filter(([, value]) => value !== undefined)
   writeFileSync(file, lines.map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join(''))
   return file

@@ -29,6 +29,8 @@ export interface NetworkOptions {
   /** Starts the sequencer that lies when it is told to. */
   readonly mayLie?: boolean
   readonly logLevel?: string
+  /** Told of each part of the start. */
+  readonly onProgress?: Note
 }
 
 /** Satoshis. The first pays for anchors for a long time; coins pay for evidence, several at once. */
@@ -58,15 +60,20 @@ export class RegtestNetwork {
   /** Everything started and at Bitcoin's tip, the chain of batches running. What was started is stopped when it fails. */
   static async start(given: NetworkOptions): Promise<RegtestNetwork> {
     const options = { ...given, folder: resolve(given.folder) }
+    const note: Note = options.onProgress ?? (() => undefined)
+    note('bitcoind starts')
     const bitcoind = new Bitcoind({ datadir: bitcoindFolder(options.folder), policy: 'default' })
     await bitcoind.start()
     let network: RegtestNetwork | undefined
     try {
+      note('keys, parameters and the first link')
       const params = readParams(options.folder) ?? (await makeNetwork(options, bitcoind))
       network = new RegtestNetwork(options, bitcoind, params)
       await network.makeSequencer()
       for (let at = 1; at <= options.challengers; at++) await network.addChallenger(`challenger-${at}`)
+      note('the nodes start')
       await Promise.all(network.nodes.map((node) => node.start()))
+      note('they find each other, and the chain of batches starts to run')
       await network.run()
       return network
     } catch (error) {

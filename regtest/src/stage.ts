@@ -27,7 +27,7 @@ export interface Person {
 
 /** Satoshis: what each person gets on Bitcoin, and what of it goes into the vault. */
 const ON_BITCOIN = 1_000_000n
-export const DEPOSIT = 400_000n
+const DEPOSIT = 400_000n
 
 const NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi']
 

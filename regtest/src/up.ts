@@ -76,8 +76,9 @@ function stopSignal(): AbortSignal {
 
 async function up({ data, blockSeconds, challengers, apiPort }: UpOptions, signal: AbortSignal): Promise<void> {
   await clearLeftovers(data)
-  console.log(`starting bitcoind, a sequencer and ${challengers} challengers in ${data} ...`)
-  const network = await RegtestNetwork.start({ folder: data, challengers, apiPort, sealAfterMs: 1000 })
+  console.log(`a network in ${data}: bitcoind, a sequencer and ${challengers} challengers`)
+  const onProgress = (text: string) => console.log(`  ${text} ...`)
+  const network = await RegtestNetwork.start({ folder: data, challengers, apiPort, sealAfterMs: 1000, onProgress })
   const control = await openControl(network)
   try {
     console.log(describe(network, blockSeconds))
