@@ -10,6 +10,7 @@ import {
   type Ledger,
   operationId,
   readWhole,
+  TRANSFER_BYTES,
   type Transfer,
   ZERO_HASH,
 } from '@kedge/core'
@@ -40,6 +41,13 @@ export function measureBatch(name: '1e5' | '1e6', rounds: number): Measurement {
   }
 }
 
+/** Transfers a second that one thread builds into batches. */
+export async function measureBuilding(accounts: number): Promise<number> {
+  installHasher(fastestHasher())
+  const build = buildCase(largeLedger(accounts), new Traffic(accounts), [])
+  return toPerSecond((await measureRounds({ build }, 10)).build).value
+}
+
 interface Built {
   readonly hash: Uint8Array
   readonly data: Uint8Array
@@ -51,16 +59,20 @@ interface Row {
   readonly owner: Uint8Array
 }
 
-/** As in a worker's row: bytes, id, and the key that signed. */
-function rowOf(transfer: Transfer): Row {
-  const bytes = encodeTransfer(transfer)
-  return { bytes, id: operationId(bytes), owner: othersKeys(transfer.from) }
+/** As they come out of the workers' memory: bytes (a request's together), id, and the key that signed. */
+function rowsOf(transfers: readonly Transfer[]): Row[] {
+  const all = new Uint8Array(TRANSFER_BYTES * transfers.length)
+  return transfers.map((transfer, at) => {
+    const bytes = all.subarray(TRANSFER_BYTES * at, TRANSFER_BYTES * (at + 1))
+    bytes.set(encodeTransfer(transfer))
+    return { bytes, id: operationId(bytes), owner: othersKeys(transfer.from) }
+  })
 }
 
 function buildCase(ledger: Ledger, traffic: Traffic, built: Built[]): Case {
   return {
     prepare() {
-      const rows = traffic.batch(built.length).map(rowOf)
+      const rows = rowsOf(traffic.batch(built.length))
       return () => {
         built.push(buildBatch(ledger, rows, built.length + 1, built.at(-1)?.hash ?? ZERO_HASH))
         return BATCH

@@ -7,7 +7,6 @@ import {
   type Court,
   decodeEvidence,
   encodeEvidence,
-  encodeTransfer,
   installHasher,
   type Ledger,
   merkleRoot,

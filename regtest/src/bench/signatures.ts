@@ -54,6 +54,17 @@ export function measureSignatures(rounds: number): Measurement {
   }
 }
 
+/** Checks a second of the engine that nodes use, on two threads. */
+export async function measureChecking(): Promise<number> {
+  const verifier = await createVerifier({ workers: 2, network, capacityRows: 2 * TINY_ROWS })
+  try {
+    const cases = { check: verifyCase(verifier, signedTransfers(TINY_ROWS)) }
+    return toPerSecond((await measureRounds(cases, 5)).check).value
+  } finally {
+    await verifier.close()
+  }
+}
+
 function rowOf(name: string, two: Spread, one: Spread, peers: Readonly<Record<string, number>> = {}) {
   const { value, min, max } = toPerSecond(two)
   return { name, unit: 'checks/s, 2 workers', value, min, max, peers: { '1 worker': toPerSecond(one).value, ...peers } }

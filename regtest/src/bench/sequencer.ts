@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { paramsToJson } from '@kedge/core'
+import { waitFor } from '../waiting.ts'
+import { measureBuilding } from './batch.ts'
+import { Load } from './load.ts'
+import type { SentLoad } from './load-process.ts'
+import { depositFor, keyOf } from './payers.ts'
+import { Rollup, type SealedLine } from './rollup.ts'
+import type { Measurement, Row } from './row.ts'
+import { measureChecking } from './signatures.ts'
+import { printFigure } from './table.ts'
+
+const UNIT = 'transfers/s'
+const SECONDS = 22
+const UNCHECKED = fileURLToPath(new URL('unchecked-process.js', import.meta.url))
+
+type Say = (line: string) => void
+
+/** Signed transfers over the HTTP API to sealed batches, durable before each receipt; then all of it once more. */
+export function measureSequencer(payers: number): Measurement {
+  return {
+    rows: ['sequencer.endToEnd', 'challenger.replay'],
+    does: `sends signed transfers among ${payers} payers to a sequencer, 1,000 a request; then a challenger re-executes them all`,
+    run: (say) =>
+      onRollup([], async (rollup, load) => {
+        const limit = await measureChecking()
+        say(`signatures alone: ${printFigure(limit)}/s on two threads`)
+        const { sent, batches } = await runLoad(
+          rollup,
+          load,
+          { payers, isSigned: true, transfers: limit * SECONDS },
+          say,
+        )
+        const end: Row = { ...rowOf('sequencer.endToEnd', sent, batches), limit, goal: { is: 'at least', value: 3000 } }
+        say('a challenger begins with an empty disk')
+        const replay = await replayAll(rollup, batches)
+        return [end, { name: 'challenger.replay', unit: UNIT, value: replay, min: replay, max: replay, limit }]
+      }),
+  }
+}
+
+/** The same path, but that nobody checks a signature. */
+export function measureUnchecked(payers: number): Measurement {
+  return {
+    rows: ['sequencer.withoutSignatures'],
+    does: `sends transfers among ${payers} payers to a sequencer that checks no signatures, 1,000 a request`,
+    run: (say) =>
+      onRollup([UNCHECKED], async (rollup, load) => {
+        const limit = await measureBuilding(payers)
+        say(`building batches alone: ${printFigure(limit)}/s on one thread`)
+        const { sent, batches } = await runLoad(
+          rollup,
+          load,
+          { payers, isSigned: false, transfers: limit * SECONDS },
+          say,
+        )
+        const goal = { is: 'at least', value: 100_000 } as const
+        return [{ ...rowOf('sequencer.withoutSignatures', sent, batches), limit, goal }]
+      }),
+  }
+}
+
+async function onRollup(
+  program: readonly string[],
+  work: (rollup: Rollup, load: Load) => Promise<readonly Row[]>,
+): Promise<readonly Row[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'kedge-bench-'))
+  const load = new Load()
+  let rollup: Rollup | undefined
+  try {
+    rollup = await Rollup.start(folder, program.length === 0 ? undefined : program)
+    return await work(rollup, load)
+  } finally {
+    await load.close()
+    await rollup?.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+interface Plan {
+  readonly payers: number
+  readonly isSigned: boolean
+  /** More than can be sent in the time. */
+  readonly transfers: number
+}
+
+interface Loaded {
+  readonly sent: SentLoad
+  readonly batches: readonly SealedLine[]
+}
+
+async function runLoad(rollup: Rollup, load: Load, plan: Plan, say: Say): Promise<Loaded> {
+  const { payers, isSigned } = plan
+  const { params, sequencer } = rollup
+  const url = sequencer.ready.api
+  say(`making ${payers} payers`)
+  await load.tell({ kind: 'prepare', params: paramsToJson(params), payers, isSigned })
+  await rollup.deposit(keyOf(0, isSigned), depositFor(payers, params))
+  await rollup.mineDuring(load.tell({ kind: 'create', url }))
+  await rollup.sealedOperations(1 + payers)
+  // Whole requests in each of the lanes.
+  const transfers = 4000 * Math.ceil(plan.transfers / 4000)
+  say(`making ${isSigned ? 'and signing ' : ''}${transfers} transfers`)
+  await load.tell({ kind: 'sign', transfers })
+  say(`sending for ${SECONDS} s`)
+  const loaded = await rollup.mineDuring(sendAndSeal(rollup, load, payers))
+  const { latency, transfers: count } = loaded.sent
+  say(
+    `${count} transfers in ${loaded.batches.length} batches; receipts after ${latency.median} ms (p99 ${latency.p99} ms)`,
+  )
+  return loaded
+}
+
+async function sendAndSeal(rollup: Rollup, load: Load, payers: number): Promise<Loaded> {
+  const sent = await load.send(rollup.sequencer.ready.api, SECONDS)
+  return { sent, batches: await rollup.sealedOperations(1 + payers + sent.transfers) }
+}
+
+/** From the first request to the last sealed batch; min and max are what was acknowledged in fifths of the time. */
+function rowOf(name: string, { transfers, from, fifths }: SentLoad, batches: readonly SealedLine[]): Row {
+  const to = batches.at(-1)?.time ?? from
+  const value = (1000 * transfers) / (to - from)
+  return { name, unit: UNIT, value, min: Math.min(...fifths), max: Math.max(...fifths) }
+}
+
+/** Transfers a second, from an empty disk to the head, the start of the process included. */
+async function replayAll(rollup: Rollup, batches: readonly SealedLine[]): Promise<number> {
+  await rollup.mineAll()
+  const start = performance.now()
+  const challenger = await rollup.addChallenger('challenger')
+  const last = batches.at(-1)?.number
+  const wait = { until: `the challenger is at batch ${last}`, withinMs: 180_000, check: () => challenger.check() }
+  await waitFor(wait, async (note) => {
+    const { head, synced } = await challenger.client.health()
+    note(`at ${head.number}`)
+    return head.number === last && synced ? true : undefined
+  })
+  const operations = batches.reduce((sum, batch) => sum + batch.operations, 0)
+  return (1000 * operations) / (performance.now() - start)
+}
