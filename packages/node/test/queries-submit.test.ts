@@ -161,6 +161,15 @@ describe('many transfers', () => {
     expect(script.asked).toHaveLength(1)
   })
 
+  it('get none for what only the batch, and not the request, has next to each other', async () => {
+    const script = scripted(() => 'take')
+    const [first, second] = await script.submit(rowsOf(1, 2))
+    const results = [first, { ok: false, code: 'expired' }, second] as IntakeResult[]
+    const client = clientOf(handlersOf({ submit: () => Promise.resolve(results), find: (id) => script.find(id) }))
+    const { accepted, receipts } = await client.submitTransfers({ bytes: rowsOf(1, 3, 2) })
+    expect([accepted, receipts.map(({ row, count }) => [row, count])]).toEqual([2, [[0, 1]]])
+  })
+
   it('count one that a batch holds already as accepted', async () => {
     const script = scripted(() => ({ ok: false, code: 'nonce-used' }))
     const bytes = new Uint8Array(concatBytes(encodeTransfer(executed), rowsOf(5)))
