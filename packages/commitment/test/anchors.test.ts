@@ -225,6 +225,29 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
   })
 })
 
+describe.skipIf(NO_BITCOIND)('anchors with a purse of one coin', () => {
+  test('are raised by what their link holds, as a replacement may bring in no change that no block holds', async () => {
+    const world = await World.open('default', [200_000n])
+    const keeper = await world.keeper({ cap: 20, fallback: 20 })
+    await bindAll(world, keeper, range(1, 10))
+    expect(await keeper.advance(world.chain)).toEqual({ kind: 'sent' })
+    expect([world.purse.balance, keeper.status.unconfirmed]).toEqual([0n, 10])
+    const dear = { cap: 100, fallback: 100 }
+    const before = await world.mempool()
+    await (await world.keeper(dear)).advance(world.chain)
+    // Once a block is enough.
+    expect(await world.mempool()).toEqual(before)
+    await world.mineExactly()
+    const last = await world.keeper(dear)
+    expect(await last.advance(world.chain)).toEqual({ kind: 'sent' })
+    expect(last.status).toMatchObject({ unconfirmed: 10 })
+    expect(last.status.feeRate).toBeGreaterThan(40)
+    await world.mine()
+    expect(minedNumbers(world)).toEqual(range(1, 10))
+    await world.close()
+  })
+})
+
 describe.skipIf(NO_BITCOIND)('anchors without a purse', () => {
   test('pay what the link can, then wait and say why, then go on', async () => {
     const world = await World.open('default', [2_000_000n])
