@@ -4,8 +4,12 @@ import {
   accuse,
   FALLBACK_FEE_RATE,
   type NodeOptions,
+  type NodeParts,
   openNode,
+  orClose,
   passOn,
+  proveRejection,
+  type Responders,
   type Role,
   type RunningNode,
   respondersOf,
@@ -15,35 +19,48 @@ import {
 /** Of the time to answer a challenge, what a challenger leaves to the sequencer before it answers itself. */
 const PATIENCE = 0.5
 
+/**
+ * For so long after its start a node that no peer is connected to challenges nothing: what it lacks it has asked nobody
+ * for. After that it must, as whoever is cut off from all peers can't tell late data from hidden ones.
+ */
+const LONELY_MS = 10_000
+
 /** Starts a challenger: a node that re-executes everything and puts on Bitcoin what is wrong or hidden. */
 export async function startChallenger(options: NodeOptions): Promise<RunningNode> {
   const node = await openNode(options, { ownTail: () => [], mayServe: () => true })
-  const { store, follower, executor } = node
+  return orClose(node, async () => startNode(node, await challengerOf(node), respondersOfChallenger(node), noRest))
+}
+
+async function challengerOf(node: NodeParts): Promise<Role> {
+  const { store, follower, executor, host, options } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
   const purse = new Purse(secrets.coins)
   purse.setConfirmed(follower.coins, follower.chain.height)
-  const publisher = new Publisher({
-    store,
-    rpc,
-    params,
-    purse,
-    fees: { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE },
-    log,
-  })
+  const fees = { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE }
+  const publisher = new Publisher({ store, rpc, params, purse, fees, log })
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
-  const role: Role = {
+  const startedAt = performance.now()
+  return {
     stepped: async (step) => {
       purse.setConfirmed(follower.coins, follower.chain.height)
       if (step.kind === 'rollback') await executor.rolledBack()
     },
     act: async (signal) => {
+      // Before the ledger moves: that is when peers are asked.
+      const mayChallenge = host.peers().length > 0 || performance.now() - startedAt > LONELY_MS
       await executor.advance(signal)
-      await accuse({ follower, executor, publisher })
+      if (mayChallenge) await accuse({ follower, executor, publisher })
+      else await proveRejection({ follower, executor, publisher })
       await answerer.act()
       await publisher.advance(follower.chain)
     },
   }
-  const handlers = respondersOf({ node, intake: passOn(node.host, node.network), role: 'challenger' })
-  return startNode(node, role, handlers, async () => undefined)
 }
+
+function respondersOfChallenger(node: NodeParts): Responders {
+  return respondersOf({ node, intake: passOn(node.host, node.network), role: 'challenger' })
+}
+
+/** A challenger accepts nothing that a stop would have to finish. */
+const noRest = () => Promise.resolve()

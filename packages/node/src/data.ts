@@ -123,7 +123,8 @@ export class BatchData {
     try {
       return await this.fetch(request, { signal: either.signal, accept })
     } catch (error) {
-      if (either.signal.aborted && !signal.aborted) return undefined
+      signal.throwIfAborted()
+      if (either.signal.aborted) return undefined
       throw error
     } finally {
       clearTimeout(timer)

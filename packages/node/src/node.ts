@@ -121,9 +121,9 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
   }
 }
 
+/** The ledger is left on disk as of its last snapshot: `Executor.flush` comes before, where nothing went wrong. */
 export async function closeNode(parts: NodeParts): Promise<void> {
   await parts.host.stop()
-  await parts.executor.flush()
   await parts.verifier.close()
   await parts.store.close()
 }
@@ -144,7 +144,7 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
       await role.act(signal)
       await parts.news.next(POLL_MS, signal)
     } catch (error) {
-      if (signal.aborted) break
+      if (signal.aborted && (error === signal.reason || isTemporary(error))) break
       if (!isTemporary(error)) throw error
       log.warn({ err: error, url: rpc.url }, 'bitcoind does not answer: trying again')
       await sleep(1000, signal)

@@ -26,7 +26,21 @@ export async function startNode(
   }
 }
 
-/** Order of a stop: the loop; requests in flight; what the role has accepted, to disk; then the parts. */
+/** What `start` makes of the node; when that fails, the node is closed. */
+export async function orClose<T>(node: NodeParts, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start()
+  } catch (error) {
+    await closeNode(node)
+    throw error
+  }
+}
+
+/**
+ * Order of a stop: the loop; requests in flight; what the role has accepted, to disk; the ledger, to disk; then the parts.
+ * Each is done whatever came of those before it, and the first failure is what the node ends with. Behind one the ledger
+ * may be ahead of its head, and stays on disk as it was.
+ */
 async function runToEnd(
   node: NodeParts,
   role: Role,
@@ -34,11 +48,19 @@ async function runToEnd(
   closeApi: () => Promise<void>,
   settle: () => Promise<void>,
 ): Promise<void> {
-  try {
-    await runNode(node, role, signal)
-  } finally {
-    await closeApi()
-    await settle()
-    await closeNode(node)
+  const failures: unknown[] = []
+  const attempt = async (work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (failures.length > 0) node.options.log.error({ err: error }, 'the stop failed too')
+      failures.push(error)
+    }
   }
+  await attempt(() => runNode(node, role, signal))
+  await attempt(closeApi)
+  await attempt(settle)
+  if (failures.length === 0) await attempt(() => node.executor.flush())
+  await attempt(() => closeNode(node))
+  if (failures.length > 0) throw failures[0]
 }

@@ -1,2 +1,2 @@
-export type { Tamper } from './producer.ts'
+export type { Tamper } from './seal.ts'
 export { ForeignAnchorError, type SequencerOptions, startSequencer, WrongKeyError } from './start.ts'

@@ -1,8 +1,10 @@
 import { decodeTransfer, TRANSFER_BYTES, type Transfer, toHex, transferMessage } from '@kedge/core'
 import type { Intake, IntakeResult, NodeParts, Taken } from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
+import type { Added, Candidate } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
-import type { Added, Candidate, Producer } from './producer.ts'
+import type { Producer } from './producer.ts'
+import type { Ticks } from './ticks.ts'
 
 /**
  * Takes transfers in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
@@ -31,13 +33,13 @@ export class TransferIntake implements Intake {
   }
 
   async find(paymentId: Uint8Array): Promise<Taken | undefined> {
-    const open = this.producer.openBatch
-    if (open === undefined) return undefined
-    const index = this.indexOf(open).get(toHex(paymentId))
+    const promises = this.producer.openBatch
+    if (promises === undefined) return undefined
+    const { batch } = promises
+    const index = this.indexOf(batch).get(toHex(paymentId))
     if (index === undefined) return undefined
-    const operation = open.operations[index] as Uint8Array
-    const receipt = await this.producer.promise(open, index)
-    return { number: open.place.number, index, operation, ...(receipt && { receipt }) }
+    const operation = batch.operations[index] as Uint8Array
+    return { number: batch.place.number, index, operation, receipt: await promises.promise(index) }
   }
 
   /** Whole rows that decode and name a paying cell; the others are answered at once. */
@@ -77,6 +79,7 @@ export class TransferIntake implements Intake {
     results: IntakeResult[],
   ): Promise<void> {
     const runs: Run[] = []
+    const refusals: Promise<void>[] = []
     for (const [at, candidate] of candidates.entries()) {
       const { row } = arrivals[at] as Arrival
       if (candidate.signedBy === undefined) {
@@ -85,27 +88,37 @@ export class TransferIntake implements Intake {
       }
       const added = await this.producer.add(candidate)
       if (added.ok) extendRuns(runs, row, added)
-      else results[row] = this.refuse(candidate, added)
+      else refusals.push(this.refuse(candidate, added, row, results))
     }
-    await Promise.all(runs.map((run) => this.answer(run, results)))
+    await Promise.all([...runs.map((run) => this.answer(run, results)), ...refusals])
   }
 
   /** One receipt for a run of neighbours: the first one's path shows where the others stand. */
-  private async answer({ batch, index, rows }: Run, results: IntakeResult[]): Promise<void> {
+  private async answer({ promises, index, rows }: Run, results: IntakeResult[]): Promise<void> {
+    const { batch } = promises
     const operations = batch.operations.slice(index, index + rows.length)
-    const receipt = await this.producer.promise(batch, index)
+    const receipt = await promises.promise(index)
     rows.forEach((row, at) => {
       const taken = { number: batch.place.number, index: index + at, operation: operations[at] as Uint8Array }
-      results[row] = { ok: true, taken: receipt === undefined || at > 0 ? taken : { ...taken, receipt } }
+      results[row] = { ok: true, taken: at > 0 ? taken : { ...taken, receipt } }
     })
   }
 
-  private refuse({ transfer }: Candidate, added: Added & { ok: false }): IntakeResult {
-    if (added.code !== 'nonce-used') return { ok: false, code: added.code }
-    const paymentId = transferMessage(this.node.network, transfer)
+  /** A transfer that is in the open batch already is answered for like the first time: once it is on disk. */
+  private async refuse(
+    { transfer }: Candidate,
+    { code }: Added & { ok: false },
+    row: number,
+    results: IntakeResult[],
+  ): Promise<void> {
+    results[row] = { ok: false, code }
     const open = this.producer.openBatch
-    const known = open !== undefined && this.indexOf(open).has(toHex(paymentId))
-    return known ? { ok: true, repeated: true, paymentId } : { ok: false, code: 'nonce-used' }
+    if (code !== 'nonce-used' || open === undefined) return
+    const paymentId = transferMessage(this.node.network, transfer)
+    const index = this.indexOf(open.batch).get(toHex(paymentId))
+    if (index === undefined) return
+    await open.promise(index)
+    results[row] = { ok: true, repeated: true, paymentId }
   }
 
   private indexOf(open: OpenBatch): ReadonlyMap<string, number> {
@@ -128,15 +141,15 @@ interface Arrival {
 
 /** Rows of one request that stand next to each other in one batch. */
 interface Run {
-  readonly batch: OpenBatch
+  readonly promises: Ticks
   readonly index: number
   readonly rows: number[]
 }
 
-function extendRuns(runs: Run[], row: number, { batch, index }: Added & { ok: true }): void {
+function extendRuns(runs: Run[], row: number, { promises, index }: Added & { ok: true }): void {
   const last = runs.at(-1)
-  if (last !== undefined && last.batch === batch && last.index + last.rows.length === index) last.rows.push(row)
-  else runs.push({ batch, index, rows: [row] })
+  if (last?.promises === promises && last.index + last.rows.length === index) last.rows.push(row)
+  else runs.push({ promises, index, rows: [row] })
 }
 
 function candidateOf({ transfer, bytes, owner }: Arrival, chunk: Chunk, at: number): Candidate {

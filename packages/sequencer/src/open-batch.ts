@@ -5,20 +5,17 @@ import {
   type BuiltHeader,
   buildHeader,
   type Ledger,
-  type Receipt,
   type Refusal,
   type SealedBatch,
   type Tick,
   type Transfer,
 } from '@kedge/core'
 
-/** A tick whose signature is still to come, with paths for those who asked. */
+/** A tick whose signature is still to come. */
 export interface Cut {
   readonly tick: Tick
-  /** Operations that the tick covers and no earlier one did, with their first index. */
-  readonly start: number
+  /** Operations that the tick covers and no earlier one did. */
   readonly operations: readonly Uint8Array[]
-  readonly paths: ReadonlyMap<number, readonly Uint8Array[]>
 }
 
 /** The batch that takes transfers now: its place, its execution, and how much of it is promised. */
@@ -51,11 +48,6 @@ export class OpenBatch {
     return this.execution.operations
   }
 
-  /** Operations that no tick covers yet. */
-  get unpromised(): number {
-    return this.count - this.promised
-  }
-
   add(
     transfer: Transfer,
     bytes: Uint8Array,
@@ -65,23 +57,18 @@ export class OpenBatch {
     return this.execution.add(transfer, bytes, id, signedBy)
   }
 
-  /** Fixes the next tick over everything so far. Paths are those of this very prefix, so they are taken now. */
-  cut(wanted: readonly number[]): Cut {
+  /** Fixes the next tick over everything so far. */
+  cut(): Cut {
     const { number, origin, parent } = this.place
-    const tick: Tick = {
-      number,
-      index: this.ticks++,
-      origin,
-      parent,
-      count: this.count,
-      opsRoot: this.execution.opsRoot().slice(),
-    }
-    const paths = new Map(
-      wanted.map((index) => [index, this.execution.provePath(index).map((hash) => hash.slice())] as const),
-    )
-    const start = this.promised
+    const opsRoot = this.execution.opsRoot().slice()
+    const operations = this.operations.slice(this.promised)
     this.promised = this.count
-    return { tick, start, operations: this.operations.slice(start), paths }
+    return { tick: { number, index: this.ticks++, origin, parent, count: this.count, opsRoot }, operations }
+  }
+
+  /** Path of an operation in the tree over everything so far. */
+  pathOf(index: number): Uint8Array[] {
+    return this.execution.provePath(index).map((hash) => hash.slice())
   }
 
   /** Ticks of an earlier run over this batch, found in the journal. */
@@ -98,11 +85,4 @@ export class OpenBatch {
   abandon(): void {
     this.execution.abandon()
   }
-}
-
-/** @throws Error for an index whose path was not asked for. */
-export function receiptOf(cut: Cut, signature: Uint8Array, index: number): Receipt {
-  const path = cut.paths.get(index)
-  if (path === undefined) throw new Error(`no path was cut for operation ${index}`)
-  return { tick: cut.tick, signature, opIndex: index, path }
 }

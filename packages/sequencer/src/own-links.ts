@@ -1,14 +1,18 @@
-import { type Anchor, decodeMessage, equalBytes } from '@kedge/core'
+import { type Anchor, decodeHeader, decodeMessage, type Header } from '@kedge/core'
 import type { LinkIndex } from '@kedge/node'
-import { intents, marks, type Store, type Write } from '@kedge/storage'
-import type { OwnLink } from './plan.ts'
+import { headers, intents, marks, type Store, type Write } from '@kedge/storage'
+import type { OwnBatch, OwnLink } from './plan.ts'
+
+/** Links this far below the last final batch are forgotten: no reorganisation reaches them. */
+const KEPT_BELOW_FINAL = 1_000
 
 /**
  * The anchors this sequencer has bound itself to, and which of its batches are lost: neither live nor on their way,
  * with transfers that still have to go into a later batch. It follows from what is stored, so a crash loses nothing.
  */
 export class OwnLinks {
-  private readonly links: OwnLink[]
+  private links: OwnLink[]
+  /** Numbers of lost batches whose transfers are in a later one. */
   private readonly settled: Set<number>
 
   private constructor(links: OwnLink[], settled: Set<number>) {
@@ -16,38 +20,42 @@ export class OwnLinks {
     this.settled = settled
   }
 
+  /** @throws Error when a record is damaged or missing. */
   static async load(store: Store): Promise<OwnLinks> {
     const links: OwnLink[] = []
     for await (const [number, { payload }] of store.range(intents)) {
       const anchor = decodeMessage(payload)
-      if (anchor?.kind !== 'batch' && anchor?.kind !== 'resume')
-        throw new Error(`the stored intent ${number} is damaged`)
-      links.push(linkOf(anchor))
+      if (anchor?.kind === 'resume') links.push({ number, kind: 'resume', headerHash: anchor.headerHash })
+      else if (anchor?.kind === 'batch') links.push(await loadBatch(store, anchor))
+      else throw new Error(`the stored intent ${number} is damaged`)
     }
     const settled = new Set<number>()
     for (const { number } of links) if ((await store.get(marks, settledMark(number))) !== undefined) settled.add(number)
     return new OwnLinks(links, settled)
   }
 
-  get all(): readonly OwnLink[] {
-    return this.links
+  /** Those with a number above `number`, ascending. */
+  after(number: number): readonly OwnLink[] {
+    let first = this.links.length
+    while (first > 0 && (this.links[first - 1] as OwnLink).number > number) first--
+    return this.links.slice(first)
   }
 
-  add(anchor: Anchor): void {
-    this.links.push(linkOf(anchor))
+  add(link: OwnLink): void {
+    this.links.push(link)
   }
 
   /** Batches above the last final one that will not live, in their order. `planned`: those on their way that will. */
-  lost(index: LinkIndex, above: number, planned: readonly { readonly number: number }[]): OwnLink[] {
-    const onTheWay = new Set(planned.map(({ number }) => number))
-    return this.links.filter(
-      (link) =>
-        link.kind === 'batch' &&
-        link.number > above &&
-        !this.settled.has(link.number) &&
-        !onTheWay.has(link.number) &&
-        !index.isLive(link.number, link.headerHash),
-    )
+  lost(index: LinkIndex, final: number, planned: readonly { readonly number: number }[]): OwnBatch[] {
+    return this.batchesAfter(final).filter((batch) => !this.settled.has(batch.number) && !lives(index, planned, batch))
+  }
+
+  /**
+   * Batches whose transfers went into a later one, and which a reorganisation has brought back to life: should they be
+   * void again, their transfers have to go into a later batch again.
+   */
+  revived(index: LinkIndex, final: number, planned: readonly { readonly number: number }[]): OwnBatch[] {
+    return this.batchesAfter(final).filter((batch) => this.settled.has(batch.number) && lives(index, planned, batch))
   }
 
   /** The write that says: this batch's transfers are in a later one. */
@@ -56,18 +64,38 @@ export class OwnLinks {
     return marks.put(settledMark(number), new Uint8Array(0))
   }
 
-  /** A link that Bitcoin holds under one of our numbers and that is not ours: somebody else signs with our key. */
-  findForeign(index: LinkIndex): number | undefined {
-    const own = this.links.at(-1)
-    const theirs = own && index.get(own.number)
-    if (own === undefined || theirs?.headerHash === undefined || equalBytes(theirs.headerHash, own.headerHash))
-      return undefined
-    return own.number
+  /** The write that takes it back. */
+  unsettle(number: number): Write {
+    this.settled.delete(number)
+    return marks.del(settledMark(number))
+  }
+
+  /** Keeps memory bounded. */
+  forgetBuried(final: number): void {
+    const first = this.links[0]
+    if (first !== undefined && first.number < final - 2 * KEPT_BELOW_FINAL)
+      this.links = this.links.filter(({ number }) => number >= final - KEPT_BELOW_FINAL)
+  }
+
+  private batchesAfter(number: number): OwnBatch[] {
+    return this.after(number).filter((link) => link.kind === 'batch')
   }
 }
 
-function linkOf(anchor: Anchor): OwnLink {
-  return { number: anchor.number, kind: anchor.kind, headerHash: anchor.headerHash }
+export function ownBatchOf(header: Pick<Header, 'number' | 'parent' | 'origin'>, headerHash: Uint8Array): OwnBatch {
+  const { number, parent, origin } = header
+  return { kind: 'batch', number, headerHash, parent, origin }
+}
+
+async function loadBatch(store: Store, { number, headerHash }: Anchor): Promise<OwnBatch> {
+  const bytes = await store.get(headers, headerHash)
+  const header = bytes && decodeHeader(bytes)
+  if (header === undefined) throw new Error(`the header of batch ${number}, which was sealed here, is missing`)
+  return ownBatchOf(header, headerHash)
+}
+
+function lives(index: LinkIndex, planned: readonly { readonly number: number }[], batch: OwnBatch): boolean {
+  return planned.some(({ number }) => number === batch.number) || index.isLive(batch.number, batch.headerHash)
 }
 
 function settledMark(number: number): string {

@@ -1,16 +1,28 @@
-import { type Chain, equalBytes, headOf } from '@kedge/core'
+import { type Chain, equalBytes, headOf, type Origin } from '@kedge/core'
 import type { Head } from '@kedge/node'
 
-/** An anchor this sequencer has bound itself to. `headerHash` is the parent's where it is a resume. */
-export interface OwnLink {
+/** An anchor this sequencer has bound itself to. */
+export type OwnLink = OwnBatch | OwnResume
+
+export interface OwnBatch {
+  readonly kind: 'batch'
   readonly number: number
-  readonly kind: 'batch' | 'resume'
+  readonly headerHash: Uint8Array
+  readonly parent: Uint8Array
+  readonly origin: Origin
+}
+
+export interface OwnResume {
+  readonly kind: 'resume'
+  readonly number: number
+  /** The parent's. */
   readonly headerHash: Uint8Array
 }
 
 /** What Bitcoin will say once every intended anchor is mined in its order. */
 export interface Plan {
-  readonly mode: Chain['mode']
+  /** `doomed`: a batch on its way can't live. Nothing stands on it, and no resume counts before it is void. */
+  readonly mode: Chain['mode'] | 'doomed'
   readonly head: Head
   /** Own batches that are not anchored yet and will live. */
   readonly tail: readonly Head[]
@@ -19,11 +31,12 @@ export interface Plan {
 
 /**
  * Walks the intended anchors from where Bitcoin stands. It is the rule of links once more, but asked of nobody's
- * transactions: own intents are in order and well formed, so only mode and parent decide.
+ * transactions: own intents are in order and well formed. Only a reorganisation can give a batch another parent than its
+ * header names, or take its origin.
  */
-export function planAhead(chain: Chain, intended: readonly OwnLink[]): Plan {
+export function planAhead(chain: Chain, intended: readonly OwnLink[], lapses: (origin: Origin) => boolean): Plan {
   const tip = headOf(chain)
-  let { mode } = chain
+  let mode: Plan['mode'] = chain.mode
   let head: Head = { number: tip.number, headerHash: tip.headerHash }
   let lastNumber = chain.link.number
   const tail: Head[] = []
@@ -31,11 +44,11 @@ export function planAhead(chain: Chain, intended: readonly OwnLink[]): Plan {
     if (link.number <= chain.link.number || mode === 'closed') continue
     lastNumber = link.number
     if (link.kind === 'resume') {
-      if (equalBytes(link.headerHash, head.headerHash)) mode = 'active'
-    } else if (mode === 'active') {
+      if (mode === 'broken' && equalBytes(link.headerHash, head.headerHash)) mode = 'active'
+    } else if (mode === 'active' && equalBytes(link.parent, head.headerHash) && !lapses(link.origin)) {
       head = { number: link.number, headerHash: link.headerHash }
       tail.push(head)
-    }
+    } else if (mode === 'active') mode = 'doomed'
   }
   return { mode, head, tail, lastNumber }
 }

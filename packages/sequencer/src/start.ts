@@ -6,7 +6,9 @@ import {
   answerSubmit,
   FALLBACK_FEE_RATE,
   type NodeOptions,
+  type NodeParts,
   openNode,
+  orClose,
   proveRejection,
   type Responders,
   type Role,
@@ -17,7 +19,8 @@ import {
 import type { VerifierOptions } from '@kedge/signatures'
 import { TransferIntake } from './intake.ts'
 import { OwnLinks } from './own-links.ts'
-import { Producer, type Tamper } from './producer.ts'
+import { Producer } from './producer.ts'
+import type { Tamper } from './seal.ts'
 
 export interface SequencerOptions extends NodeOptions {
   readonly secrets: NodeOptions['secrets'] & {
@@ -37,16 +40,30 @@ export interface SequencerOptions extends NodeOptions {
 /** Starts a sequencer. @throws WrongKeyError when a secret is not the network's. */
 export async function startSequencer(options: SequencerOptions): Promise<RunningNode> {
   refuseWrongKeys(options)
-  const mayServe = options.tamper === undefined ? () => true : options.tamper.mayServe
+  // Peers may ask before everything is there.
   const late: { producer?: Producer; handlers?: Responders } = {}
   const node = await openNode(options, {
     ownTail: () => late.producer?.plan().tail ?? [],
-    mayServe,
+    mayServe: options.tamper === undefined ? () => true : options.tamper.mayServe,
     takeTransfers: (bytes) => answerSubmit(late.handlers, bytes),
     ...(options.verifier && { verifier: options.verifier }),
   })
-  const { store, follower } = node
-  const { rpc, params, log, secrets, maxFeeRate } = options
+  return orClose(node, async () => {
+    const { producer, role } = await sequencerOf(node, options)
+    late.producer = producer
+    const intake = new TransferIntake(node, producer)
+    const openBatch = () => producer.openBatch?.batch
+    late.handlers = respondersOf({ node, intake, role: 'sequencer', openBatch })
+    return startNode(node, role, late.handlers, () => producer.close())
+  })
+}
+
+async function sequencerOf(
+  node: NodeParts,
+  { tamper, ...options }: SequencerOptions,
+): Promise<{ producer: Producer; role: Role }> {
+  const { store, follower, executor } = node
+  const { rpc, params, log, secrets, maxFeeRate, sealAfterMs } = options
   const purse = new Purse(secrets.coins)
   purse.setConfirmed(follower.coins, follower.chain.height)
   const fees = { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE }
@@ -54,18 +71,10 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   const publisher = new Publisher({ store, rpc, params, purse, fees, log })
   await keeper.load()
   await publisher.load()
-  const sign = (message: Uint8Array) => signHash(message, secrets.slot)
   const own = await OwnLinks.load(store)
-  const producer = new Producer({
-    node,
-    own,
-    keeper,
-    sign,
-    sealAfterMs: options.sealAfterMs,
-    ...(options.tamper && { tamper: options.tamper }),
-  })
-  const intake = new TransferIntake(node, producer)
-  late.producer = producer
+  const sign = (message: Uint8Array) => signHash(message, secrets.slot)
+  const producer = new Producer({ node, own, keeper, sign, sealAfterMs, ...(tamper && { tamper }) })
+  const mayServe = tamper?.mayServe ?? (() => true)
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
     stepped: async (step) => {
@@ -75,17 +84,12 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
     act: async (signal) => {
       await producer.reconcile(signal)
       await answerer.act()
-      if (options.tamper === undefined) await proveRejection({ follower, executor: node.executor, publisher })
+      if (tamper === undefined) await proveRejection({ follower, executor, publisher })
       refuseConflict(await keeper.advance(follower.chain))
       await publisher.advance(follower.chain)
     },
   }
-  const handlers = respondersOf({ node, intake, role: 'sequencer', openBatch: () => producer.openBatch })
-  late.handlers = handlers
-  return startNode(node, role, handlers, async () => {
-    await producer.settle()
-    producer.suspend()
-  })
+  return { producer, role }
 }
 
 function refuseConflict(outcome: AnchorOutcome): void {

@@ -1,7 +1,7 @@
-import { type Receipt, tickMessage } from '@kedge/core'
+import { type Receipt, type Tick, tickMessage } from '@kedge/core'
 import type { Store, Write } from '@kedge/storage'
 import { putGroup } from './journal.ts'
-import { type Cut, type OpenBatch, receiptOf } from './open-batch.ts'
+import type { OpenBatch } from './open-batch.ts'
 
 export interface TickParts {
   readonly store: Store
@@ -9,27 +9,42 @@ export interface TickParts {
   readonly sign: (message: Uint8Array) => Uint8Array
 }
 
+/** Where a batch's groups go in the journal. */
+export interface JournalPlace {
+  /** Sequence number of the batch's first group, and of its next one: another where the batch was taken up again. */
+  readonly firstGroup: number
+  readonly nextGroup: number
+  /** Go with the first group: the batch's mark. */
+  readonly firstWrites: readonly Write[]
+}
+
 /**
- * Group commit: whatever was accepted while the last write was under way goes into the next one, which is synced
- * before one signature answers for all of it. Order of effects: cut, disk, signature.
+ * What the sequencer promises about one batch. Group commit: whatever was accepted while the last write was under way
+ * goes into the next one, which is synced before one signature answers for all of it. Order of effects: cut, disk,
+ * signature.
  */
 export class Ticks {
   private readonly parts: TickParts
-  private readonly batch: OpenBatch
-  private readonly firstWrites: readonly Write[]
+  private readonly place: JournalPlace
+  readonly batch: OpenBatch
   private waiting: Waiting[] = []
   private running: Promise<void> | undefined
   private sequence: number
-  /** The batch's first journal group. */
-  readonly firstGroup: number
+  /** The last one. */
+  private signed: { readonly tick: Tick; readonly signature: Uint8Array } | undefined
+  private failed: JournalError | undefined
 
-  /** @param next journal group; @param firstWrites go with the batch's first group: its mark */
-  constructor(parts: TickParts, batch: OpenBatch, firstGroup: number, next: number, firstWrites: readonly Write[]) {
+  constructor(parts: TickParts, batch: OpenBatch, place: JournalPlace) {
     this.parts = parts
     this.batch = batch
-    this.sequence = next
-    this.firstGroup = firstGroup
-    this.firstWrites = firstWrites
+    this.place = place
+    this.sequence = place.nextGroup
+  }
+
+  /** Sequence numbers of the batch's groups so far. */
+  get groups(): number[] {
+    const { firstGroup } = this.place
+    return Array.from({ length: this.sequence - firstGroup }, (_, at) => firstGroup + at)
   }
 
   /** The journal's next sequence number. */
@@ -37,8 +52,18 @@ export class Ticks {
     return this.sequence
   }
 
-  /** Resolves when everything accepted so far is on disk and promised; with a receipt for operation `index`. */
+  /** Why nothing can be promised any more: the journal has a gap, so the node must end. */
+  get failure(): Error | undefined {
+    return this.failed
+  }
+
+  /**
+   * Resolves when everything accepted so far is on disk and promised, with a receipt for operation `index`. Where
+   * nothing was accepted since the last tick, that one answers: whoever asks again and again costs no disk.
+   */
   promise(index: number): Promise<Receipt> {
+    const last = this.covering()
+    if (last !== undefined) return Promise.resolve({ ...last, opIndex: index, path: this.batch.pathOf(index) })
     const promised = new Promise<Receipt>((resolve, reject) => {
       this.waiting.push({ index, resolve, reject })
     })
@@ -46,9 +71,18 @@ export class Ticks {
     return promised
   }
 
-  /** Waits until nobody waits. */
-  async settle(): Promise<void> {
-    while (this.running !== undefined) await this.running
+  /** Puts on disk and promises everything. Nothing may be added any more; promises are at hand from then on. */
+  async finish(): Promise<void> {
+    while (this.batch.count > 0 && this.covering() === undefined) {
+      this.start()
+      await this.running
+      if (this.failed !== undefined) throw this.failed
+    }
+  }
+
+  /** The last tick, if it covers everything. */
+  private covering() {
+    return this.signed?.tick.count === this.batch.count ? this.signed : undefined
   }
 
   private start(): void {
@@ -64,20 +98,30 @@ export class Ticks {
     const served = this.waiting
     this.waiting = []
     try {
-      const cut = this.batch.cut(served.map(({ index }) => index))
-      const receipts = await this.commit(cut)
-      for (const { index, resolve } of served) resolve(receipts(index))
+      if (this.failed !== undefined) throw this.failed
+      const { tick, paths } = await this.cut(served.map(({ index }) => index))
+      const signature = this.parts.sign(tickMessage(this.parts.network, tick))
+      this.signed = { tick, signature }
+      for (const [at, { index, resolve }] of served.entries())
+        resolve({ tick, signature, opIndex: index, path: paths[at] as Uint8Array[] })
     } catch (error) {
       for (const { reject } of served) reject(error)
     }
   }
 
-  private async commit(cut: Cut): Promise<(index: number) => Receipt> {
+  private async cut(wanted: readonly number[]): Promise<{ tick: Tick; paths: Uint8Array[][] }> {
+    const { tick, operations } = this.batch.cut()
+    // Paths are those of this very prefix, so they are taken before anything is added.
+    const paths = wanted.map((index) => this.batch.pathOf(index))
     const sequence = this.sequence++
-    const mark = sequence === this.firstGroup ? this.firstWrites : []
-    await this.parts.store.commit([...mark, putGroup(sequence, cut.operations)])
-    const signature = this.parts.sign(tickMessage(this.parts.network, cut.tick))
-    return (index) => receiptOf(cut, signature, index)
+    const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
+    try {
+      await this.parts.store.commit([...mark, putGroup(sequence, operations)])
+    } catch (cause) {
+      this.failed = new JournalError({ cause })
+      throw this.failed
+    }
+    return { tick, paths }
   }
 }
 
@@ -85,4 +129,13 @@ interface Waiting {
   readonly index: number
   readonly resolve: (receipt: Receipt) => void
   readonly reject: (error: unknown) => void
+}
+
+/** Later transfers may stand on those that were lost with the write, so nothing more may be accepted on top. */
+class JournalError extends Error {
+  override readonly name = 'JournalError'
+
+  constructor({ cause }: { cause: unknown }) {
+    super('accepted transfers could not be written to disk', { cause })
+  }
 }

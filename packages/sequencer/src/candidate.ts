@@ -1,0 +1,31 @@
+import { encodeTransfer, equalBytes, type Refusal, type Transfer } from '@kedge/core'
+import type { Executor } from '@kedge/node'
+import type { Ticks } from './ticks.ts'
+
+/** A transfer with the key that it was found signed by, if it was. */
+export interface Candidate {
+  readonly transfer: Transfer
+  readonly bytes: Uint8Array
+  /** Undefined where the bytes were changed since it was computed. */
+  readonly id: Uint8Array | undefined
+  readonly signedBy: Uint8Array | undefined
+}
+
+/** `promises`: of the batch that it is in. */
+export type Added =
+  | { readonly ok: true; readonly promises: Ticks; readonly index: number }
+  | { readonly ok: false; readonly code: Refusal | Unready }
+
+/** `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, or the chain is closed. `overloaded`: come again. */
+export type Unready = 'syncing' | 'chain-broken' | 'overloaded'
+
+/** The recipient's cell isn't signed: whatever the wallet named, it becomes the key's cell, or the next new one. */
+export function resolveRecipient({ ledger, owners }: Executor, candidate: Candidate): Candidate {
+  const { transfer } = candidate
+  const named = transfer.toCell < ledger.tree.count ? ledger.tree.account(transfer.toCell).owner : undefined
+  if (named !== undefined && equalBytes(named, transfer.to)) return candidate
+  const toCell = owners.find(transfer.to) ?? ledger.totals.count
+  if (toCell === transfer.toCell) return candidate
+  const resolved = { ...transfer, toCell }
+  return { ...candidate, transfer: resolved, bytes: encodeTransfer(resolved), id: undefined }
+}

@@ -1,0 +1,103 @@
+import { decodeTransfer, readWhole, TRANSFER_BYTES, type Transfer, transferMessage } from '@kedge/core'
+import { checkSignatures, droppedMark, type NodeParts } from '@kedge/node'
+import { marks, operations as operationsTable, type Write } from '@kedge/storage'
+import type { Added, Candidate } from './candidate.ts'
+import { delGroups } from './journal.ts'
+import type { OwnLinks } from './own-links.ts'
+import type { Plan } from './plan.ts'
+
+export interface CarryParts {
+  readonly node: NodeParts
+  readonly own: OwnLinks
+  /** Adds to the open batch, before anybody else's. */
+  readonly add: (candidate: Candidate) => Promise<Added>
+}
+
+/**
+ * Transfers that were accepted and have no batch to be in: those of lost batches, then those of an open batch that lost
+ * its place. They go, in their old order, into the batch that is open now.
+ */
+export class Carried {
+  private readonly parts: CarryParts
+  /** Of open batches that lost their place, with the journal's groups that hold them. */
+  private operations: readonly Uint8Array[] = []
+  private groups: readonly number[] = []
+
+  constructor(parts: CarryParts) {
+    this.parts = parts
+  }
+
+  /** Operations that stand in these groups of the journal. */
+  take(operations: readonly Uint8Array[], groups: readonly number[]): void {
+    this.operations = [...this.operations, ...operations]
+    this.groups = [...this.groups, ...groups]
+  }
+
+  /** Whether anything waits for a batch. */
+  isWaiting(plan: Plan): boolean {
+    return this.groups.length > 0 || this.lost(plan).length > 0
+  }
+
+  /** Batches that live again may be lost again. On disk before anything that they hold is found used. */
+  async noteRevived({ tail }: Plan): Promise<void> {
+    const { node, own } = this.parts
+    const { links, chain } = node.follower
+    own.forgetBuried(chain.final.number)
+    await node.store.commit(own.revived(links, chain.final.number, tail).map(({ number }) => own.unsettle(number)))
+  }
+
+  /** False when there was no room for all of it: what went in already is found used at the next try. */
+  async unload(plan: Plan): Promise<boolean> {
+    const { node, own } = this.parts
+    for (const { number, headerHash } of this.lost(plan)) {
+      const whole = await node.store.get(operationsTable, headerHash)
+      if (whole === undefined) throw new Error(`the operations of batch ${number}, which was sealed here, are missing`)
+      const dropped = await this.addAgain(readWhole(whole))
+      if (dropped === undefined) return false
+      await node.store.commit([own.settle(number), ...dropped])
+    }
+    if (this.groups.length === 0) return true
+    const dropped = await this.addAgain(this.operations)
+    if (dropped === undefined) return false
+    await node.store.commit([...delGroups(this.groups), ...dropped])
+    this.operations = []
+    this.groups = []
+    return true
+  }
+
+  private lost({ tail }: Plan) {
+    const { links, chain } = this.parts.node.follower
+    return this.parts.own.lost(links, chain.final.number, tail)
+  }
+
+  /**
+   * Adds transfers that were accepted before, and waits until they are promised anew; others' operations follow from
+   * rules. Gives the marks of those that can't stand any more; undefined when there is no room.
+   */
+  private async addAgain(operations: readonly Uint8Array[]): Promise<Write[] | undefined> {
+    const { node, add } = this.parts
+    const bytes = operations.filter(isTransfer)
+    const { ids, signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
+    const dropped: Write[] = []
+    let last: (Added & { ok: true }) | undefined
+    for (const [at, each] of bytes.entries()) {
+      const transfer = decodeTransfer(each) as Transfer
+      const added = await add({ transfer, bytes: each, id: ids[at], signedBy: signers[at] })
+      if (added.ok) last = added
+      else if (added.code === 'overloaded' || added.code === 'syncing') return undefined
+      else if (added.code !== 'nonce-used') dropped.push(putDropped(node.network, transfer, added.code))
+    }
+    await last?.promises.promise(last.index)
+    return dropped
+  }
+}
+
+/** Deposits in the journal follow from Bitcoin. */
+export function isTransfer(bytes: Uint8Array): boolean {
+  return bytes.length === TRANSFER_BYTES && decodeTransfer(bytes) !== undefined
+}
+
+/** A transfer that was accepted, lost its batch, and can't stand in a later one. */
+function putDropped(network: Uint8Array, transfer: Transfer, code: string): Write {
+  return marks.put(droppedMark(transferMessage(network, transfer)), new TextEncoder().encode(code))
+}

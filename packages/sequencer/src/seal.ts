@@ -1,0 +1,51 @@
+import {
+  type Anchor,
+  type BatchPlace,
+  type BuiltHeader,
+  buildHeader,
+  type DataKind,
+  encodeWhole,
+  type Ledger,
+  type SealedBatch,
+} from '@kedge/core'
+import type { Executor } from '@kedge/node'
+import type { Write } from '@kedge/storage'
+import type { OpenBatch } from './open-batch.ts'
+
+/** What a lying sequencer of the test network does to what it commits to and serves. */
+export interface Tamper {
+  seal(sealed: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch
+  mayServe(headerHash: Uint8Array, kind: 'header' | DataKind): boolean
+}
+
+/** A batch that is ready to be committed to. */
+export interface Sealing {
+  readonly anchor: Anchor
+  readonly built: BuiltHeader
+  /** What the ledger went through. */
+  readonly honest: SealedBatch
+  /** Its data, to go into one commit with the anchor's intent. */
+  readonly writes: readonly Write[]
+}
+
+/** The ledger stands after the batch from here on: unless the writes reach the disk, memory is ahead of it. */
+export function sealBatch(open: OpenBatch, executor: Executor, tamper: Tamper | undefined): Sealing {
+  const honest = open.seal()
+  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place)
+  const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
+  const wholes = {
+    data: encodeWhole('data', { ...sealed, headerBytes: built.bytes }),
+    steps: encodeWhole('steps', { ...sealed, headerBytes: built.bytes }),
+  }
+  return {
+    anchor: { kind: 'batch', number: open.place.number, headerHash: built.hash, word: sealed.post },
+    built,
+    honest,
+    writes: executor.writesOf(built.hash, built.bytes, sealed, wholes),
+  }
+}
+
+function tampered(tamper: Tamper, honest: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch & BuiltHeader {
+  const sealed = tamper.seal(honest, ledger, place)
+  return { ...sealed, ...buildHeader(place, sealed) }
+}

@@ -1,0 +1,225 @@
+import { decodeTransfer, headOf, transferMessage } from '@kedge/core'
+import { journal } from '@kedge/storage'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { keyOf, type Sequencer, Workshop } from './workshop.ts'
+
+const [ALICE, BOB, CAROL] = [20, 21, 22]
+const NEVER = 1e9
+
+let workshop: Workshop
+let sequencer: Sequencer
+
+beforeEach(async () => {
+  workshop = await Workshop.start()
+  sequencer = await workshop.open()
+  await sequencer.turn()
+  for (const seed of [ALICE, BOB]) {
+    await workshop.deposit(keyOf(seed), 5_000n)
+    await workshop.bitcoind.mine(1)
+  }
+  await workshop.bitcoind.mine(1)
+  // The resume and the deposits' batch, anchored and a few blocks deep.
+  for (let block = 0; block < 4; block++) await mine()
+  expect(sequencer.node.executor.ledger.totals.count).toBe(2)
+  expect(headOf(sequencer.node.follower.chain).number).toBe(2)
+})
+
+afterEach(async () => {
+  await sequencer.crash()
+  await workshop.stop()
+})
+
+/** The loop turns before the block too: what it sends then is in it. */
+async function mine(blocks = 1): Promise<void> {
+  for (let block = 0; block < blocks; block++) {
+    await sequencer.turn()
+    await workshop.bitcoind.mine(1)
+    await sequencer.turn()
+  }
+}
+
+async function restart(sealAfterMs = 0): Promise<void> {
+  await sequencer.stop()
+  sequencer = await workshop.open(sealAfterMs)
+}
+
+const aliceToBob = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce })
+const aliceToCarol = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(CAROL), amount: 5n, nonce })
+/** Numbers of the live batches that are not final. */
+const line = () => sequencer.node.follower.chain.line.map(({ number }) => number)
+const openBatch = () => sequencer.producer.openBatch?.batch
+
+/** The only batch with a transfer, by a challenge that nobody answers. The chain waits for a resume then. */
+async function makeVoid(): Promise<void> {
+  const { chain } = sequencer.node.follower
+  expect(headOf(chain).number).toBe(3)
+  await workshop.challenge(headOf(chain).headerHash)
+  await workshop.bitcoind.mine(6)
+}
+
+describe('taking transfers', () => {
+  it('goes on while the ledger is being moved', async () => {
+    const acting = sequencer.act()
+    expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true, index: 0 })
+    await acting
+  })
+
+  it('answers from the last tick when nothing came since', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    const bytes = aliceToBob(0n)
+    const [result] = await sequencer.submit(bytes)
+    expect(result).toMatchObject({ ok: true, taken: { index: 0 } })
+    const transfer = decodeTransfer(bytes)
+    if (transfer === undefined) throw new Error('no transfer')
+    const id = transferMessage(workshop.network, transfer)
+    for (let times = 0; times < 20; times++) {
+      expect((await sequencer.intake.find(id))?.receipt).toMatchObject({ opIndex: 0, tick: { index: 0, count: 1 } })
+      expect(await sequencer.submit(bytes)).toMatchObject([{ ok: true, repeated: true }])
+    }
+    const groups: number[] = []
+    for await (const [sequence] of sequencer.node.store.range(journal)) groups.push(sequence)
+    expect(groups).toHaveLength(1)
+  })
+
+  it('ends the node when they can not be written, rather than seal or promise on top of them', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    for (let nonce = 0n; nonce < 7n; nonce++)
+      expect(await sequencer.submit(aliceToBob(nonce))).toMatchObject([{ ok: true }])
+    await sequencer.node.store.close()
+    await expect(sequencer.submit(aliceToBob(7n))).rejects.toThrow('could not be written')
+    await expect(sequencer.submit(aliceToBob(8n))).rejects.toThrow('could not be written')
+    await expect(sequencer.act()).rejects.toThrow('could not be written')
+    await sequencer.crash()
+    sequencer = await workshop.open()
+    await sequencer.turn()
+    expect(sequencer.has(ALICE, 6n)).toBe(true)
+    expect(sequencer.has(ALICE, 7n)).toBe(false)
+  })
+})
+
+describe('an open batch', () => {
+  it('makes way for deposits when nobody could be added to it', async () => {
+    expect(await sequencer.submit(aliceToBob(9n))).toMatchObject([{ ok: false, code: 'nonce-ahead' }])
+    expect(openBatch()).toMatchObject({ count: 0 })
+    await workshop.deposit(keyOf(CAROL), 5_000n)
+    await mine(2)
+    expect(sequencer.node.executor.owners.find(keyOf(CAROL))).toBe(2)
+  })
+
+  it('does not grow old while nobody sends', async () => {
+    expect(await sequencer.submit(aliceToBob(9n))).toMatchObject([{ ok: false, code: 'nonce-ahead' }])
+    await workshop.bitcoind.mine(workshop.params.windows.staleness + 1)
+    await sequencer.turn()
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    await mine(2)
+    expect(sequencer.node.executor.rejection).toBeUndefined()
+    expect(headOf(sequencer.node.follower.chain).number).toBe(3)
+  })
+
+  it('gives way when its origin is too old, and its transfers go into the next one', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    await sequencer.stop()
+    await workshop.bitcoind.mine(workshop.params.windows.staleness + 1)
+    sequencer = await workshop.open()
+    await mine(2)
+    expect(headOf(sequencer.node.follower.chain).number).toBe(3)
+    expect(sequencer.node.executor.rejection).toBeUndefined()
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+  })
+
+  it('is taken up again after a crash, with payments from cells that it made', async () => {
+    await restart(NEVER)
+    await workshop.deposit(keyOf(CAROL), 5_000n)
+    await workshop.bitcoind.mine(2)
+    await sequencer.turn()
+    const pay = workshop.signed(CAROL, { from: 2, to: keyOf(BOB), amount: 5n, nonce: 0n })
+    expect(await sequencer.submit(pay)).toMatchObject([{ ok: true }])
+    const before = openBatch()
+    await workshop.bitcoind.mine(1)
+    await sequencer.crash()
+    sequencer = await workshop.open(NEVER)
+    await sequencer.turn()
+    expect(openBatch()?.place).toEqual(before?.place)
+    expect(openBatch()?.operations).toEqual(before?.operations)
+  })
+
+  it('is on disk before it is given up, promised or not', async () => {
+    expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true })
+    await workshop.bitcoind.reorg(2, 3)
+    await sequencer.follow()
+    expect(openBatch()).toBeUndefined()
+    await sequencer.crash()
+    sequencer = await workshop.open()
+    await sequencer.turn()
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+  })
+
+  it('that is given up has its transfers in the next one before anybody else has', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    await workshop.bitcoind.reorg(2, 3)
+    await sequencer.follow()
+    const acting = sequencer.act()
+    const other = await sequencer.add(aliceToCarol(0n))
+    await acting
+    expect(other).toMatchObject({ ok: false })
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+    expect(sequencer.node.executor.owners.find(keyOf(CAROL))).toBeUndefined()
+  })
+})
+
+describe('after a void', () => {
+  beforeEach(async () => {
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    await mine()
+  })
+
+  it('goes on from the head with what was lost', async () => {
+    await makeVoid()
+    await mine(3)
+    expect(sequencer.node.follower.chain.mode).toBe('active')
+    expect(line()).toContain(5)
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+  })
+
+  it('loses nothing when a reorganisation brings the batch back, and a later block voids it again', async () => {
+    await restart(NEVER)
+    await makeVoid()
+    for (let turn = 0; turn < 3; turn++) await sequencer.turn()
+    expect(openBatch()).toMatchObject({ place: { number: 5 }, count: 1 })
+    // Without the challenge's block.
+    await workshop.bitcoind.reorg(6, [[]])
+    for (let turn = 0; turn < 3; turn++) await sequencer.turn()
+    expect(line()).toContain(3)
+    expect(openBatch()?.count ?? 0).toBe(0)
+    // The challenge is in the mempool again.
+    await workshop.bitcoind.mine(6)
+    for (let turn = 0; turn < 3; turn++) await sequencer.turn()
+    expect(line()).not.toContain(3)
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+  })
+
+  it('gets back in order when a reorganisation brings the batch back under those that took its place', async () => {
+    await makeVoid()
+    await mine()
+    expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: true }])
+    await mine(2)
+    expect(headOf(sequencer.node.follower.chain).number).toBe(6)
+    // All of it in one block, where no deadline has passed: the resume is null then, and names no head.
+    await workshop.bitcoind.reorg(9, 1)
+    await sequencer.turn()
+    expect(sequencer.producer.reason).toBe('chain-broken')
+    // A start finds its way too.
+    await restart()
+    await mine(8)
+    expect(sequencer.node.follower.chain.mode).toBe('active')
+    expect(sequencer.producer.reason).toBeUndefined()
+    expect(sequencer.has(ALICE, 1n)).toBe(true)
+    expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: true }])
+  })
+})

@@ -1,0 +1,218 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  buildChallenge,
+  buildDeposit,
+  type Coin,
+  coinKey,
+  publicKeyOf,
+  sendTransaction,
+  signHash,
+} from '@kedge/bitcoin'
+import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
+import {
+  anchorScript,
+  decodeTransfer,
+  encodeMessage,
+  encodeTransfer,
+  networkId,
+  type Params,
+  regtestRules,
+  type Transfer,
+  transferMessage,
+  ZERO_HASH,
+} from '@kedge/core'
+import { closeNode, type IntakeResult, type NodeParts, openNode, proveRejection } from '@kedge/node'
+import { Bitcoind } from '@kedge/regtest'
+import { pino } from 'pino'
+import type { Added } from '../src/candidate.ts'
+import { TransferIntake } from '../src/intake.ts'
+import { OwnLinks } from '../src/own-links.ts'
+import { Producer } from '../src/producer.ts'
+
+/** A real bitcoind, and sequencers whose loop turns when a test says so. */
+
+export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
+
+const [ANCHOR, SLOT, COINS, PAYER] = [secretOf(1), secretOf(2), secretOf(60), secretOf(61)]
+const FEE_RATE = 2
+
+/** What a payment says beside who pays. */
+type Payment = Pick<Transfer, 'from' | 'to' | 'amount' | 'nonce'> & Partial<Transfer>
+
+export class Workshop {
+  readonly bitcoind: Bitcoind
+  readonly params: Params
+  readonly network: Uint8Array
+  readonly folder: string
+
+  private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
+    this.bitcoind = bitcoind
+    this.params = params
+    this.network = networkId(params)
+    this.folder = folder
+  }
+
+  static async start(): Promise<Workshop> {
+    const folder = await mkdtemp(join(tmpdir(), 'kedge-sequencer-'))
+    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
+    await bitcoind.start()
+    const keys = {
+      anchor: publicKeyOf(ANCHOR),
+      slot: publicKeyOf(SLOT),
+      fees: keyOf(3),
+      watchers: [keyOf(4), keyOf(5)],
+      threshold: 2,
+    }
+    const caps = { operations: 8, deposits: 4, answerVbytesPerBlock: 1_000_000 }
+    const draft = { ...regtestRules, caps, keys, genesis: { txid: ZERO_HASH, vout: 0 }, scanHeight: 113 }
+    const genesis = await bitcoind.fund(anchorScript(draft), 5_000_000n)
+    for (let coin = 0; coin < 4; coin++) await bitcoind.fund(coinKey(COINS).script, 20_000_000n)
+    await bitcoind.mine(1)
+    return new Workshop(bitcoind, { ...draft, genesis }, folder)
+  }
+
+  async stop(): Promise<void> {
+    await this.bitcoind.stop()
+    await rm(this.folder, { recursive: true })
+  }
+
+  /** On the folder of the one before it. */
+  open(sealAfterMs = 0): Promise<Sequencer> {
+    return Sequencer.open(this, join(this.folder, 'sequencer'), sealAfterMs)
+  }
+
+  /** A transfer's bytes. */
+  signed(payer: number, payment: Payment): Uint8Array {
+    const { transfer: fee, cell } = this.params.fees
+    const plain = { toCell: 0xffff, mayCreate: true, fee: fee + cell, expiry: 0xffffffff, memo: ZERO_HASH }
+    const unsigned = { kind: 'transfer' as const, ...plain, ...payment }
+    return encodeTransfer({
+      ...unsigned,
+      signature: signHash(transferMessage(this.network, unsigned), secretOf(payer)),
+    })
+  }
+
+  async deposit(key: Uint8Array, sats: bigint): Promise<void> {
+    const payload = encodeMessage({ kind: 'deposit', key, refundKey: keyOf(62) })
+    await this.send(buildDeposit(this.params, payload, sats, await this.fund(sats + 10_000n)).raw, 0n)
+  }
+
+  async challenge(headerHash: Uint8Array): Promise<void> {
+    const payload = encodeMessage({ kind: 'challenge', headerHash, data: 'data' })
+    const { challenge } = this.params.fees
+    await this.send(buildChallenge(this.params, payload, await this.fund(challenge + 10_000n)).raw, challenge)
+  }
+
+  private async fund(value: bigint) {
+    const key = coinKey(PAYER)
+    const outpoint = await this.bitcoind.fund(key.script, value)
+    const coin: Coin = { outpoint, value, height: undefined, coinbase: false }
+    return { key, coins: [coin], feeRate: FEE_RATE }
+  }
+
+  private async send(raw: Uint8Array, burn: bigint): Promise<void> {
+    const sent = await sendTransaction(this.bitcoind.rpc, raw, burn)
+    if (!sent.ok) throw new Error(`a transaction is refused: ${sent.detail}`)
+  }
+}
+
+/** A sequencer's parts without its loop. Nobody answers challenges. */
+export class Sequencer {
+  readonly node: NodeParts
+  readonly producer: Producer
+  readonly intake: TransferIntake
+  private readonly keeper: AnchorKeeper
+  private readonly publisher: Publisher
+  private readonly purse: Purse
+  private readonly running = new AbortController()
+
+  private constructor(node: NodeParts, producer: Producer, keeper: AnchorKeeper, publisher: Publisher, purse: Purse) {
+    this.node = node
+    this.producer = producer
+    this.intake = new TransferIntake(node, producer)
+    this.keeper = keeper
+    this.publisher = publisher
+    this.purse = purse
+  }
+
+  static async open({ params, bitcoind }: Workshop, dataDir: string, sealAfterMs: number): Promise<Sequencer> {
+    const late: { producer?: Producer } = {}
+    const options = {
+      ...{ params, dataDir, rpc: bitcoind.rpc, workers: 1, maxFeeRate: 50, log: pino({ level: 'silent' }) },
+      p2p: { listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [] },
+      api: { host: '127.0.0.1', port: 0, origins: [] },
+      secrets: { peer: secretOf(70), coins: COINS },
+    }
+    const node = await openNode(options, { ownTail: () => late.producer?.plan().tail ?? [], mayServe: () => true })
+    const purse = new Purse(COINS)
+    purse.setConfirmed(node.follower.coins, node.follower.chain.height)
+    const common = { store: node.store, rpc: options.rpc, params, purse, log: options.log }
+    const fees = { cap: options.maxFeeRate, fallback: FEE_RATE }
+    const keeper = new AnchorKeeper({ ...common, secret: ANCHOR, fees })
+    const publisher = new Publisher({ ...common, fees })
+    await keeper.load()
+    await publisher.load()
+    const own = await OwnLinks.load(node.store)
+    const sign = (message: Uint8Array) => signHash(message, SLOT)
+    late.producer = new Producer({ node, own, keeper, sign, sealAfterMs })
+    return new Sequencer(node, late.producer, keeper, publisher, purse)
+  }
+
+  /** One turn of the loop, as `startSequencer` makes it. */
+  async turn(): Promise<void> {
+    await this.follow()
+    await this.act()
+  }
+
+  /** Blocks, and forks, up to Bitcoin's tip. */
+  async follow(): Promise<void> {
+    const { follower } = this.node
+    for (;;) {
+      const step = await follower.step(() => [])
+      if (step.kind === 'tip') return
+      this.purse.setConfirmed(follower.coins, follower.chain.height)
+      if (step.kind === 'rollback') await this.producer.rolledBack()
+    }
+  }
+
+  async act(): Promise<void> {
+    const { follower, executor } = this.node
+    await this.producer.reconcile(this.running.signal)
+    await proveRejection({ follower, executor, publisher: this.publisher })
+    const outcome = await this.keeper.advance(follower.chain)
+    if (outcome.kind === 'conflict') throw new Error(`anchor ${outcome.number} is another's`)
+    await this.publisher.advance(follower.chain)
+  }
+
+  async submit(...transfers: readonly Uint8Array[]): Promise<readonly IntakeResult[]> {
+    return await this.intake.submit(Buffer.concat(transfers))
+  }
+
+  /** As `submit` of one whose signature was not checked before, without waiting for its promise. */
+  add(bytes: Uint8Array): Promise<Added> {
+    const transfer = decodeTransfer(bytes)
+    if (transfer === undefined) throw new Error('no transfer')
+    return this.producer.add({ transfer, bytes, id: undefined, signedBy: undefined })
+  }
+
+  /** Whether the ledger has this transfer, or the open batch on it. */
+  has(payer: number, nonce: bigint): boolean {
+    const { ledger, owners } = this.node.executor
+    const cell = owners.find(keyOf(payer))
+    return cell !== undefined && ledger.tree.account(cell).nonce > nonce
+  }
+
+  async stop(): Promise<void> {
+    await this.producer.close()
+    await this.node.executor.flush()
+    await this.crash()
+  }
+
+  /** Leaves on disk what is there. */
+  async crash(): Promise<void> {
+    await closeNode(this.node)
+  }
+}
