@@ -1,5 +1,5 @@
 import { type BatchContext, BatchExecution, type BatchPlace, stepLeaves } from '../src/batch.ts'
-import { concatBytes, equalBytes } from '../src/bytes.ts'
+import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type Chain, genesisChain, headOf } from '../src/chain.ts'
 import { type ChainEvent, deriveBlock } from '../src/derive.ts'
 import type { Facts } from '../src/duty.ts'
@@ -103,15 +103,26 @@ export class Derivation {
     this.events.push(...derived.events)
     return derived.events
   }
+
+  /** Goes back to what the chain was. */
+  rewind(chain: Chain): void {
+    this.chain = chain
+    this.facts.truncate(chain.height)
+  }
 }
 
 /** One sequencer on one Bitcoin: what it builds stands on its ledger until it is void. */
 export class Rollup {
   readonly bitcoin = new Bitcoin()
-  readonly derivation: Derivation
   readonly ledger = new Ledger()
   readonly isSigned: Context['isSigned']
+  derivation: Derivation
+  /** Every batch it ever built, by its hash. */
+  private readonly library = new Map<string, Batch>()
+  /** Those on the ledger, the last ones perhaps not anchored yet. */
   private readonly built: Batch[] = []
+  /** Those that a link was made for, by their hash. */
+  private readonly linked = new Set<string>()
   private next: { readonly outpoint: Outpoint; readonly number: number } = { outpoint: params.genesis, number: 0 }
 
   constructor(isSigned: Context['isSigned'] = isQuickSigned) {
@@ -127,16 +138,53 @@ export class Rollup {
     return this.derivation.facts
   }
 
+  get batches(): readonly Batch[] {
+    return [...this.library.values()]
+  }
+
   /** Mines a block and derives it. */
   mine(...transactions: readonly L1Transaction[]): readonly ChainEvent[] {
     const events = this.derivation.follow(this.bitcoin.mine(...transactions))
-    for (const event of events) if (event.kind === 'void') this.takeBack(event.headerHash)
+    for (const event of events) this.heed(event)
     this.next = this.chain.link
     return events
   }
 
   mineUpTo(height: number): void {
     while (this.bitcoin.height < height) this.mine()
+  }
+
+  /** Drops all blocks above `height` and gives them; the sequencer stands where the others lead. */
+  reorganise(height: number): L1Block[] {
+    const dropped = this.bitcoin.rewind(height)
+    this.derivation = new Derivation(this.isSigned)
+    this.unstack(0)
+    for (const block of this.bitcoin.blocks) for (const event of this.derivation.follow(block)) this.heed(event)
+    this.next = this.chain.link
+    return dropped
+  }
+
+  private heed(event: ChainEvent): void {
+    if (event.kind === 'void') this.takeBack(event.headerHash)
+    if (event.kind === 'link' && event.outcome === 'batch') this.adopt(event.headerHash)
+  }
+
+  /** Stands on a batch that Bitcoin has and the ledger has not: after a reorg. */
+  private adopt(hash: Uint8Array): void {
+    const batch = this.library.get(toHex(hash))
+    if (batch === undefined || this.built.some((own) => equalBytes(own.hash, hash))) return
+    const continues = equalBytes(batch.pre, this.ledger.root) && batch.delta.length > 0
+    if (continues) this.ledger.redo(batch.delta)
+    this.built.push(continues ? batch : { ...batch, delta: new Uint8Array(0) })
+  }
+
+  private takeBack(hash: Uint8Array): void {
+    const at = this.built.findIndex((batch) => equalBytes(batch.hash, hash))
+    if (at >= 0) this.unstack(at)
+  }
+
+  private unstack(from: number): void {
+    for (const { delta } of this.built.splice(from).reverse()) if (delta.length > 0) this.ledger.undo(delta)
   }
 
   /** The next link; several before the next block follow one another. */
@@ -152,6 +200,7 @@ export class Rollup {
   }
 
   anchor(batch: Batch): L1Transaction {
+    this.linked.add(toHex(batch.hash))
     return this.link({ kind: 'batch', headerHash: batch.hash, word: batch.header.post })
   }
 
@@ -164,10 +213,11 @@ export class Rollup {
     return contextOf(this.facts, this.origin, this.isSigned)
   }
 
-  /** The place of the next batch. */
+  /** The place of the next batch, behind those that wait for their links. */
   get place(): BatchPlace {
+    const waiting = this.built.filter(({ hash }) => !this.linked.has(toHex(hash))).length
     const parent = this.built.at(-1)?.hash ?? headOf(this.chain).headerHash
-    return { network, number: this.next.number + 1, parent, origin: this.origin }
+    return { network, number: this.next.number + 1 + waiting, parent, origin: this.origin }
   }
 
   /** An honest batch on top of what was built before. */
@@ -195,13 +245,8 @@ export class Rollup {
 
   private keep(batch: Batch): Batch {
     this.built.push(batch)
+    this.library.set(toHex(batch.hash), batch)
     return batch
-  }
-
-  private takeBack(hash: Uint8Array): void {
-    const at = this.built.findIndex((batch) => equalBytes(batch.hash, hash))
-    if (at < 0) return
-    for (const batch of this.built.splice(at).reverse()) this.ledger.undo(batch.delta)
   }
 }
 
