@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { buildPayment, coinKey, printOutpoint } from '@kedge/bitcoin'
 import { equalBytes, networkId } from '@kedge/core'
 import { anchorTransactions, type SignedRecord, Store } from '@kedge/storage'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { AnchorKeeper, Purse } from '../src/index.ts'
 import { spentBy } from '../src/signed.ts'
 import { bindAll, bindNext, minedNumbers, namesOf, newestOf, versionsOf } from './anchoring.ts'
@@ -76,6 +76,7 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
 describe.skipIf(NO_BITCOIND)('anchors whose coin a reorganisation takes away', () => {
   test('are signed anew without it', async () => {
     const world = await World.open('default', [])
+    onTestFinished(() => world.close())
     // The purse is paid by somebody who then pays himself instead.
     const payer = coinKey(secretOf(77))
     const outpoint = await world.bitcoind.fund(payer.script, 600_000n)
@@ -97,7 +98,6 @@ describe.skipIf(NO_BITCOIND)('anchors whose coin a reorganisation takes away', (
     expect((await versionsOf(world, 1)).length).toBe(1)
     await world.mine()
     expect(minedNumbers(world)).toEqual([1, 2, 3])
-    await world.close()
   })
 })
 
@@ -109,7 +109,7 @@ describe.skipIf(NO_BITCOIND)('two signers with one key', () => {
   beforeAll(async () => {
     world = await World.open('default', [2_000_000n])
     folder = mkdtempSync(join(tmpdir(), 'kedge-anchors-'))
-    otherStore = await Store.open(folder, networkId(world.params))
+    otherStore = await Store.open(join(folder, 'other'), networkId(world.params))
   })
   afterAll(async () => {
     await otherStore.close()
@@ -179,7 +179,8 @@ describe.skipIf(NO_BITCOIND)('two signers with one key', () => {
 
   test('numbers that the other used above ours are left to it', async () => {
     const mine = await world.keeper()
-    const heir = await Store.open(`${folder}-heir`, networkId(world.params))
+    const heir = await Store.open(join(folder, 'heir'), networkId(world.params))
+    onTestFinished(() => heir.close())
     const { rpc, params } = world
     const purse = new Purse(secretOf(6))
     const other = new AnchorKeeper({ store: heir, rpc, params, secret: secretOf(1), purse, fees: FEES, log: SILENT })
@@ -194,7 +195,5 @@ describe.skipIf(NO_BITCOIND)('two signers with one key', () => {
     await world.mine()
     expect(world.chain.link.number).toBe(5)
     expect(await mine.advance(world.chain)).toEqual({ kind: 'sent' })
-    await heir.close()
-    rmSync(`${folder}-heir`, { recursive: true })
   })
 })

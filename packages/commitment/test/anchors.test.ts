@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { RpcUnreachableError } from '@kedge/bitcoin'
 import { encodeMessage, networkId } from '@kedge/core'
 import { intents, Store } from '@kedge/storage'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { rateOf } from '../src/fees.ts'
 import { AnchorKeeper, MAX_UNCONFIRMED, Purse } from '../src/index.ts'
 import { bindAll, bindNext, minedNumbers, newestOf, range, versionsOf } from './anchoring.ts'
@@ -97,6 +97,7 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
     test('no transaction goes out whose bytes are not on disk', async () => {
       const { rpc, params, purse } = world
       const folder = mkdtempSync(join(tmpdir(), 'kedge-anchors-'))
+      onTestFinished(() => rmSync(folder, { recursive: true }))
       const store = await Store.open(folder, networkId(params))
       const number = world.chain.link.number + 1
       await store.commit([intents.put(number, { payload: encodeMessage(anchorOf(number)), headerHash: hashOf(1) })])
@@ -105,7 +106,6 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
       await store.close()
       await expect(keeper.advance(world.chain)).rejects.toThrow(/not open/i)
       expect(await world.mempool()).toEqual([])
-      rmSync(folder, { recursive: true })
       world.crash()
     })
   })
@@ -228,6 +228,7 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
 describe.skipIf(NO_BITCOIND)('anchors with a purse of one coin', () => {
   test('are raised by what their link holds, as a replacement may bring in no change that no block holds', async () => {
     const world = await World.open('default', [200_000n])
+    onTestFinished(() => world.close())
     const keeper = await world.keeper({ cap: 20, fallback: 20 })
     await bindAll(world, keeper, range(1, 10))
     expect(await keeper.advance(world.chain)).toEqual({ kind: 'sent' })
@@ -244,13 +245,13 @@ describe.skipIf(NO_BITCOIND)('anchors with a purse of one coin', () => {
     expect(last.status.feeRate).toBeGreaterThan(40)
     await world.mine()
     expect(minedNumbers(world)).toEqual(range(1, 10))
-    await world.close()
   })
 })
 
 describe.skipIf(NO_BITCOIND)('anchors without a purse', () => {
   test('pay what the link can, then wait and say why, then go on', async () => {
     const world = await World.open('default', [2_000_000n])
+    onTestFinished(() => world.close())
     const { store, rpc, params } = world
     const purse = new Purse(secretOf(6))
     const fees = { cap: 2_000, fallback: 1_500 }
@@ -274,6 +275,5 @@ describe.skipIf(NO_BITCOIND)('anchors without a purse', () => {
     expect(await rich.advance(world.chain)).toEqual({ kind: 'sent' })
     await world.mine()
     expect(world.chain.link.number).toBe(20)
-    await world.close()
   })
 })

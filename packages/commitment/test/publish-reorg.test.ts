@@ -1,7 +1,7 @@
 import { buildPayment, coinKey } from '@kedge/bitcoin'
 import { type Anchor, encodeEvidence, GENESIS_ROOT, headerHash } from '@kedge/core'
 import { anchorTransactions } from '@kedge/storage'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { evidenceOn, isMined, noise, recordOf, type TestBatch, WINDOWS, withBatch } from './publishing.ts'
 import { anchorOf, bind, FLAT, NO_BITCOIND, secretOf, World } from './world.ts'
 
@@ -62,6 +62,7 @@ describe.skipIf(NO_BITCOIND)('publications', () => {
 describe.skipIf(NO_BITCOIND)('evidence that a reorganisation puts before its batch', () => {
   test('has no effect there, so it is published again', async () => {
     const world = await World.open('default', [5_000_000n, 3_000_000n], WINDOWS)
+    onTestFinished(() => world.close())
     const keeper = await world.keeper()
     await bind(world, keeper, anchorOf(1))
     await keeper.advance(world.chain)
@@ -93,13 +94,13 @@ describe.skipIf(NO_BITCOIND)('evidence that a reorganisation puts before its bat
     expect(world.chain).toMatchObject({ mode: 'broken', line: [] })
     await publisher.advance(world.chain)
     expect([publisher.pending, (await world.mempool()).length]).toEqual([0, 0])
-    await world.close()
   })
 })
 
 describe.skipIf(NO_BITCOIND)('a publication whose coins a reorganisation takes away', () => {
   test('is signed anew from others', async () => {
     const world = await World.open('default', [900_000n], WINDOWS)
+    onTestFinished(() => world.close())
     const batch = await withBatch(world, 1)
     const payer = coinKey(secretOf(77))
     const outpoint = await world.bitcoind.fund(payer.script, 600_000n)
@@ -121,6 +122,5 @@ describe.skipIf(NO_BITCOIND)('a publication whose coins a reorganisation takes a
     expect([first?.commits.length, second?.commits.length]).toEqual([1, 2])
     await world.mine()
     expect(isMined(world, request.body)).toBe(true)
-    await world.close()
   })
 })

@@ -1,6 +1,6 @@
 import { MAX_PUBLICATION, printHash, RpcUnreachableError } from '@kedge/bitcoin'
 import { equalBytes, readPieces, signalScript } from '@kedge/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { rateOf } from '../src/fees.ts'
 import { answerParts } from '../src/index.ts'
 import { evidenceOn, isMined, messagesIn, noise, recordOf, type TestBatch, WINDOWS, withBatch } from './publishing.ts'
@@ -245,6 +245,7 @@ describe.skipIf(NO_BITCOIND)('publications', () => {
 describe.skipIf(NO_BITCOIND)('a challenge whose coin is too small to be spent at a higher rate', () => {
   test('is not raised by a second one, which would burn twice', async () => {
     const world = await World.open('default', [1_000_000n, 15_000n], WINDOWS)
+    onTestFinished(() => world.close())
     const batch = await withBatch(world, 1)
     const publisher = await world.publisher({ cap: 2, fallback: 2 })
     await publisher.publish({ kind: 'challenge', headerHash: batch.anchor.headerHash, data: 'data' })
@@ -254,7 +255,6 @@ describe.skipIf(NO_BITCOIND)('a challenge whose coin is too small to be spent at
     await world.mineExactly()
     await (await world.publisher({ cap: 300, fallback: 300 })).advance(world.chain)
     expect(await world.mempool()).toEqual(sent)
-    await world.close()
   })
 })
 
