@@ -62,7 +62,7 @@ export class Ledger {
     const delta = log.delta(order, this.sealedTotals, this.now)
     if (log.steps > 0) this.sealedRoot = roots.slice(-32)
     this.sealedTotals = this.now
-    this.log = new StepLog()
+    this.log = new StepLog(log)
     return { roots, delta }
   }
 
@@ -135,15 +135,14 @@ export function decodeDelta(bytes: Uint8Array): Delta {
   const count = reader.u32()
   const cells: number[] = []
   for (let at = 0; at < count && !reader.failed; at++) cells.push(reader.cell())
-  const befores = reader.view(CELL_BYTES * count)
-  const afters = reader.view(CELL_BYTES * count)
+  const pairs = reader.view(2 * CELL_BYTES * count)
   const existed = reader.view(count)
   if (!reader.done || totalsBefore === undefined || totalsAfter === undefined)
     throw new Error('the stored delta is damaged')
-  const cellAt = (row: Uint8Array, at: number) => row.subarray(CELL_BYTES * at, CELL_BYTES * (at + 1))
+  const cellAt = (at: number) => pairs.subarray(CELL_BYTES * at, CELL_BYTES * (at + 1))
   const changes = cells.map((_, at) => ({
-    before: existed[at] === 1 ? cellAt(befores, at) : undefined,
-    after: cellAt(afters, at),
+    before: existed[at] === 1 ? cellAt(2 * at) : undefined,
+    after: cellAt(2 * at + 1),
   }))
   return { totalsBefore, totalsAfter, cells, changes }
 }
@@ -156,7 +155,7 @@ function sameTotals(a: Totals, b: Totals): boolean {
 /** Two rows of hashes as one row of pairs. */
 function interleave(left: Uint8Array, right: Uint8Array): Uint8Array {
   const count = left.length / 32
-  const [lefts, rights] = [Rows.of(32, left), Rows.of(32, right)]
+  const [lefts, rights] = [Rows.over(32, left), Rows.over(32, right)]
   const pairs = new Rows(32, 2 * count)
   for (let at = 0; at < count; at++) {
     pairs.copy(2 * at, lefts, at)
@@ -171,10 +170,17 @@ class StepLog {
   private readonly step: number[] = []
   private readonly created: boolean[] = []
   /** Zeros where the change created the cell. */
-  private readonly befores = new Rows(CELL_BYTES, 64)
-  private readonly afters = new Rows(CELL_BYTES, 64)
-  private readonly totals = new Writer(TOTALS_BYTES * 64)
+  private readonly befores: Rows
+  private readonly afters: Rows
+  private readonly totals: Writer
   private readonly counts: number[] = []
+
+  /** With room for as many changes as the batch before had. */
+  constructor(before?: StepLog) {
+    this.befores = new Rows(CELL_BYTES, before?.cell.length ?? 0)
+    this.afters = new Rows(CELL_BYTES, before?.cell.length ?? 0)
+    this.totals = new Writer(TOTALS_BYTES * (before?.steps ?? 0))
+  }
 
   get steps(): number {
     return this.counts.length
@@ -226,39 +232,36 @@ class StepLog {
     tree.truncate(countBefore)
   }
 
-  /** Column by column: what many cells share in form is copied at once. */
+  /**
+   * Totals before and after, count u32, then for each touched cell, ascending: its number u64; itself before its first
+   * change (zeros where that made it) and after its last; whether it was there before. Column by column, so that words
+   * are copied in place.
+   */
   delta(order: Uint32Array, totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
-    const { cells, existed, befores, afters } = this.changes(order)
-    const writer = new Writer(2 * TOTALS_BYTES + 4 + cells.length * (8 + 2 * CELL_BYTES + 1))
-    writeTotals(writer, totalsBefore)
-    writeTotals(writer, totalsAfter)
-    writer.u32(cells.length)
-    for (const cell of cells) writer.cell(cell)
-    writer.fixed(befores, CELL_BYTES * cells.length).fixed(afters, CELL_BYTES * cells.length)
-    return writer.fixed(existed, cells.length).bytes
+    const firsts = order.filter((at, n) => n === 0 || this.cell[at] !== this.cell[order[n - 1] as number])
+    const head = writeTotals(writeTotals(new Writer(DELTA_HEAD + 8 * firsts.length), totalsBefore), totalsAfter)
+    head.u32(firsts.length)
+    for (const at of firsts) head.cell(this.cell[at] as number)
+    const pairsAt = DELTA_HEAD + 8 * firsts.length
+    const existedAt = pairsAt + 2 * CELL_BYTES * firsts.length
+    const bytes = new Uint8Array(existedAt + firsts.length)
+    bytes.set(head.bytes)
+    this.copyPairs(order, Rows.over(CELL_BYTES, bytes.subarray(pairsAt, existedAt)))
+    for (const [n, at] of firsts.entries()) bytes[existedAt + n] = this.created[at] ? 0 : 1
+    return bytes
   }
 
-  /** Each touched cell once, ascending: before its first change and after its last. */
-  private changes(order: Uint32Array) {
-    const cells: number[] = []
-    const existed = new Uint8Array(order.length)
-    const befores = new Rows(CELL_BYTES, order.length)
-    const afters = new Rows(CELL_BYTES, order.length)
+  /** Each touched cell before its first change and after its last. */
+  private copyPairs(order: Uint32Array, pairs: Rows): void {
+    let pair = -1
+    let last = -1
     for (const at of order) {
       const cell = this.cell[at] as number
-      if (cells.at(-1) !== cell) {
-        existed[cells.length] = this.created[at] ? 0 : 1
-        befores.copy(cells.length, this.befores, at)
-        cells.push(cell)
-      }
-      afters.copy(cells.length - 1, this.afters, at)
-    }
-    const { length } = cells
-    return {
-      cells,
-      existed: existed.subarray(0, length),
-      befores: befores.run(0, length),
-      afters: afters.run(0, length),
+      if (cell !== last) pairs.copy(2 * ++pair, this.befores, at)
+      pairs.copy(2 * pair + 1, this.afters, at)
+      last = cell
     }
   }
 }
+
+const DELTA_HEAD = 2 * TOTALS_BYTES + 4

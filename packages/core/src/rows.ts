@@ -17,10 +17,12 @@ export class Rows {
     this.view = new DataView(this.bytes.buffer)
   }
 
-  /** A copy of records that stand back to back. */
-  static of(size: number, row: Uint8Array): Rows {
-    const rows = new Rows(size, row.length / size)
-    rows.bytes.set(row)
+  /** The records in `row` themselves. @throws RangeError unless it begins at a multiple of 4 in its buffer */
+  static over(size: number, row: Uint8Array): Rows {
+    const rows = new Rows(size, 0)
+    rows.bytes = row
+    rows.words = new Int32Array(row.buffer, row.byteOffset, row.length / 4)
+    rows.view = new DataView(row.buffer, row.byteOffset, row.length)
     return rows
   }
 

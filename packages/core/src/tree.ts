@@ -117,7 +117,7 @@ export class CellTree implements Cells {
 
   private levelBefore(level: number): LevelBefore {
     const known = Math.ceil(this.hashed / 2 ** level)
-    return { nodes: this.layers[level] ?? NO_NODES, known, absent: Rows.of(NODE_BYTES, zeroHash(level)) }
+    return { nodes: this.layers[level] ?? NO_NODES, known, absent: Rows.over(NODE_BYTES, zeroHash(level)) }
   }
 
   /** Hashes every node anew: after loading cells in bulk. */

@@ -41,7 +41,7 @@ export class NodeVersions {
 
   /** Fills it with leaves. Of a cell that changed more than once in a step only the last version counts. */
   takeLeaves({ count, cell, step, leaves, order = sortByCell(cell) }: CellVersions): void {
-    const source = Rows.of(NODE_BYTES, leaves)
+    const source = Rows.over(NODE_BYTES, leaves)
     this.clear(count)
     for (const at of order) {
       const last = this.count - 1
