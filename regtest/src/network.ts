@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Health } from '@kedge/api'
 import { coinKey, printHash, readTip } from '@kedge/bitcoin'
 import { anchorScript, type Params, ZERO_HASH } from '@kedge/core'
-import { Bitcoind, freePort } from './bitcoind.ts'
+import { Bitcoind, freePort, type RelayPolicy } from './bitcoind.ts'
 import { KEDGE } from './kedge.ts'
 import {
   bitcoindFolder,
@@ -29,6 +29,8 @@ export interface NetworkOptions {
   /** Starts the sequencer that lies when it is told to. */
   readonly mayLie?: boolean
   readonly logLevel?: string
+  /** Bitcoind's, `default` unless given. */
+  readonly policy?: RelayPolicy
   /** Told of each part of the start. */
   readonly onProgress?: Note
 }
@@ -38,7 +40,8 @@ const GENESIS_VALUE = 10_000_000n
 const COIN_VALUE = 20_000_000n
 const COINS = 4
 
-const LIAR = fileURLToPath(new URL('liar.js', import.meta.url))
+/** As built, also for those who run this file as it is written. */
+const LIAR = fileURLToPath(new URL('../dist/liar.js', import.meta.url))
 
 /** A bitcoind, a sequencer and challengers: real processes, wired to each other, in one folder. */
 export class RegtestNetwork {
@@ -62,7 +65,7 @@ export class RegtestNetwork {
     const options = { ...given, folder: resolve(given.folder) }
     const note: Note = options.onProgress ?? (() => undefined)
     note('bitcoind starts')
-    const bitcoind = new Bitcoind({ datadir: bitcoindFolder(options.folder), policy: 'default' })
+    const bitcoind = new Bitcoind({ datadir: bitcoindFolder(options.folder), policy: options.policy ?? 'default' })
     await bitcoind.start()
     let network: RegtestNetwork | undefined
     try {
