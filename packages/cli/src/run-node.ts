@@ -36,9 +36,11 @@ export async function runNode<O extends NodeOptions>(
   const { log } = options
   try {
     const node = await start(options)
+    // Whoever reads the line may ask to stop at once.
+    const asked = stopRequest()
     process.stdout.write(`${JSON.stringify(describe(node, options))}\n`)
     const stop = async () => {
-      log.info({ why: await stopRequest() }, 'stopping')
+      log.info({ why: await asked }, 'stopping')
       await node.stop()
     }
     await Promise.race([node.done, stop()])

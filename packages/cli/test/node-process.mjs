@@ -1,0 +1,43 @@
+/**
+ * A process that runs a node as `kedge sequencer` does, but that the node is none: it does what the argument says.
+ * @param {string} behaviour
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { runNode } from '../dist/run-node.js'
+
+const [behaviour] = process.argv.slice(2)
+const log = pino(pino.destination({ fd: 2, sync: true }))
+const keepAlive = setInterval(() => undefined, 1000)
+const never = new Promise(() => undefined)
+
+const starts = {
+  stops: () => ({ done: never, stop: () => sleep(50) }),
+  hangs: () => ({ done: never, stop: () => never }),
+  'fails-later': () => ({
+    done: sleep(50).then(() => Promise.reject(new Error('the disk is full'))),
+    stop: () => never,
+  }),
+  'fails-at-stop': () => ({ done: never, stop: () => Promise.reject(new Error('the disk is full')) }),
+  'fails-at-start': () => {
+    throw new Error('the port is taken')
+  },
+}
+
+/** @param {{ params: unknown }} _ */
+async function start(_) {
+  await sleep(1)
+  const node = starts[/** @type {keyof typeof starts} */ (behaviour)]()
+  return { apiUrl: 'http://127.0.0.1:1', addresses: ['/ip4/127.0.0.1/tcp/1'], fundingAddress: 'bcrt1p', ...node }
+}
+
+const key = new Uint8Array(32).fill(1)
+const params = {
+  ...{ chain: 'regtest', genesis: { txid: key, vout: 0 }, scanHeight: 1 },
+  keys: { anchor: key, slot: key, fees: key, watchers: [key], threshold: 1 },
+  windows: { originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40 },
+  caps: { operations: 1, deposits: 1, answerVbytesPerBlock: 1 },
+  fees: { transfer: 1n, cell: 1n, minDeposit: 1n, challenge: 330n },
+}
+process.exitCode = await runNode({ log, params }, start)
+clearInterval(keepAlive)
