@@ -10,30 +10,23 @@ import { describeOnBitcoind } from './ground.ts'
 /** What the demo shows, on one network as there: each scenario can follow any other. */
 describeOnBitcoind('scenarios', () => {
   let folder: string
-  let network: RegtestNetwork | undefined
+  let stage: Stage | undefined
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kedge-scenarios-'))
-    network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 250, mayLie: true })
+    const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 250, mayLie: true })
+    stage = new Stage(network, (_, work) => work(() => undefined))
   }, 90_000)
   afterAll(async () => {
-    await network?.stop()
+    await stage?.network.stop()
     await rm(folder, { recursive: true })
   })
 
   test.each(SCENARIOS)(
-    '$title',
+    '$name',
     ({ run }) => {
-      if (network === undefined) throw new Error('there is no network')
-      return run(stageOn(network))
+      if (stage === undefined) throw new Error('there is no network')
+      return run(stage)
     },
     120_000,
   )
 })
-
-/** People are brought in once: their wallets' files stay in the network's folder. */
-const stages = new Map<RegtestNetwork, Stage>()
-function stageOn(network: RegtestNetwork): Stage {
-  const stage = stages.get(network) ?? new Stage(network, (_, work) => work(() => undefined))
-  stages.set(network, stage)
-  return stage
-}

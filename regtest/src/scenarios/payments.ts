@@ -3,7 +3,7 @@ import { expect, type Scenario } from '../scenario.ts'
 import type { Person, Stage } from '../stage.ts'
 import type { Note } from '../waiting.ts'
 
-const WALLETS = 24
+const WALLETS = 20
 const PAYMENTS_EACH = 15
 const AMOUNT = 7_000n
 
