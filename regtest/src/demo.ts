@@ -7,6 +7,7 @@ import { Progress } from './progress.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { Stage } from './stage.ts'
+import { readUsage, UsageError } from './usage.ts'
 
 const HELP = `npm run demo -- [OPTIONS]
 
@@ -17,7 +18,7 @@ Starts a bitcoind, a sequencer and two challengers as real processes, and plays 
   --keep          leaves the data and the logs
   --help
 
-Exit status: 0 every check held, 1 one did not, 2 there is no such scenario.
+Exit status: 0 every check held, 1 one did not, 2 it was asked wrongly.
 `
 
 interface Outcome {
@@ -95,31 +96,35 @@ function onInterrupt(clear: () => Promise<void> | undefined): void {
   }
 }
 
-/** The scenarios that are asked for; a name that there is not. */
-function choose(names: readonly string[]): readonly Scenario[] | string {
-  const unknown = names.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
-  if (unknown !== undefined) return unknown
-  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => names.includes(name))
+interface DemoOptions {
+  readonly mode: 'help' | 'list' | 'play'
+  readonly scenarios: readonly Scenario[]
+  readonly keep: boolean
 }
 
-/** @returns the exit code */
-function main(): number | Promise<number> {
+/** @throws TypeError or RangeError naming what is wrong */
+function readOptions(): DemoOptions {
   const options = {
     list: { type: 'boolean' },
-    only: { type: 'string', multiple: true },
-    keep: { type: 'boolean' },
+    only: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   } as const
-  const { values } = parseArgs({ options })
-  if (values.help) progress.line(HELP)
-  else if (values.list) for (const { name } of SCENARIOS) progress.line(name)
-  else {
-    const chosen = choose(values.only ?? [])
-    if (typeof chosen !== 'string') return demo(chosen, values.keep === true)
-    progress.line(`there is no scenario ${chosen}; the names are ${SCENARIOS.map(({ name }) => name).join(', ')}`)
-    return 2
-  }
-  return 0
+  const { help, list, keep, only } = parseArgs({ options }).values
+  const names = SCENARIOS.map(({ name }) => name)
+  const unknown = only.find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new RangeError(`there is no scenario ${unknown}; the names are ${names.join(', ')}`)
+  const scenarios = SCENARIOS.filter(({ name }) => only.length === 0 || only.includes(name))
+  return { mode: help ? 'help' : list ? 'list' : 'play', scenarios, keep }
 }
 
-process.exitCode = await main()
+try {
+  const { mode, scenarios, keep } = readUsage(readOptions)
+  if (mode === 'help') progress.line(HELP)
+  else if (mode === 'list') for (const { name } of SCENARIOS) progress.line(name)
+  else process.exitCode = await demo(scenarios, keep)
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}

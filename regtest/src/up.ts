@@ -5,6 +5,7 @@ import { openControl } from './control.ts'
 import { writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
 import { RegtestNetwork } from './network.ts'
+import { readUsage, UsageError } from './usage.ts'
 
 const HELP = `npm start -- [OPTIONS]     or: kedge regtest up [OPTIONS]
 
@@ -143,10 +144,10 @@ Ctrl-C stops it; npm start goes on from there.`
 }
 
 try {
-  const options = readOptions(process.argv.slice(2), process.env)
+  const options = readUsage(() => readOptions(process.argv.slice(2), process.env))
   if (options === 'help') console.log(HELP)
   else await up(options, stopSignal())
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }
