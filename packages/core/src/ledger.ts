@@ -238,29 +238,39 @@ class StepLog {
    * are copied in place.
    */
   delta(order: Uint32Array, totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
-    const firsts = order.filter((at, n) => n === 0 || this.cell[at] !== this.cell[order[n - 1] as number])
-    const head = writeTotals(writeTotals(new Writer(DELTA_HEAD + 8 * firsts.length), totalsBefore), totalsAfter)
-    head.u32(firsts.length)
-    for (const at of firsts) head.cell(this.cell[at] as number)
-    const pairsAt = DELTA_HEAD + 8 * firsts.length
-    const existedAt = pairsAt + 2 * CELL_BYTES * firsts.length
-    const bytes = new Uint8Array(existedAt + firsts.length)
-    bytes.set(head.bytes)
-    this.copyPairs(order, Rows.over(CELL_BYTES, bytes.subarray(pairsAt, existedAt)))
-    for (const [n, at] of firsts.entries()) bytes[existedAt + n] = this.created[at] ? 0 : 1
-    return bytes
-  }
-
-  /** Each touched cell before its first change and after its last. */
-  private copyPairs(order: Uint32Array, pairs: Rows): void {
+    const count = this.countCells(order)
+    const pairsAt = DELTA_HEAD + 8 * count
+    const existedAt = pairsAt + 2 * CELL_BYTES * count
+    const bytes = new Uint8Array(existedAt + count)
+    const head = writeTotals(writeTotals(new Writer(pairsAt), totalsBefore), totalsAfter).u32(count)
+    const pairs = Rows.over(CELL_BYTES, bytes.subarray(pairsAt, existedAt))
     let pair = -1
     let last = -1
-    for (const at of order) {
+    for (let n = 0; n < order.length; n++) {
+      const at = order[n] as number
       const cell = this.cell[at] as number
-      if (cell !== last) pairs.copy(2 * ++pair, this.befores, at)
+      if (cell !== last) {
+        pair++
+        head.cell(cell)
+        pairs.copy(2 * pair, this.befores, at)
+        bytes[existedAt + pair] = this.created[at] ? 0 : 1
+      }
       pairs.copy(2 * pair + 1, this.afters, at)
       last = cell
     }
+    bytes.set(head.bytes)
+    return bytes
+  }
+
+  private countCells(order: Uint32Array): number {
+    let count = 0
+    let last = -1
+    for (let n = 0; n < order.length; n++) {
+      const cell = this.cell[order[n] as number] as number
+      if (cell !== last) count++
+      last = cell
+    }
+    return count
   }
 }
 

@@ -110,7 +110,9 @@ export function sortByCell(cells: ArrayLike<number>): Uint32Array {
   const order = new Float64Array(cells.length)
   for (let at = 0; at < cells.length; at++) order[at] = (cells[at] as number) * 2 ** 21 + at
   order.sort()
-  return Uint32Array.from(order, (both) => both % 2 ** 21)
+  const places = new Uint32Array(order.length)
+  for (let at = 0; at < order.length; at++) places[at] = (order[at] as number) % 2 ** 21
+  return places
 }
 
 /** Later than every step. */
