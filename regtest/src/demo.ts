@@ -106,11 +106,11 @@ interface DemoOptions {
 function readOptions(): DemoOptions {
   const options = {
     list: { type: 'boolean' },
-    only: { type: 'string', multiple: true, default: [] },
-    keep: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    keep: { type: 'boolean' },
     help: { type: 'boolean' },
   } as const
-  const { help, list, keep, only } = parseArgs({ options }).values
+  const { help, list, keep = false, only = [] } = parseArgs({ options }).values
   const names = SCENARIOS.map(({ name }) => name)
   const unknown = only.find((name) => !names.includes(name))
   if (unknown !== undefined) throw new RangeError(`there is no scenario ${unknown}; the names are ${names.join(', ')}`)
