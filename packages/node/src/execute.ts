@@ -101,7 +101,7 @@ export class Executor {
     for (let next = this.next(); next !== undefined && !signal.aborted; next = this.next()) {
       if (!(await this.enter(next, signal))) return
     }
-    for (const own of this.parts.ownTail()) if (own.number > this.head.number) await this.redo(own)
+    for (const own of this.parts.ownTail()) if (own.number > this.head.number) await this.redoOwn(own)
     await this.findLapsed()
   }
 
@@ -206,18 +206,27 @@ export class Executor {
     const fault = judgeHeader(params, network, facts, anchored, parent, header)
     if (fault !== undefined || header === undefined)
       return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
-    if ((await store.get(deltas, link.headerHash)) === undefined) return this.execute(link, header, signal)
-    await this.redo(link)
-    return true
+    const delta = await store.get(deltas, link.headerHash)
+    if (delta === undefined) return this.execute(link, header, signal)
+    this.ledger.redo(delta)
+    if (equalBytes(this.ledger.root, header.post)) return this.redone(link, delta)
+    // Not what its header promises: only its operations tell whether the record is wrong or the batch.
+    this.ledger.undo(delta)
+    return this.execute(link, header, signal)
   }
 
-  /** A batch that was executed before, from what it changed. */
-  private async redo({ number, headerHash: hash }: Head): Promise<void> {
-    const delta = await this.parts.store.get(deltas, hash)
-    if (delta === undefined) throw new Error(`the record of batch ${number}, which is to be applied again, is missing`)
+  /** A batch of this node's own that it sealed before. */
+  private async redoOwn(own: Head): Promise<void> {
+    const delta = await this.parts.store.get(deltas, own.headerHash)
+    if (delta === undefined) throw new Error(`the record of batch ${own.number}, which was sealed here, is missing`)
     this.ledger.redo(delta)
+    await this.redone(own, delta)
+  }
+
+  private async redone({ number, headerHash: hash }: Head, delta: Uint8Array): Promise<true> {
     this.head = { number, headerHash: hash }
     await this.snapshot.changed(this.head, delta)
+    return true
   }
 
   /**

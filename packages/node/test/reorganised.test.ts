@@ -1,5 +1,5 @@
-import { decodeEvidence, findInLine, headerHash, verifyEvidence, ZERO_HASH } from '@kedge/core'
-import { marks, steps } from '@kedge/storage'
+import { BatchExecution, decodeEvidence, findInLine, headerHash, verifyEvidence, ZERO_HASH } from '@kedge/core'
+import { deltas, marks, steps } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
 
@@ -109,9 +109,30 @@ describe('a reorganisation in which a void batch lives again', () => {
     expect(await node.queried.store.get(steps, second.hash)).toEqual(second.wholes.steps)
   })
 
+  it('executes a batch again where the record of it is not what its header promises', async () => {
+    const { executor, store } = node.queried
+    // Of another payment with the same fee, so that only the state root tells.
+    rollup.ledger.undo(second.sealed.delta)
+    const other = new BatchExecution(executor.contextOf(second.header), rollup.ledger)
+    other.addDeposits(() => undefined)
+    expect(other.add(rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 6n }))).toBeUndefined()
+    const { delta } = other.seal()
+    rollup.ledger.undo(delta)
+    rollup.ledger.redo(second.sealed.delta)
+    await rollup.bitcoind.reorg(1, [[]])
+    await node.advance()
+    expect(executor.head.number).toBe(0)
+    await store.commit([deltas.put(second.hash, delta)])
+    await rollup.mine()
+    await node.advance()
+    expect(executor.head).toMatchObject({ number: second.number, headerHash: second.hash })
+    expect(executor.ledger.root).toEqual(second.header.post)
+    expect(await store.get(deltas, second.hash)).toEqual(second.sealed.delta)
+  })
+
   it('goes back to it, and rejects the batch that took its place', async () => {
     // All of the messages stand in the first block then, so no deadline has passed.
-    await rollup.bitcoind.reorg(8, 3)
+    await rollup.bitcoind.reorg(9, 3)
     await node.advance()
     const { executor, follower, store } = node.queried
     expect(follower.chain.line.map(({ number }) => number)).toEqual([first.number, second.number])

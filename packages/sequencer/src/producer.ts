@@ -1,5 +1,13 @@
 import { type AnchorKeeper, MAX_UNCONFIRMED } from '@kedge/commitment'
-import { type Anchor, type BatchPlace, decodeTransfer, equalBytes, type Origin, resumeAnchor } from '@kedge/core'
+import {
+  type Anchor,
+  type BatchPlace,
+  decodeTransfer,
+  equalBytes,
+  GENESIS_ROOT,
+  type Origin,
+  resumeAnchor,
+} from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
@@ -126,10 +134,15 @@ export class Producer {
 
   /** Moves the ledger along Bitcoin. */
   private async move(signal: AbortSignal): Promise<void> {
-    const { executor, data, follower } = this.parts.node
+    const { node, tamper } = this.parts
+    const { executor, data, follower } = node
     await this.dropMisplaced()
     await executor.advance(signal)
     const header = await data.header(executor.head.headerHash)
+    if (tamper === undefined && !equalBytes(executor.ledger.root, header?.post ?? GENESIS_ROOT))
+      throw new Error(
+        `the ledger is not in the state that batch ${executor.head.number} ends with: its record is damaged`,
+      )
     this.originFloor = header?.origin.height ?? follower.court.params.scanHeight
     const plan = this.plan()
     await this.carried.noteRevived(plan)
@@ -341,7 +354,7 @@ export class Producer {
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
     if (this.isDepositDue()) return false
     if (this.open !== undefined && this.isFull(this.open.batch) && this.backlog() >= MAX_UNCONFIRMED) return false
-    return this.carried.unload(plan)
+    return await this.carried.unload(plan)
   }
 
   private isDepositDue(): boolean {
