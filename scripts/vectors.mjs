@@ -9,4 +9,7 @@ import { runForeground } from './spawn.mjs'
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts']
 
 // Never in CI's mode, in which vitest only compares.
-process.exitCode = await runForeground([process.execPath, ...VITEST, '--update', 'packages/core/test/vectors.test.ts'], { CI: '' })
+process.exitCode = await runForeground(
+  [process.execPath, ...VITEST, 'packages/core/test/vectors.test.ts', '--update'],
+  { CI: '' },
+)

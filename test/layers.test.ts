@@ -134,11 +134,19 @@ describe('layers', () => {
     expect(found({ [path]: text })).toEqual([])
   })
 
+  it('takes a circle that types alone close for none', () => {
+    const files = {
+      'packages/node/src/a.ts': "import { b } from './b.ts'\nexport const a = b",
+      'packages/node/src/b.ts': "import type { A } from './a.ts'\nexport const b: A = 1",
+    }
+    expect(found(files)).toEqual([])
+  })
+
   it('finds a cycle of several files once, at the import that closes it', () => {
     const files = {
       'packages/node/src/a.ts': "import { b } from './b.ts'\nexport const a = b",
       'packages/node/src/b.ts': "import { c } from './deep/c.ts'\nexport const b = c",
-      'packages/node/src/deep/c.ts': "\nimport type { a } from '../a.ts'\nexport const c = 1",
+      'packages/node/src/deep/c.ts': "\nimport { a } from '../a.ts'\nexport const c = () => a",
       'packages/node/src/d.ts': "import { a } from './a.ts'\nexport const d = a",
     }
     expect(found(files)).toEqual(['packages/node/src/deep/c.ts:2 cycle'])

@@ -22,7 +22,7 @@ import { Bitcoind, findBitcoind, type RelayPolicy } from '../src/bitcoind.ts'
 
 /** What the tests here stand on: a real bitcoind, money, keys whose secrets everybody knows. */
 
-export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 export const ANCHOR_SECRET = secretOf(1)
 export const WATCHERS = [secretOf(11), secretOf(12), secretOf(13)]
 

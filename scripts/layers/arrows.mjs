@@ -83,14 +83,15 @@ export function checkArrows(file) {
 }
 
 /**
- * Circles of imports among the files, each reported once, at the import that closes it.
+ * Circles of imports among the files, each reported once, at the import that closes it. Types alone make none: they
+ * are gone before anything runs, and a thing may name the form of what is built from it.
  * @param {ParsedFile[]} files
  * @returns {Finding[]}
  */
 export function checkCycles(files) {
   const edges = new Map(
     files.map((file) => {
-      const relative = importsOf(file).filter(({ specifier }) => specifier.startsWith('.'))
+      const relative = importsOf(file).filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
       const to = relative.map(({ specifier, line }) => ({
         target: posix.join(posix.dirname(file.path), specifier),
         line,

@@ -76,14 +76,15 @@ export function* walk(node, above = []) {
 /**
  * Every module a file names, by import, re-export, `import()` or as a type.
  * @param {ParsedFile} file
- * @returns {{ specifier: string, line: number }[]}
+ * @returns {{ specifier: string, line: number, typeOnly: boolean }[]} `typeOnly`: nothing of it is left at run time
  */
 export function importsOf(file) {
   const imports = []
   for (const { node } of walk(file.program)) {
     const { source } = node
     if (source?.type === 'Literal' && typeof source.value === 'string') {
-      imports.push({ specifier: source.value, line: file.lineAt(source.start) })
+      const typeOnly = node.importKind === 'type' || node.exportKind === 'type'
+      imports.push({ specifier: source.value, line: file.lineAt(source.start), typeOnly })
     }
   }
   return imports

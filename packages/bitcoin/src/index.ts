@@ -23,7 +23,16 @@ export {
   spendableCoins,
 } from './coins.ts'
 export { buildDeposit } from './deposit.ts'
-export { addressOf, type CoinKey, coinKey, type ParsedAddress, parseAddress, publicKeyOf, signHash, tweakSecret } from './keys.ts'
+export {
+  addressOf,
+  type CoinKey,
+  coinKey,
+  type ParsedAddress,
+  parseAddress,
+  publicKeyOf,
+  signHash,
+  tweakSecret,
+} from './keys.ts'
 export type { BuiltLink, Link, LinkBudget, LinkPlan } from './link.ts'
 export {
   estimateFeeRate,

@@ -11,7 +11,7 @@ export interface Collect {
 }
 
 export const COLLECT_KIND = 3
-export const COLLECT_BYTES = 17
+const COLLECT_BYTES = 17
 
 export function encodeCollect(collect: Collect): Uint8Array {
   return new Writer(COLLECT_BYTES).u8(COLLECT_KIND).cell(collect.cell).u64(collect.amount).bytes

@@ -26,7 +26,7 @@ export interface Credit {
 }
 
 export const DEPOSIT_KIND = 2
-export const DEPOSIT_BYTES = 61
+const DEPOSIT_BYTES = 61
 
 export function encodeCredit(credit: Credit): Uint8Array {
   const { height, tx, vout } = credit.position

@@ -80,7 +80,7 @@ export type Verdict =
   | { readonly ok: true; readonly fault: EvidenceFault }
   | { readonly ok: false; readonly reason: string }
 
-export const MAX_EVIDENCE_BYTES = 8192
+const MAX_EVIDENCE_BYTES = 8192
 const CLAIMS = { header: 1, step: 2, end: 3 } as const
 const MAX_HELPERS = 128
 

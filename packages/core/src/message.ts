@@ -39,7 +39,7 @@ export interface EvidenceTag {
   readonly headerHash: Uint8Array
 }
 
-export const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
+const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
 
 const KINDS = { batch: 1, resume: 2, deposit: 16, challenge: 17, part: 18, evidence: 19 } as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']

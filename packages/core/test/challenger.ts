@@ -19,7 +19,7 @@ export function linkOf(rollup: Rollup, batch: Batch): AnchoredLink {
  * What one who knows everything can show against a batch; undefined where it is right. The ledger stands before the
  * batch, where it is left again.
  */
-export function findEvidence(context: BatchContext, ledger: Ledger, batch: Batch): Evidence | undefined {
+function findEvidence(context: BatchContext, ledger: Ledger, batch: Batch): Evidence | undefined {
   const checked = checkBatch(context, ledger, batch.header, batch.operations, batch.operations.map(operationId))
   if (checked.ok) {
     ledger.undo(checked.sealed.delta)
@@ -42,8 +42,6 @@ export function proveAgainst(rollup: Rollup, batch: Batch): Evidence | undefined
 export function headerEvidence(batch: Batch, parent?: Batch): HeaderEvidence {
   return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) }
 }
-
-export const sizeOf = (evidence: Evidence): number => encodeEvidence(evidence).length
 
 /** Bitcoin as a liar would have it: the same blocks with other deposits. */
 export function factsWith(rollup: Rollup, deposits: readonly Deposit[]): L1Facts {

@@ -23,7 +23,7 @@ export interface Owners {
 }
 
 /** Any number of them, at no cost. */
-export const quickOwners: Owners = {
+const quickOwners: Owners = {
   key: quickKey,
   sign: (owner, payment) => quickSign(quickKey(owner), payment),
   isSigned: isQuickSigned,

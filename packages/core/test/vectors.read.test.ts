@@ -239,7 +239,7 @@ test.each(chains)('chain/%s', (name) => {
   const derivation = new Derivation(isSigned)
   for (const block of list(blocks)) {
     expect(derivation.follow(blockOf(block)).map(say)).toEqual(block.events)
-    expect(describeChain(derivation.chain)).toBe(block.then)
+    expect(describeChain(derivation.chain)).toBe(block.chain)
   }
   expect(toJson(derivation.chain)).toEqual(chain)
   const found = derivation.facts.depositsAfter({ height: 0, tx: 0, vout: 0 })

@@ -91,7 +91,7 @@ export class BatchData {
     const { headerBytes, header, operations: run, stepRoots } = part
     const bytes =
       data === 'steps' ? stepRoots : encodeWhole('data', { headerBytes, pre: header.pre, operations: run, stepRoots })
-    return [headers.put(headerHash, part.headerBytes), published.put(partKey(headerHash, data, part.start), bytes)]
+    return [headers.put(headerHash, part.headerBytes), published.put(partKey(headerHash, data, part.start, part.count), bytes)]
   }
 
   private async obtain(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -138,8 +138,8 @@ export class BatchData {
     if (header === undefined) return undefined
     const leaves: Uint8Array[] = []
     for await (const [key, bytes] of this.store.range(published, {
-      from: partKey(hash, kind, 0),
-      to: partKey(hash, kind, 0xffffffff),
+      from: partKey(hash, kind, 0, 0),
+      to: partKey(hash, kind, U32_MAX, U32_MAX),
     })) {
       const start = new DataView(key.buffer, key.byteOffset).getUint32(33)
       const run = kind === 'data' ? readWhole(bytes) : hashesOf(bytes)
@@ -180,11 +180,16 @@ const MAX_CLAIMED_HEADER = 1024
 /** More than one response may take; peers that let it pass are asked last the next time. */
 const FETCH_MS = 30_000
 
-function partKey(hash: Uint8Array, kind: DataKind, start: number): Uint8Array {
-  const key = new Uint8Array(37)
+const U32_MAX = 0xffffffff
+
+/** With the count: a short part must not take the place of a long one that starts where it does. */
+function partKey(hash: Uint8Array, kind: DataKind, start: number, count: number): Uint8Array {
+  const key = new Uint8Array(41)
+  const view = new DataView(key.buffer)
   key.set(hash)
-  key[32] = kind === 'data' ? 1 : 2
-  new DataView(key.buffer).setUint32(33, start)
+  view.setUint8(32, kind === 'data' ? 1 : 2)
+  view.setUint32(33, start)
+  view.setUint32(37, count)
   return key
 }
 

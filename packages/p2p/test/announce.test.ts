@@ -102,10 +102,11 @@ describe('announcing', () => {
 })
 
 describe('judging announcements', () => {
+  const neverCalled = (): never => expect.fail('nothing should be reported')
   const header = pattern(10)
 
   test('a peer has a rate of its own', () => {
-    const judge = judgeAnnouncements({ validate: () => 'accept', report: expect.fail, cutOff: expect.fail })
+    const judge = judgeAnnouncements({ validate: () => 'accept', report: neverCalled, cutOff: neverCalled })
     const verdicts = Array.from({ length: 40 }, () => judge('spammer', header, 0))
     expect(verdicts.filter((verdict) => verdict === 'accept')).toHaveLength(32)
     expect(judge('other', header, 0)).toBe('accept')
@@ -113,7 +114,7 @@ describe('judging announcements', () => {
   })
 
   test('all peers together have one, which a single peer can’t use up', () => {
-    const judge = judgeAnnouncements({ validate: () => 'accept', report: expect.fail, cutOff: expect.fail })
+    const judge = judgeAnnouncements({ validate: () => 'accept', report: neverCalled, cutOff: neverCalled })
     const verdicts = Array.from({ length: 400 }, (_, at) => judge(`peer ${at % 10}`, header, 0))
     expect(verdicts.filter((verdict) => verdict === 'accept')).toHaveLength(128)
   })
@@ -122,7 +123,7 @@ describe('judging announcements', () => {
     const cut: string[] = []
     const judge = judgeAnnouncements({
       validate: () => 'accept',
-      report: expect.fail,
+      report: neverCalled,
       cutOff: (peer) => cut.push(peer),
     })
     for (let at = 0; at < 10_000; at++) judge('relay', header, (at / 32) * 1_000)
@@ -132,7 +133,7 @@ describe('judging announcements', () => {
   })
 
   test('what is too long is rejected without asking', () => {
-    const judge = judgeAnnouncements({ validate: expect.fail, report: expect.fail, cutOff: expect.fail })
+    const judge = judgeAnnouncements({ validate: neverCalled, report: neverCalled, cutOff: neverCalled })
     expect(judge('peer', pattern(MAX_HEADER + 1), 0)).toBe('reject')
   })
 
@@ -141,7 +142,7 @@ describe('judging announcements', () => {
     const validate = () => {
       throw new Error('broken')
     }
-    const judge = judgeAnnouncements({ validate, report: (error) => reports.push(error), cutOff: expect.fail })
+    const judge = judgeAnnouncements({ validate, report: (error) => reports.push(error), cutOff: neverCalled })
     expect(judge('peer', header, 0)).toBe('ignore')
     expect(reports.map((error) => error.message)).toEqual(['the validator of announcements threw'])
   })

@@ -6,7 +6,7 @@ import { seed } from './bytes.ts'
 import { NETWORK, names, startStranger, until } from './network.ts'
 
 test('what libp2p stores of peers goes when they have gone, not before', async () => {
-  const peers = new KnownPeers(expect.fail)
+  const peers = new KnownPeers(() => expect.fail('nothing should be reported'))
   const node = await createNode({
     secretKey: seed(1),
     network: NETWORK,

@@ -33,7 +33,7 @@ import { Producer } from '../src/producer.ts'
 
 /** A real bitcoind, and sequencers whose loop turns when a test says so. */
 
-export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
 
 const [ANCHOR, SLOT, COINS, PAYER] = [secretOf(1), secretOf(2), secretOf(60), secretOf(61)]

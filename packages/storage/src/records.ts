@@ -77,7 +77,7 @@ export const operations = table(5, 'operations', bytesKey, rawValue)
 export const steps = table(6, 'steps', bytesKey, rawValue)
 export const deltas = table(7, 'delta', bytesKey, rawValue)
 export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
-/** Header hash, data kind, start → leaves that a published part held. */
+/** Header hash, data kind, start, count → leaves that a published part held. */
 export const published = table(9, 'published', bytesKey, rawValue)
 /** Runs of rows that say where cells were touched, payments and deposits stand. Written when somebody asks. */
 export const lookups = table(10, 'lookup', bytesKey, rawValue)

@@ -7,7 +7,7 @@ import { encodeTransfer, type Params, sha256, TRANSFER_BYTES, type Transfer, Wri
  */
 
 /** Millisatoshis that each payer starts with: enough for a thousand transfers, whomever chance picks. */
-export const START_AMOUNT = 2_000_000n
+const START_AMOUNT = 2_000_000n
 
 const AMOUNT = 1000n
 

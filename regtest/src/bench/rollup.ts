@@ -27,7 +27,7 @@ const ANCHORS_A_BLOCK = 10
 const LOOK_MS = 50
 
 /** Threads that check signatures, at every node of the benchmark: as many as the machine of its goals has cores. */
-export const WORKERS = 2
+const WORKERS = 2
 
 /** A bitcoind and a sequencer as processes, in a folder of their own, for one measurement. */
 export class Rollup {

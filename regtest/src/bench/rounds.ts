@@ -48,7 +48,7 @@ export function spreadOf(samples: readonly number[]): Spread {
 }
 
 /** From time a unit to units a time, or to another unit of time. */
-export function mapSpread({ value, min, max }: Spread, map: (sample: number) => number): Spread {
+function mapSpread({ value, min, max }: Spread, map: (sample: number) => number): Spread {
   const ends = [map(min), map(max)]
   return { value: map(value), min: Math.min(...ends), max: Math.max(...ends) }
 }

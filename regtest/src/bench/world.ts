@@ -18,7 +18,7 @@ import {
 
 const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
 
-export const params: Params = {
+const params: Params = {
   ...regtestRules,
   genesis: { txid: key(1), vout: 0 },
   scanHeight: 1,

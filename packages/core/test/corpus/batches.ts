@@ -1,15 +1,15 @@
 import { stepLeaves } from '../../src/batch.ts'
-import { merkleRoot, MerkleLog, rowOf } from '../../src/merkle.ts'
+import { concatBytes } from '../../src/bytes.ts'
+import { Writer } from '../../src/codec.ts'
+import { MerkleLog, merkleRoot, rowOf } from '../../src/merkle.ts'
 import { encodeOperation, operationId } from '../../src/operation.ts'
 import { decodePart, encodeParts, encodeWhole } from '../../src/publication.ts'
-import { Writer } from '../../src/codec.ts'
-import { concatBytes } from '../../src/bytes.ts'
 import { resetCoins } from '../bitcoin.ts'
 import { fundedRollup, pay, payNew, realOwners } from '../economy.ts'
 import { type Batch, commit } from '../rollup.ts'
 import { bytes32, network, params } from '../world.ts'
-import { stateToJson } from './operations.ts'
 import { type Json, toJson } from './json.ts'
+import { stateToJson } from './operations.ts'
 
 /** Five honest operations on five cells, with everything that is committed to. */
 export function batchVectors(): Json {
@@ -41,14 +41,20 @@ export function batchVectors(): Json {
 const place = { network, number: 7, parent: bytes32(6), origin: { height: 150, hash: bytes32(5) } }
 
 function committed(count: number): Batch {
-  const operations = Array.from({ length: count }, (_, at) => encodeOperation({ kind: 'collect', cell: at, amount: 1n }))
+  const operations = Array.from({ length: count }, (_, at) =>
+    encodeOperation({ kind: 'collect', cell: at, amount: 1n }),
+  )
   const stepRoots = rowOf(Array.from({ length: count }, (_, at) => bytes32(0x40 + at)))
   return commit(place, { pre: bytes32(1), operations, stepRoots })
 }
 
 function partOf(name: string, kind: 'data' | 'steps', batch: Batch, bytes: Uint8Array): Json {
   const part = decodePart(kind, batch.hash, bytes)
-  const leaves = part && (kind === 'data' ? part.operations : Array.from({ length: part.count }, (_, at) => part.stepRoots.slice(32 * at, 32 * at + 32)))
+  const leaves =
+    part &&
+    (kind === 'data'
+      ? part.operations
+      : Array.from({ length: part.count }, (_, at) => part.stepRoots.slice(32 * at, 32 * at + 32)))
   const read = part === undefined ? { refused: true } : { start: part.start, count: part.count, leaves: toJson(leaves) }
   return { name, kind, headerHash: toJson(batch.hash), part: toJson(bytes), ...read }
 }
@@ -62,11 +68,31 @@ function brokenSteps(): Json[] {
   const log = new MerkleLog()
   log.append(leaves)
   const part = (start: number, first: number, roots: Uint8Array) =>
-    new Writer().sized(batch.headerBytes).u32(start).u32(2).fixed(roots, roots.length).hashes(log.prove(first, start + 2 - first)).bytes
+    new Writer()
+      .sized(batch.headerBytes)
+      .u32(start)
+      .u32(2)
+      .fixed(roots, roots.length)
+      .hashes(log.prove(first, start + 2 - first)).bytes
   return [
-    partOf('steps that break off: up to the break', 'steps', batch, part(0, 0, concatBytes(pre, stepRoots.slice(0, 64)))),
-    partOf('steps that break off: from the break on, without the pair before it', 'steps', batch, part(2, 2, concatBytes(elsewhere, stepRoots.slice(64)))),
-    partOf('steps that break off: from the break on, with the pair before it', 'steps', batch, part(2, 1, stepRoots.slice(0))),
+    partOf(
+      'steps that break off: up to the break',
+      'steps',
+      batch,
+      part(0, 0, concatBytes(pre, stepRoots.slice(0, 64))),
+    ),
+    partOf(
+      'steps that break off: from the break on, without the pair before it',
+      'steps',
+      batch,
+      part(2, 2, concatBytes(elsewhere, stepRoots.slice(64))),
+    ),
+    partOf(
+      'steps that break off: from the break on, with the pair before it',
+      'steps',
+      batch,
+      part(2, 1, stepRoots.slice(0)),
+    ),
   ]
 }
 
@@ -77,7 +103,9 @@ export function partVectors(): Json {
       const parts = encodeParts(kind, batch, 2)
       return [
         partOf(`the whole of ${count}`, kind, batch, encodeWhole(kind, batch)),
-        ...(parts.length > 1 ? parts.map((bytes, at) => partOf(`part ${at + 1} of ${parts.length} of ${count}`, kind, batch, bytes)) : []),
+        ...(parts.length > 1
+          ? parts.map((bytes, at) => partOf(`part ${at + 1} of ${parts.length} of ${count}`, kind, batch, bytes))
+          : []),
       ]
     }),
   )
@@ -92,8 +120,18 @@ export function partVectors(): Json {
     partOf('another start', 'data', batch, whole.with(369, 1)),
     partOf('operations as steps', 'steps', batch, whole),
     partOf('a tree with something behind its last operation', 'data', fuller, encodeWhole('data', fuller)),
-    partOf('the same with that as a helper', 'data', fuller, concatBytes(encodeWhole('data', fuller).slice(0, -2), Uint8Array.of(1, 0), bytes32(0xee))),
+    partOf(
+      'the same with that as a helper',
+      'data',
+      fuller,
+      concatBytes(encodeWhole('data', fuller).slice(0, -2), Uint8Array.of(1, 0), bytes32(0xee)),
+    ),
     ...brokenSteps(),
   ]
-  return { about: 'decodePart: bytes that answer for a run of a batch’s operations or step roots', cap: params.caps.operations, right, wrong }
+  return {
+    about: 'decodePart: bytes that answer for a run of a batch’s operations or step roots',
+    cap: params.caps.operations,
+    right,
+    wrong,
+  }
 }

@@ -6,12 +6,22 @@ import type { Operation } from '../../src/operation.ts'
 import { proveEnd, proveStep } from '../../src/prove.ts'
 import { depositTransaction, resetCoins } from '../bitcoin.ts'
 import { factsWith, headerEvidence, linkOf, proveAgainst } from '../challenger.ts'
-import { fundedRollup, mint, nothing, pay as payAny, payNew as payNewAny, realOwners, rig, withRoot } from '../economy.ts'
+import {
+  fundedRollup,
+  mint,
+  nothing,
+  pay as payAny,
+  payNew as payNewAny,
+  realOwners,
+  rig,
+  withRoot,
+} from '../economy.ts'
 import { type Batch, contextOf, execute, type Rollup } from '../rollup.ts'
 import { bytes32, type Payment } from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
-const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) => payAny(from, to, nonce, more, realOwners)
+const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) =>
+  payAny(from, to, nonce, more, realOwners)
 const payNew = (from: number, to: number, nonce: number) => payNewAny(from, to, nonce, realOwners)
 const START = { height: 0, tx: 0, vout: 0 }
 
@@ -71,7 +81,13 @@ function badHeader(instead: Partial<Header>): Trial {
 
 function guilty(): [string, () => Trial][] {
   const forged = { ...pay(0, 2, 0), signature: pay(1, 2, 0).signature }
-  const invented: Credit = { kind: 'deposit', position: { height: 104, tx: 1, vout: 0 }, key: realOwners.key(0), amount: 10n ** 6n, cell: 0 }
+  const invented: Credit = {
+    kind: 'deposit',
+    position: { height: 104, tx: 1, vout: 0 },
+    key: realOwners.key(0),
+    amount: 10n ** 6n,
+    cell: 0,
+  }
   return [
     ['step: the operation does not decode', () => refusedOperation(Uint8Array.of(9, 9))],
     ['step: a payer that does not exist', () => refusedOperation(pay(0, 1, 0, { from: 77 }))],
@@ -94,20 +110,26 @@ function guilty(): [string, () => Trial][] {
     ['step: a deposit of another amount', () => deposits(() => true, { value: 1_500n })],
     ['end: a due deposit skipped', () => deposits((at) => at === 0, {})],
     ['end: due deposits skipped by an empty batch', () => deposits(() => false, {})],
-    ['end: the post root is not the last step’s', () => {
-      const { rollup } = funded()
-      rollup.build(pay(0, 1, 0), pay(1, 2, 0))
-      return trialOf(rollup, rollup.lie({ post: bytes32(0xee) }))
-    }],
+    [
+      'end: the post root is not the last step’s',
+      () => {
+        const { rollup } = funded()
+        rollup.build(pay(0, 1, 0), pay(1, 2, 0))
+        return trialOf(rollup, rollup.lie({ post: bytes32(0xee) }))
+      },
+    ],
     ['header: another network', () => badHeader({ network: bytes32(1) })],
     ['header: another pre than the parent’s post', () => badHeader({ pre: bytes32(1) })],
     ['header: too many operations', () => badHeader({ opCount: 65 })],
     ['header: the origin is in no chain', () => badHeader({ origin: { height: 105, hash: bytes32(1) } })],
-    ['step: the origin is in no chain', () => {
-      const trial = wrongRoot(0)
-      const batch = trial.rollup.lie({ origin: { height: 105, hash: bytes32(1) } })
-      return { ...trial, batch, evidence: { ...trial.evidence, header: batch.headerBytes } }
-    }],
+    [
+      'step: the origin is in no chain',
+      () => {
+        const trial = wrongRoot(0)
+        const batch = trial.rollup.lie({ origin: { height: 105, hash: bytes32(1) } })
+        return { ...trial, batch, evidence: { ...trial.evidence, header: batch.headerBytes } }
+      },
+    ],
   ]
 }
 
@@ -116,7 +138,9 @@ function innocent(): [string, Trial][] {
   const { rollup, last } = funded()
   const batch = rollup.build(pay(0, 1, 0), payNew(1, 5, 0), pay(2, 3, 0))
   rollup.ledger.undo(batch.delta)
-  const [step, creating, third] = batch.operations.map((_, at) => proveStep(rollup.context, rollup.ledger, batch, at)) as [StepEvidence, StepEvidence, StepEvidence]
+  const [step, creating, third] = batch.operations.map((_, at) =>
+    proveStep(rollup.context, rollup.ledger, batch, at),
+  ) as [StepEvidence, StepEvidence, StepEvidence]
   const end = proveEnd(rollup.context, rollup.ledger, batch)
   rollup.ledger.redo(batch.delta)
   const [payer, payee] = step.cells as [Uint8Array, Uint8Array]
@@ -173,7 +197,8 @@ function bitcoinOf(rollup: Rollup): Json {
 
 export function evidenceVectors(): Json {
   return {
-    about: 'verifyEvidence: a link, evidence in bytes, and the fault that it shows or why it shows none. Blocks are hashes from the scan height on',
+    about:
+      'verifyEvidence: a link, evidence in bytes, and the fault that it shows or why it shows none. Blocks are hashes from the scan height on',
     guilty: guilty().map(([name, make]) => vectorOf(name, make())),
     innocent: innocent().map(([name, trial]) => vectorOf(name, trial)),
   }

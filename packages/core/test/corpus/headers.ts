@@ -1,7 +1,6 @@
-import { encodeHeader, type Header, headerHash, judgeHeader, type ParentEnd } from '../../src/header.ts'
 import { L1Facts } from '../../src/facts.ts'
+import { decodeHeader, encodeHeader, type Header, headerHash, judgeHeader, type ParentEnd } from '../../src/header.ts'
 import { GENESIS_ROOT } from '../../src/totals.ts'
-import { decodeHeader } from '../../src/header.ts'
 import { bytes32, network, params } from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
@@ -14,13 +13,17 @@ const right: Header = {
 const empty = { post: right.pre, opsRoot: bytes32(0), stepsRoot: bytes32(0), opCount: 0 }
 
 /** Best chain: the block at each height from 101 to 140 has the hash of 32 times its height. */
-export function vectorFacts(): L1Facts {
+function vectorFacts(): L1Facts {
   const facts = new L1Facts(params.scanHeight)
   for (let height = 101; height <= 140; height++) facts.append(height, bytes32(height), [])
   return facts
 }
 
-export function judgeVector(bytes: Uint8Array, link: { number: number; post: Uint8Array; parent: Uint8Array; anchorHeight: number }, parent: ParentEnd) {
+export function judgeVector(
+  bytes: Uint8Array,
+  link: { number: number; post: Uint8Array; parent: Uint8Array; anchorHeight: number },
+  parent: ParentEnd,
+) {
   const anchored = { ...link, headerHash: headerHash(bytes) }
   return judgeHeader(params, network, vectorFacts(), anchored, parent, decodeHeader(bytes))
 }
@@ -60,7 +63,8 @@ export function headerVectors(): Json {
     }
   })
   return {
-    about: 'judgeHeader: a header against its link and its parent’s end, where block h of the best chain, 101 to 140, has the hash of 32 bytes h; fault null: in order',
+    about:
+      'judgeHeader: a header against its link and its parent’s end, where block h of the best chain, 101 to 140, has the hash of 32 bytes h; fault null: in order',
     network: toJson(network),
     parent: toJson(PARENT),
     genesisPost: toJson(GENESIS_ROOT),

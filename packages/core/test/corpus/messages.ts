@@ -38,5 +38,10 @@ export function messageVectors(): Json {
     ['evidence with a byte behind it', new Uint8Array([...evidence, 1])],
   ]
   const refused = wrong.map(([name, payload]) => ({ name, payload: toJson(payload) }))
-  return { about: 'payloads of the one OP_RETURN output, and scripts that carry them; what decodes to nothing stands under refused', messages: right, refused }
+  return {
+    about:
+      'payloads of the one OP_RETURN output, and scripts that carry them; what decodes to nothing stands under refused',
+    messages: right,
+    refused,
+  }
 }

@@ -1,4 +1,6 @@
+import { concatBytes } from '../../src/bytes.ts'
 import { type Account, encodeAccount } from '../../src/cell.ts'
+import { sha256 } from '../../src/hash.ts'
 import { applyOperation, type Context, decodeOperation, encodeOperation, type Operation } from '../../src/operation.ts'
 import { encodeTotals, type Totals } from '../../src/totals.ts'
 import { transferMessage } from '../../src/transfer.ts'
@@ -6,15 +8,14 @@ import { CellTree } from '../../src/tree.ts'
 import { pay as payAny, realOwners } from '../economy.ts'
 import { naiveRoot } from '../model.ts'
 import { accountOf, isSigned, network, type Payment, params, secretOf, totalsOf } from '../world.ts'
-import { sha256 } from '../../src/hash.ts'
-import { concatBytes } from '../../src/bytes.ts'
 import { type Json, toJson } from './json.ts'
 
 /** The height of the origin that all of them are executed under. */
-export const ORIGIN_HEIGHT = 150
+const ORIGIN_HEIGHT = 150
 
 const { key } = realOwners
-const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) => payAny(from, to, nonce, more, realOwners)
+const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) =>
+  payAny(from, to, nonce, more, realOwners)
 const TOP = 2n ** 64n - 1n
 
 interface State {
@@ -42,7 +43,11 @@ const transfers = (): Try[] => [
   ['that creates the fifth cell: the tree grows', four, pay(0, 4, 0, toNew)],
   ['to a second cell of one’s own key', three, pay(0, 0, 0, { ...toNew, toCell: 3 })],
   ['from a nonce in use', three, pay(1, 0, 7, { amount: 400n })],
-  ['a balance of all that a field holds', stateOf([...three.accounts.slice(0, 1), accountOf(key(1), TOP - 1000n)], 0n, { supply: TOP }), pay(0, 1, 0)],
+  [
+    'a balance of all that a field holds',
+    stateOf([...three.accounts.slice(0, 1), accountOf(key(1), TOP - 1000n)], 0n, { supply: TOP }),
+    pay(0, 1, 0),
+  ],
   ['undecodable: a byte behind it', three, concatBytes(encodeOperation(pay(0, 1, 0)), Uint8Array.of(0))],
   ['undecodable: a byte short', three, encodeOperation(pay(0, 1, 0)).slice(0, -1)],
   ['undecodable: unknown flags', three, encodeOperation(pay(0, 1, 0)).with(57, 2)],
@@ -62,14 +67,26 @@ const transfers = (): Try[] => [
   ['another’s cell', three, pay(0, 1, 0, { toCell: 2 })],
   ['more than there is', three, pay(0, 1, 0, { amount: 999_901n })],
   ['amount and fee beyond a u64', three, pay(0, 1, 0, { amount: TOP, fee: TOP })],
-  ['overflow of the recipient', stateOf([...three.accounts.slice(0, 1), accountOf(key(1), TOP - 999n)], 0n, { supply: TOP }), pay(0, 1, 0)],
+  [
+    'overflow of the recipient',
+    stateOf([...three.accounts.slice(0, 1), accountOf(key(1), TOP - 999n)], 0n, { supply: TOP }),
+    pay(0, 1, 0),
+  ],
   ['overflow of the fees', stateOf(three.accounts, TOP, { supply: TOP }), pay(0, 1, 0)],
-  ['overflow of the nonce', stateOf([accountOf(key(0), 1_000_000n, TOP), ...three.accounts.slice(1)]), pay(0, 1, 0, { nonce: TOP })],
+  [
+    'overflow of the nonce',
+    stateOf([accountOf(key(0), 1_000_000n, TOP), ...three.accounts.slice(1)]),
+    pay(0, 1, 0, { nonce: TOP }),
+  ],
   ['signed by another', three, realOwners.sign(1, { from: 0, to: key(1), toCell: 1, amount: 1000n })],
   ['another amount than was signed', three, { ...pay(0, 1, 0), amount: 1001n }],
   ['another recipient than was signed', three, { ...pay(0, 1, 0), to: params.keys.fees, toCell: 2 }],
   ['leave to create that was not signed', three, { ...pay(0, 3, 0, { fee: 10_100n }), mayCreate: true }],
-  ['owner off the curve', stateOf([accountOf(new Uint8Array(32).fill(3), 1_000_000n), ...three.accounts.slice(1)]), pay(0, 1, 0)],
+  [
+    'owner off the curve',
+    stateOf([accountOf(new Uint8Array(32).fill(3), 1_000_000n), ...three.accounts.slice(1)]),
+    pay(0, 1, 0),
+  ],
 ]
 
 const credit = (cell: number, owner: Uint8Array, amount: bigint): Operation => {
@@ -83,13 +100,21 @@ const credits = (): Try[] => [
   ['that creates the second cell: the tree grows', stateOf([accountOf(key(0), 5n)]), credit(1, key(1), 5_000_000n)],
   ['one more than the cell fee', three, credit(3, key(3), 10_001n)],
   ['to a key off the curve', three, credit(3, new Uint8Array(32).fill(0xff), 5_000_000n)],
-  ['up to 21 million bitcoin', stateOf(three.accounts, 50_000n, { supply: 2_099_999_999_995_000_000n }), credit(1, key(1), 5_000_000n)],
+  [
+    'up to 21 million bitcoin',
+    stateOf(three.accounts, 50_000n, { supply: 2_099_999_999_995_000_000n }),
+    credit(1, key(1), 5_000_000n),
+  ],
   ['undecodable: a byte behind it', three, concatBytes(encodeOperation(credit(1, key(1), 1n)), Uint8Array.of(0))],
   ['unknown cell', three, credit(4, key(3), 5_000_000n)],
   ['another’s cell', three, credit(0, key(1), 5_000_000n)],
   ['no more than the cell fee', three, credit(3, key(3), 10_000n)],
   ['of nothing', three, credit(1, key(1), 0n)],
-  ['beyond 21 million bitcoin', stateOf(three.accounts, 50_000n, { supply: 2_099_999_999_995_000_001n }), credit(1, key(1), 5_000_000n)],
+  [
+    'beyond 21 million bitcoin',
+    stateOf(three.accounts, 50_000n, { supply: 2_099_999_999_995_000_001n }),
+    credit(1, key(1), 5_000_000n),
+  ],
   ['overflow of the balance', stateOf([accountOf(key(0), TOP)], 50_000n, { supply: 0n }), credit(0, key(0), 1n)],
   ['overflow of the fees', stateOf([], TOP, { supply: 0n }), credit(0, key(0), 5_000_000n)],
 ]
@@ -110,14 +135,16 @@ const collects = (): Try[] => [
 
 /** How a state looks in a vector. */
 export function stateToJson({ accounts, totals }: State): Json {
-  const root = sha256(concatBytes(naiveRoot(accounts.map((account) => sha256(encodeAccount(account)))), sha256(encodeTotals(totals))))
+  const root = sha256(
+    concatBytes(naiveRoot(accounts.map((account) => sha256(encodeAccount(account)))), sha256(encodeTotals(totals))),
+  )
   return { cells: toJson(accounts.map(encodeAccount)), totals: toJson(totals), root: toJson(root) }
 }
 
 export const vectorContext: Context = { params, originHeight: ORIGIN_HEIGHT, isSigned }
 
 /** The outcome of one operation on a state of accounts. */
-export function outcomeOf({ accounts, totals }: State, bytes: Uint8Array): Json {
+function outcomeOf({ accounts, totals }: State, bytes: Uint8Array): Json {
   const tree = new CellTree()
   for (const [cell, account] of accounts.entries()) tree.put(cell, account)
   const operation = decodeOperation(bytes)
@@ -131,25 +158,44 @@ export function outcomeOf({ accounts, totals }: State, bytes: Uint8Array): Json 
 function vectorOf(kind: string): (entry: Try) => Json {
   return ([name, pre, operation]) => {
     const bytes = operation instanceof Uint8Array ? operation : encodeOperation(operation)
-    return { name: `${kind}: ${name}`, pre: stateToJson(pre), operation: toJson(bytes), ...(outcomeOf(pre, bytes) as object) }
+    return {
+      name: `${kind}: ${name}`,
+      pre: stateToJson(pre),
+      operation: toJson(bytes),
+      ...(outcomeOf(pre, bytes) as object),
+    }
   }
 }
 
 export function operationVectors(): Json {
-  const cases = [...transfers().map(vectorOf('transfer')), ...credits().map(vectorOf('deposit')), ...collects().map(vectorOf('collect'))]
-  return { about: 'applyOperation: a state, an operation in bytes, and the state after it or why it is refused', originHeight: ORIGIN_HEIGHT, cases }
+  const cases = [
+    ...transfers().map(vectorOf('transfer')),
+    ...credits().map(vectorOf('deposit')),
+    ...collects().map(vectorOf('collect')),
+  ]
+  return {
+    about: 'applyOperation: a state, an operation in bytes, and the state after it or why it is refused',
+    originHeight: ORIGIN_HEIGHT,
+    cases,
+  }
 }
 
 /** What is signed, and the signature that auxiliary randomness of zeros gives. */
 export function signatureVectors(): Json {
-  const cases = [pay(0, 1, 0), pay(1, 0, 7, { ...toNew, memo: sha256(Uint8Array.of(2)), expiry: 200 })].map((transfer, at) => ({
-    name: at === 0 ? 'plain' : 'every field',
-    secret: toJson(secretOf(41 + transfer.from)),
-    owner: toJson(key(transfer.from)),
-    transfer: toJson(transfer),
-    message: toJson(transferMessage(network, transfer)),
-    signature: toJson(transfer.signature),
-    operation: toJson(encodeOperation(transfer)),
-  }))
-  return { about: 'a transfer, the 32 bytes that its payer signs, the signature and the operation', network: toJson(network), cases }
+  const cases = [pay(0, 1, 0), pay(1, 0, 7, { ...toNew, memo: sha256(Uint8Array.of(2)), expiry: 200 })].map(
+    (transfer, at) => ({
+      name: at === 0 ? 'plain' : 'every field',
+      secret: toJson(secretOf(41 + transfer.from)),
+      owner: toJson(key(transfer.from)),
+      transfer: toJson(transfer),
+      message: toJson(transferMessage(network, transfer)),
+      signature: toJson(transfer.signature),
+      operation: toJson(encodeOperation(transfer)),
+    }),
+  )
+  return {
+    about: 'a transfer, the 32 bytes that its payer signs, the signature and the operation',
+    network: toJson(network),
+    cases,
+  }
 }

@@ -40,7 +40,7 @@ class Story {
   mine(told: string, ...transactions: readonly L1Transaction[]): void {
     const events = this.rollup.mine(...transactions)
     const block = this.rollup.bitcoin.block(this.rollup.bitcoin.height)
-    this.blocks.push({ told, ...blockToJson(block), events: events.map(say), then: describeChain(this.rollup.chain) })
+    this.blocks.push({ told, ...blockToJson(block), events: events.map(say), chain: describeChain(this.rollup.chain) })
   }
 
   empty(count: number): void {
@@ -53,12 +53,12 @@ class Story {
   }
 
   /** A rollup with two funded cells, its first batch anchored at 104 as number 2. */
-    begin(): Batch {
+  begin(): Batch {
     this.empty(1)
     this.mine('a resume', this.rollup.resume())
     this.mine('two deposits', ...[0, 1].map((owner) => depositTransaction(realOwners.key(owner), 100_000n)))
     const batch = this.rollup.build()
-        this.mine('batch 2 credits them', this.rollup.anchor(batch))
+    this.mine('batch 2 credits them', this.rollup.anchor(batch))
     return batch
   }
 
@@ -70,7 +70,11 @@ class Story {
 function blockToJson({ height, hash, parent, transactions }: L1Block): Record<string, Json> {
   const list = transactions.map(({ txid, inputs, outputs }) => ({
     txid: toJson(txid),
-    inputs: inputs.map(({ previous, witness }) => ({ txid: toJson(previous.txid), vout: previous.vout, witness: toJson(witness) })),
+    inputs: inputs.map(({ previous, witness }) => ({
+      txid: toJson(previous.txid),
+      vout: previous.vout,
+      witness: toJson(witness),
+    })),
     outputs: outputs.map(({ value, script }) => ({ value: String(value), script: toJson(script) })),
   }))
   return { height, hash: toJson(hash), parent: toJson(parent), transactions: list }
@@ -79,7 +83,9 @@ function blockToJson({ height, hash, parent, transactions }: L1Block): Record<st
 /** The chain in a line: mode, last link, last final number, live numbers (with what is challenged). */
 export function describeChain({ mode, link, final, line }: Chain): string {
   const live = line.map(({ number, challenges }) => {
-    const open = Object.entries(challenges).map(([kind, { answeredAt }]) => `${kind} ${answeredAt === undefined ? 'open' : 'answered'}`)
+    const open = Object.entries(challenges).map(
+      ([kind, { answeredAt }]) => `${kind} ${answeredAt === undefined ? 'open' : 'answered'}`,
+    )
     return open.length === 0 ? `${number}` : `${number} (${open.join(', ')})`
   })
   return `${mode}; link ${link.number}; final ${final.number}; live ${live.length === 0 ? 'none' : live.join(' ')}`
@@ -104,7 +110,10 @@ function links(): Json {
   story.mine('a resume from another header than the head: null', rollup.link(stale))
   story.mine('a resume from the head, while all is well', rollup.resume())
   story.mine('a batch on it', rollup.anchor(rollup.build()))
-  const last = transaction([coin(), spend(rollup.chain.link.outpoint)], [tagOutput({ ...wrong, number: 10 }), linkOutput()])
+  const last = transaction(
+    [coin(), spend(rollup.chain.link.outpoint)],
+    [tagOutput({ ...wrong, number: 10 }), linkOutput()],
+  )
   story.mine('the link spent as the second input: closed', last)
   story.empty(6)
   return story.end('links: batches, resumes, null links, two in one block, and the end of the chain')
@@ -119,14 +128,28 @@ function evidence(): Json {
   const proof = encodeEvidence(proveAgainst(rollup, lie) as never)
   story.mine('batch 3 lies about its second step', rollup.anchor(lie))
   const child = rollup.build()
-  story.mine('batch 4 on top of it; evidence against 3 that does not decode', rollup.anchor(child), evidenceTransaction(lie.hash, proof.slice(1)))
-  story.mine('the evidence against batch 3, twice; then another batch', evidenceTransaction(lie.hash, proof), evidenceTransaction(lie.hash, proof), rollup.anchor(rollup.build()))
+  story.mine(
+    'batch 4 on top of it; evidence against 3 that does not decode',
+    rollup.anchor(child),
+    evidenceTransaction(lie.hash, proof.slice(1)),
+  )
+  story.mine(
+    'the evidence against batch 3, twice; then another batch',
+    evidenceTransaction(lie.hash, proof),
+    evidenceTransaction(lie.hash, proof),
+    rollup.anchor(rollup.build()),
+  )
   story.mine('a resume from batch 2', rollup.resume())
   const again = rollup.build(pay(0, 1, 0), payNew(1, 2, 0))
   story.mine('the same payments in batch 7', rollup.anchor(again))
   story.emptyUpTo(114)
-  story.mine('a header claim against batch 7 in block f: it is in order', evidenceTransaction(again.hash, encodeEvidence(headerEvidence(again, second))))
-  return story.end('a lie, evidence for it, the void of its batch and of the one on top, a resume, the payments once more')
+  story.mine(
+    'a header claim against batch 7 in block f: it is in order',
+    evidenceTransaction(again.hash, encodeEvidence(headerEvidence(again, second))),
+  )
+  return story.end(
+    'a lie, evidence for it, the void of its batch and of the one on top, a resume, the payments once more',
+  )
 }
 
 function unanswered(): Json {
@@ -135,12 +158,24 @@ function unanswered(): Json {
   story.begin()
   const withheld = rollup.build(pay(0, 1, 0))
   story.mine('batch 3, its data withheld', rollup.anchor(withheld))
-  story.mine('a challenge that burns too little, one without the signal output', challengeTransaction(withheld.hash, 'data', 9_999n), silent(challenge(withheld, 'data')))
-  story.mine('a challenge in the last block that counts, and another', challenge(withheld, 'data'), challenge(withheld, 'data'))
+  story.mine(
+    'a challenge that burns too little, one without the signal output',
+    challengeTransaction(withheld.hash, 'data', 9_999n),
+    silent(challenge(withheld, 'data')),
+  )
+  story.mine(
+    'a challenge in the last block that counts, and another',
+    challenge(withheld, 'data'),
+    challenge(withheld, 'data'),
+  )
   story.mine('batch 4 on top of it', rollup.anchor(rollup.build()))
   story.emptyUpTo(111)
   const { headerHash } = rollup.chain.final
-  story.mine('the answer, a block too late; a resume', answer(withheld, 'data'), rollup.link({ kind: 'resume', headerHash, word: bytes32(0) }))
+  story.mine(
+    'the answer, a block too late; a resume',
+    answer(withheld, 'data'),
+    rollup.link({ kind: 'resume', headerHash, word: bytes32(0) }),
+  )
   return story.end('withheld data: a challenge, no answer, void in the block behind the deadline')
 }
 
@@ -155,13 +190,27 @@ function answered(): Json {
   const child = rollup.build()
   const [first, second, third] = encodeParts('data', batch, 2) as [Uint8Array, Uint8Array, Uint8Array]
   const part = (bytes: Uint8Array) => partTransaction(batch.hash, 'data', bytes)
-  story.mine('batch 4; garbage, the last part, the last part again', rollup.anchor(child), part(first.slice(1)), part(third), part(third))
+  story.mine(
+    'batch 4; garbage, the last part, the last part again',
+    rollup.anchor(child),
+    part(first.slice(1)),
+    part(third),
+    part(third),
+  )
   story.mine('the first part', part(first))
   story.emptyUpTo(108)
   story.mine('the second part, in the block of the deadline', part(second))
   story.empty(1)
-  story.mine('a challenge of the steps, in the last block that counts; of the child’s too', challenge(batch, 'steps'), challenge(child, 'steps'))
-  story.mine('both answers, the first in two parts', ...encodeParts('steps', batch, 3).map((bytes) => partTransaction(batch.hash, 'steps', bytes)), answer(child, 'steps'))
+  story.mine(
+    'a challenge of the steps, in the last block that counts; of the child’s too',
+    challenge(batch, 'steps'),
+    challenge(child, 'steps'),
+  )
+  story.mine(
+    'both answers, the first in two parts',
+    ...encodeParts('steps', batch, 3).map((bytes) => partTransaction(batch.hash, 'steps', bytes)),
+    answer(child, 'steps'),
+  )
   story.emptyUpTo(114)
   story.mine('nothing; batches 3 and 4 become final')
   return story.end('challenges of data, then of steps, answered in parts; the windows and finality that follow')
@@ -183,7 +232,9 @@ function deposits(): Json {
   )
   story.mine('batch 2 credits both', rollup.anchor(rollup.build()))
   const due = rollup.facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
-  const list = due.map(({ position, txid, key: owner, refundKey, value }) => toJson({ ...position, txid, key: owner, refundKey, value }))
+  const list = due.map(({ position, txid, key: owner, refundKey, value }) =>
+    toJson({ ...position, txid, key: owner, refundKey, value }),
+  )
   return { ...(story.end('what is a deposit and what is not') as Record<string, Json>), deposits: list }
 }
 

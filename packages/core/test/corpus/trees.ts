@@ -28,8 +28,16 @@ function proofOf(name: string, count: number, indices: readonly number[], helper
 
 function runs(count: number): Json[] {
   const log = logOf(count)
-  const wanted = [[0, 1], [count - 1, 1], [Math.floor(count / 2), 1], [0, count], [Math.floor(count / 3), Math.ceil(count / 3)]] as const
-  const unique = wanted.filter(([start, size], at) => wanted.findIndex((other) => other[0] === start && other[1] === size) === at)
+  const wanted = [
+    [0, 1],
+    [count - 1, 1],
+    [Math.floor(count / 2), 1],
+    [0, count],
+    [Math.floor(count / 3), Math.ceil(count / 3)],
+  ] as const
+  const unique = wanted.filter(
+    ([start, size], at) => wanted.findIndex((other) => other[0] === start && other[1] === size) === at,
+  )
   return unique.map(([start, size]) => {
     const indices = Array.from({ length: size }, (_, at) => start + at)
     return proofOf(`${size} from ${start}`, count, indices, log.prove(start, size))
@@ -53,7 +61,8 @@ function refused(): Json[] {
 
 export function treeVectors(): Json {
   return {
-    about: 'roots and proofs over leaf i = SHA-256 of i as a little-endian u32; a proof that is refused has the root null',
+    about:
+      'roots and proofs over leaf i = SHA-256 of i as a little-endian u32; a proof that is refused has the root null',
     zeros: [0, 1, 2, 47].map((level) => ({ level, hash: toJson(zeroHash(level)) })),
     roots: COUNTS.map((count) => ({
       count,
@@ -90,7 +99,8 @@ export function stateVectors(): Json {
   })
   const genesis = { totals: toJson(encodeTotals(GENESIS_TOTALS)), stateRoot: toJson(GENESIS_ROOT) }
   return {
-    about: 'states of cells, cell i owned by 32 bytes of i and holding i msat, with 3 msat of fees; and the absence of the next cell, in the tree of the new depth',
+    about:
+      'states of cells, cell i owned by 32 bytes of i and holding i msat, with 3 msat of fees; and the absence of the next cell, in the tree of the new depth',
     genesis,
     states,
   }
