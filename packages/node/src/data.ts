@@ -91,7 +91,10 @@ export class BatchData {
     const { headerBytes, header, operations: run, stepRoots } = part
     const bytes =
       data === 'steps' ? stepRoots : encodeWhole('data', { headerBytes, pre: header.pre, operations: run, stepRoots })
-    return [headers.put(headerHash, part.headerBytes), published.put(partKey(headerHash, data, part.start, part.count), bytes)]
+    return [
+      headers.put(headerHash, part.headerBytes),
+      published.put(partKey(headerHash, data, part.start, part.count), bytes),
+    ]
   }
 
   private async obtain(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
