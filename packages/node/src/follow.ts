@@ -126,7 +126,10 @@ export class Follower {
   private async rollBack(): Promise<FollowStep> {
     const { store, court, rpc } = this.parts
     const from = this.chain.height
-    const fork = await this.findFork()
+    const { fork, tip } = await this.findFork()
+    // It knows none but these blocks: it was killed before it had written the rest, or was restored. Nothing replaces
+    // them, and its peers give it back what it lacks.
+    if (tip <= fork || fork === from) return { kind: 'tip' }
     const record = fork < court.params.scanHeight ? undefined : await store.get(blocks, fork)
     if (record === undefined && fork >= court.params.scanHeight)
       throw new Error(`the record of block ${fork} is missing`)
@@ -149,15 +152,17 @@ export class Follower {
     return { kind: 'rollback', to: fork, blocks: from - fork }
   }
 
-  private async findFork(): Promise<number> {
+  /** Heights of the last common block and of the backend's last one. */
+  private async findFork(): Promise<{ readonly fork: number; readonly tip: number }> {
     const { rpc, court } = this.parts
-    let height = Math.min(this.chain.height, (await readTip(rpc)).height)
+    const tip = (await readTip(rpc)).height
+    let height = Math.min(this.chain.height, tip)
     for (; height >= court.params.scanHeight; height--) {
       const theirs = await readBlockHash(rpc, height)
       const ours = this.facts.blockHash(height)
-      if (theirs !== undefined && ours !== undefined && equalBytes(theirs, ours)) return height
+      if (theirs !== undefined && ours !== undefined && equalBytes(theirs, ours)) break
     }
-    return court.params.scanHeight - 1
+    return { fork: Math.max(height, court.params.scanHeight - 1), tip }
   }
 
   private async noticeKeysAbove(height: number): Promise<Uint8Array[]> {

@@ -1,0 +1,187 @@
+import { type Rpc, readBlock, readBlockHash, readRawBlock, readTip } from '@kedge/bitcoin'
+import {
+  type Chain,
+  type ChainEvent,
+  type Court,
+  checkBatch,
+  decodeHeader,
+  decodeOperation,
+  deriveBlock,
+  encodeTransfer,
+  equalBytes,
+  genesisChain,
+  genesisEnd,
+  hasherName,
+  installHasher,
+  judgeHeader,
+  L1Facts,
+  Ledger,
+  networkId,
+  operationId,
+  type Params,
+  type ParentEnd,
+  parentEndOf,
+  type Transfer,
+  toHex,
+  transferMessage,
+  ZERO_HASH,
+} from '@kedge/core'
+import { fastestHasher } from '@kedge/node'
+import { isSigned } from '@kedge/signatures'
+
+/** A live batch: Bitcoin says so. */
+export interface LiveBatch {
+  readonly number: number
+  readonly headerHash: Uint8Array
+  readonly post: Uint8Array
+  readonly anchorHeight: number
+  readonly parent: Uint8Array
+}
+
+export interface Body {
+  readonly header: Uint8Array
+  readonly operations: readonly Uint8Array[]
+}
+
+/** What is the case: re-derived from Bitcoin's blocks and batch data alone, by the protocol's functions and no node. */
+export interface Truth {
+  readonly chain: Chain
+  readonly live: readonly LiveBatch[]
+  /** Numbers of batches that are void. */
+  readonly voids: readonly number[]
+  /** Of every header that was ever anchored, by number. */
+  readonly anchored: ReadonlyMap<number, string>
+  readonly ledger: Ledger
+  /** Payment id in hex to the numbers of the live batches that hold it, one entry for each time. */
+  readonly payments: ReadonlyMap<string, readonly number[]>
+  /** Millisatoshis of the deposits up to the ledger's cursor, and Bitcoin's height that it stands at. */
+  readonly credited: bigint
+}
+
+/** @throws Error where a live batch is faulty, or its data are missing */
+export async function deriveTruth(
+  rpc: Rpc,
+  params: Params,
+  bodyOf: (headerHash: string) => Body | undefined,
+): Promise<Truth> {
+  if (hasherName() !== fastestHasher().name) installHasher(fastestHasher())
+  const facts = new L1Facts(params.scanHeight)
+  const network = networkId(params)
+  const signed = (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer))
+  const court: Court = { params, network, facts, isSigned: signed }
+  const { chain, live, voids, anchored } = await readBitcoin(rpc, court, facts)
+  const ledger = new Ledger()
+  const payments = new Map<string, number[]>()
+  let parent = genesisEnd(params)
+  for (const batch of live) {
+    const body = bodyOf(toHex(batch.headerHash))
+    if (body === undefined) throw new Error(`nobody holds the data of batch ${batch.number}`)
+    parent = execute(court, ledger, batch, parent, body)
+    for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
+  }
+  return { chain, live, voids, anchored, ledger, payments, credited: creditedBy(facts, ledger) }
+}
+
+async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
+  const { params } = court
+  const below = await readBlockHash(rpc, params.scanHeight - 1)
+  if (below === undefined) throw new Error('bitcoind ends below the scan height')
+  let chain = genesisChain(params, below)
+  const batches = new Map<number, LiveBatch>()
+  const voids: number[] = []
+  const anchored = new Map<number, string>()
+  const { height: tip } = await readTip(rpc)
+  for (let height = params.scanHeight; height <= tip; height++) {
+    const hash = await readBlockHash(rpc, height)
+    if (hash === undefined) throw new Error('Bitcoin moved while it was read')
+    const block = readBlock(await readRawBlock(rpc, hash), height)
+    const derived = deriveBlock(court, chain, block)
+    for (const event of derived.events) follow(event, derived.chain, batches, voids, anchored)
+    facts.append(height, hash, derived.deposits)
+    chain = derived.chain
+  }
+  return { chain, live: withParents([...batches.values()]), voids, anchored }
+}
+
+function follow(
+  event: ChainEvent,
+  { height }: Chain,
+  batches: Map<number, LiveBatch>,
+  voids: number[],
+  anchored: Map<number, string>,
+): void {
+  if (event.kind === 'link' && event.outcome === 'batch') {
+    const { number, headerHash, word: post } = event
+    anchored.set(number, toHex(headerHash))
+    batches.set(number, { number, headerHash, post, anchorHeight: height, parent: ZERO_HASH })
+  }
+  if (event.kind !== 'void') return
+  batches.delete(event.number)
+  voids.push(event.number)
+}
+
+/** A live batch's parent is the live one before it: the head when its link was read. */
+function withParents(batches: readonly LiveBatch[]): LiveBatch[] {
+  return batches.map((batch, at) => ({ ...batch, parent: batches[at - 1]?.headerHash ?? ZERO_HASH }))
+}
+
+function execute(court: Court, ledger: Ledger, batch: LiveBatch, parent: ParentEnd, body: Body): ParentEnd {
+  const { params, network, facts } = court
+  const header = decodeHeader(body.header)
+  const fault = judgeHeader(params, network, facts, batch, parent, header)
+  if (header === undefined || fault !== undefined)
+    throw new Error(`live batch ${batch.number} has a faulty header: ${fault}`)
+  const context = {
+    params,
+    network,
+    facts,
+    isSigned: court.isSigned,
+    origin: header.origin,
+    originHeight: header.origin.height,
+  }
+  const checked = checkBatch(context, ledger, header, body.operations, body.operations.map(operationId))
+  if (!checked.ok) throw new Error(`live batch ${batch.number} is faulty: ${JSON.stringify(checked.fault)}`)
+  if (!equalBytes(ledger.root, batch.post))
+    throw new Error(`live batch ${batch.number} has another state root than its anchor`)
+  return parentEndOf(header)
+}
+
+function notePayment(network: Uint8Array, payments: Map<string, number[]>, bytes: Uint8Array, number: number): void {
+  const operation = decodeOperation(bytes)
+  if (operation?.kind !== 'transfer') return
+  const id = toHex(transferMessage(network, operation))
+  payments.set(id, [...(payments.get(id) ?? []), number])
+}
+
+function creditedBy(facts: L1Facts, ledger: Ledger): bigint {
+  const all = facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
+  const behind = facts.depositsAfter(ledger.totals.depositCursor)
+  return all.slice(0, all.length - behind.length).reduce((sum, { value }) => sum + value * 1000n, 0n)
+}
+
+/** By owner in hex: a key that owns several cells has what is in all of them. */
+export function balancesOf({ ledger }: Truth): Map<string, bigint> {
+  const balances = new Map<string, bigint>()
+  for (let cell = 0; cell < ledger.tree.count; cell++) {
+    const { owner, balance } = ledger.tree.account(cell)
+    const name = toHex(owner)
+    balances.set(name, (balances.get(name) ?? 0n) + balance)
+  }
+  return balances
+}
+
+/** From archives: whoever holds both the header and the operations. */
+export function bodiesOf(
+  archives: readonly {
+    readonly headers: ReadonlyMap<string, Uint8Array>
+    readonly bodies: ReadonlyMap<string, readonly Uint8Array[]>
+  }[],
+): (headerHash: string) => Body | undefined {
+  return (name) => {
+    for (const { headers, bodies } of archives) {
+      const [header, operations] = [headers.get(name), bodies.get(name)]
+      if (header !== undefined && operations !== undefined) return { header, operations }
+    }
+    return undefined
+  }
+}

@@ -1,0 +1,95 @@
+import { decodeOperation, headOf, networkId, toHex, transferMessage } from '@kedge/core'
+import type { RegtestNetwork } from '../network.ts'
+import { type Archive, findTwins, readArchive } from './archive.ts'
+import type { Load } from './load.ts'
+import { balancesOf, bodiesOf, deriveTruth, type Truth } from './truth.ts'
+
+export interface Verdict {
+  /** What does not hold. Empty when all is well. */
+  readonly faults: readonly string[]
+  readonly truth: Truth
+  readonly archives: readonly Archive[]
+}
+
+/**
+ * Holds the disks of all nodes, which must have stopped, and every acknowledgement against what Bitcoin's blocks say.
+ * Nothing may wait: each acknowledged transfer has to be in a live batch, or in the journal of the open one.
+ */
+export async function judge(network: RegtestNetwork, load: Load, nodes = network.nodes): Promise<Verdict> {
+  const { folder, params, bitcoind } = network
+  const archives: Archive[] = []
+  for (const { name } of nodes) archives.push(await readArchive(folder, name, params))
+  const truth = await deriveTruth(bitcoind.rpc, params, bodiesOf(archives))
+  const faults = [
+    ...load.faults,
+    ...findTwins(archives),
+    ...findStrangers(archives, truth),
+    ...findLost(load, truth, openIds(archives, networkId(params))),
+    ...findDisagreements(archives, truth),
+    ...findMissingMoney(truth),
+  ]
+  return { faults: shorten(faults), truth, archives }
+}
+
+/** Anchored headers that nobody holds, or that are others than those held. */
+function findStrangers(archives: readonly Archive[], { anchored }: Truth): string[] {
+  return [...anchored]
+    .filter(([, hash]) => !archives.some(({ headers }) => headers.has(hash)))
+    .map(([number]) => `nobody holds the header of batch ${number}`)
+}
+
+function openIds(archives: readonly Archive[], network: Uint8Array): ReadonlySet<string> {
+  const ids = archives
+    .flatMap(({ open }) => open)
+    .flatMap((bytes) => {
+      const operation = decodeOperation(bytes)
+      return operation?.kind === 'transfer' ? [toHex(transferMessage(network, operation))] : []
+    })
+  return new Set(ids)
+}
+
+function findLost(load: Load, { payments }: Truth, open: ReadonlySet<string>): string[] {
+  const faults: string[] = []
+  for (const { id, by } of load.acknowledged.values()) {
+    const times = (payments.get(id)?.length ?? 0) + (open.has(id) ? 1 : 0)
+    if (times === 0) faults.push(`payment ${id}, acknowledged by ${by}, is lost`)
+  }
+  for (const [id, numbers] of payments)
+    if (numbers.length > 1) faults.push(`payment ${id} is in batches ${numbers.join(' and ')}`)
+  return faults
+}
+
+/** What each node derived from Bitcoin is the same to the byte, and its ledger stands where the chain's head is. */
+function findDisagreements(archives: readonly Archive[], { chain, ledger }: Truth): string[] {
+  const [first] = archives
+  if (first === undefined) return ['there is no node']
+  const head = headOf(chain)
+  const faults: string[] = []
+  for (const { name, derived, head: own } of archives) {
+    const at = derived.findIndex((line, index) => line !== first.derived[index])
+    if (at >= 0 || derived.length !== first.derived.length)
+      faults.push(`${name} derived otherwise than ${first.name}:\n${derived[at]}\n${first.derived[at]}`)
+    if (own.number !== head.number || own.hash !== toHex(head.headerHash))
+      faults.push(`the ledger of ${name} stands at batch ${own.number}, not at ${head.number}`)
+    else if (own.root !== toHex(ledger.root)) faults.push(`the ledger of ${name} has another state root`)
+  }
+  return faults
+}
+
+function findMissingMoney(truth: Truth): string[] {
+  const { totals } = truth.ledger
+  const sum = [...balancesOf(truth).values()].reduce((total, balance) => total + balance, 0n)
+  const faults: string[] = []
+  if (sum + totals.fees + totals.owed !== totals.supply)
+    faults.push(`balances and fees are ${sum + totals.fees}, the supply is ${totals.supply}`)
+  if (totals.supply !== truth.credited)
+    faults.push(`the supply is ${totals.supply}, the credited deposits are ${truth.credited}`)
+  return faults
+}
+
+const SHOWN = 10
+
+function shorten(faults: readonly string[]): string[] {
+  const rest = faults.length - SHOWN
+  return rest <= 0 ? [...faults] : [...faults.slice(0, SHOWN), `and ${rest} more`]
+}
