@@ -10,14 +10,15 @@ export interface AccuserParts {
 }
 
 /**
- * Puts on Bitcoin what this node knows against a batch. It acts only on a ledger that it derived itself up to that
- * batch: the executor stops at the first one that it can't check or finds faulty.
+ * Puts on Bitcoin what this node knows against a batch. It proves only what it found with a ledger that it derived itself
+ * up to that batch. Data it asks for also behind the first batch that it lacks them of: once that one is answered for,
+ * the time to ask may be over.
  */
 export async function accuse(parts: AccuserParts): Promise<void> {
-  const { rejection, pending } = parts.executor
+  const { rejection, missing } = parts.executor
   if (rejection?.evidence !== undefined) await prove(parts, rejection.headerHash, rejection.evidence)
   else if (rejection !== undefined) await challenge(parts, rejection.headerHash, 'steps')
-  else if (pending !== undefined) await challenge(parts, pending.headerHash, 'data')
+  else for (const { headerHash } of missing) await challenge(parts, headerHash, 'data')
 }
 
 /** A batch whose sequencer lapsed by itself needs no challenge, only its own header. */

@@ -30,6 +30,7 @@ import { deltas, headers, operations, type Store, steps, verdicts, type Write } 
 import type { BatchBody, BatchData } from './data.ts'
 import type { Follower } from './follow.ts'
 import type { BatchLink } from './links.ts'
+import { MissingBatches, type Pending } from './missing.ts'
 import { OwnerIndex } from './owners.ts'
 import { checkSignatures } from './presign.ts'
 import { type Head, Snapshot } from './snapshot.ts'
@@ -39,12 +40,6 @@ export interface Rejection extends Head {
   readonly fault: string
   /** What to put on Bitcoin; undefined while the committed step roots, which it needs, are hidden. */
   readonly evidence: Uint8Array | undefined
-}
-
-/** A batch whose data this node can't get. */
-export interface Pending extends Head {
-  readonly anchorHeight: number
-  readonly reason: string
 }
 
 export interface ExecutorParts {
@@ -67,7 +62,9 @@ export class Executor {
   readonly owners: OwnerIndex
   head: Head = { number: 0, headerHash: ZERO_HASH }
   rejection: Rejection | undefined
-  pending: Pending | undefined
+  /** Batches whose data nobody at hand has: the ledger stops at the first one. */
+  missing: readonly Pending[] = []
+  private readonly behind: MissingBatches
   /** Up to this number the live batches were found not to have lapsed. Only a rollback changes that. */
   private inTime = 0
 
@@ -75,6 +72,11 @@ export class Executor {
     this.parts = parts
     this.owners = new OwnerIndex(this.ledger.tree)
     this.snapshot = new Snapshot(parts.store, this.ledger)
+    this.behind = new MissingBatches(parts)
+  }
+
+  get pending(): Pending | undefined {
+    return this.missing[0]
   }
 
   /** Loads the last snapshot; `advance` replays the rest. */
@@ -97,7 +99,7 @@ export class Executor {
   /** Moves as far as Bitcoin, data and faults allow. */
   async advance(signal: AbortSignal): Promise<void> {
     await this.retreat()
-    this.pending = undefined
+    this.missing = []
     for (let next = this.next(); next !== undefined && !signal.aborted; next = this.next()) {
       if (!(await this.enter(next, signal))) return
     }
@@ -200,7 +202,7 @@ export class Executor {
       parent: this.head.headerHash,
     }
     const headerBytes = await data.headerBytes(link.headerHash, signal, headerHash)
-    if (headerBytes === undefined) return this.wait(link, 'nobody at hand has the header')
+    if (headerBytes === undefined) return this.wait(link, 'nobody at hand has the header', signal)
     const header = await data.header(link.headerHash)
     const { params, network, facts } = follower.court
     const fault = judgeHeader(params, network, facts, anchored, parent, header)
@@ -255,7 +257,7 @@ export class Executor {
   private async execute(link: BatchLink, header: Header, signal: AbortSignal): Promise<boolean> {
     const { store, data, verifier } = this.parts
     const body = await data.body(link.headerHash, signal)
-    if (body === undefined) return this.wait(link, 'nobody at hand has the operations')
+    if (body === undefined) return this.wait(link, 'nobody at hand has the operations', signal)
     if (!equalBytes(this.ledger.root, header.pre))
       throw new Error(`the ledger is not in the state that batch ${link.number} begins with: its record is damaged`)
     const { ids, signers } = await checkSignatures(verifier, this.ledger.tree, body.operations)
@@ -301,7 +303,10 @@ export class Executor {
     truth: Uint8Array,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    if (equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot)) return Promise.resolve(truth)
+    // A root over fewer leaves than the header counts is nobody's list of steps.
+    const isWhole = truth.length === 32 * header.opCount
+    if (isWhole && equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot))
+      return Promise.resolve(truth)
     return this.parts.data.stepRoots(link.headerHash, signal)
   }
 
@@ -325,8 +330,11 @@ export class Executor {
     return false
   }
 
-  private wait(link: BatchLink, reason: string): false {
-    this.pending = { number: link.number, headerHash: link.headerHash, anchorHeight: link.height, reason }
+  private async wait(link: BatchLink, reason: string, signal: AbortSignal): Promise<false> {
+    const { number, headerHash: hash, height } = link
+    const first = { number, headerHash: hash, anchorHeight: height, reason }
+    this.missing = [first]
+    this.missing = [first, ...(await this.behind.behind(link, signal))]
     return false
   }
 }
