@@ -14,8 +14,8 @@ export interface DoubtfulParts {
 /** Links that are looked at, from the newest down. */
 const LINKS = 64
 
-/** Payments of how many batches are kept: 64 kB for a full one. */
-const KEPT = 32
+/** Payments of how many batches are kept, 64 kB for a full one: all that are looked at, else each look reads all of them. */
+const KEPT = LINKS
 
 const SLICE = 2048
 

@@ -101,7 +101,7 @@ export class Follower {
 
   private async append(block: L1Block, writes: (derived: Derived) => readonly Write[]): Promise<FollowStep> {
     const derived = deriveBlock(this.court, this.chain, block)
-    const coins = scanBlock(this.coins, block, this.parts.script)
+    const coins = withoutDust(scanBlock(this.coins, block, this.parts.script))
     const changed = this.links.applied(block.height, derived.events)
     const record = {
       hash: block.hash,
@@ -216,6 +216,17 @@ function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefine
   if (event.kind !== 'void' || event.txid === undefined || event.fault === undefined) return undefined
   const { txid, headerHash, number, fault } = event
   return { height, txid, headerHash, kind: 'evidence', outcome: 'void', number, fault }
+}
+
+/**
+ * Satoshis below which a coin of the node's is not worth the fee of spending it. Anybody may send it such coins, and each
+ * block's record holds them all.
+ */
+const LEAST_COIN = 1_000n
+
+function withoutDust(coins: Coins): Coins {
+  const kept = [...coins].filter(([, { value }]) => value >= LEAST_COIN)
+  return kept.length === coins.size ? coins : new Map(kept)
 }
 
 function storedCoin(coin: Coin): StoredCoin {
