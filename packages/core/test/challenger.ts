@@ -1,6 +1,6 @@
 import { type BatchContext, checkBatch } from '../src/batch.ts'
 import type { Deposit } from '../src/deposit.ts'
-import type { HeaderEvidence } from '../src/evidence.ts'
+import type { Evidence, HeaderEvidence } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
 import type { AnchoredLink } from '../src/header.ts'
 import type { Ledger } from '../src/ledger.ts'
