@@ -19,8 +19,8 @@ import { proveEnd, proveStep } from '../src/prove.ts'
 import { encodeTotals, stateRoot, type Totals } from '../src/totals.ts'
 import { CellTree } from '../src/tree.ts'
 import { evidenceTransaction } from './bitcoin.ts'
-import { headerEvidence, linkOf } from './challenger.ts'
-import { fundedRollup, pay, payNew } from './economy.ts'
+import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
+import { fundedRollup, nothing, pay, payNew, rig } from './economy.ts'
 import { type Batch, commit, type Rollup } from './rollup.ts'
 import { say } from './trace.ts'
 import { accountOf, bytes32, params, quickKey, totalsOf } from './world.ts'
@@ -243,6 +243,26 @@ describe('from a state with numbers at the top of their fields every overflow is
     expect(verdict).toBe('guilty: overflow')
   })
 })
+
+test('a fault that shows without cells must come without them', () => {
+  for (const operation of [Uint8Array.of(9), encodeOperation(invented)]) {
+    const { rollup } = fundedRollup()
+    const batch = rollup.put(rig(rollup.context, rollup.ledger, [operation], 0, nothing))
+    const evidence = proveAgainst(rollup, batch) as StepEvidence
+    expect(judge(rollup, batch, evidence)).toMatch(/^guilty: (undecodable|not-due)$/)
+    for (const more of [{ cells: [new Uint8Array(64)] }, { cellHelpers: [bytes32(0)] }]) {
+      expect(judge(rollup, batch, { ...evidence, ...more })).toBe('cells where none are needed')
+    }
+  }
+})
+
+const invented: Operation = {
+  kind: 'deposit',
+  position: { height: 104, tx: 1, vout: 0 },
+  key: quickKey(0),
+  amount: 10n ** 6n,
+  cell: 0,
+}
 
 describe('evidence of another form', () => {
   const { batch, steps, end, last } = honest()
