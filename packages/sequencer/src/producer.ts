@@ -16,7 +16,7 @@ import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal 
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
-import { sealBatch, type Tamper } from './seal.ts'
+import { type Sealing, sealBatch, type Tamper } from './seal.ts'
 import { type JournalPlace, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
@@ -176,7 +176,7 @@ export class Producer {
       : { ok: false, code: refusal }
   }
 
-  /** False where nothing can stand: the ledger is not at the head, or Bitcoin's tip is not far enough above the head's origin. */
+  /** False where nothing can stand: the ledger is not at the head, or Bitcoin's tip not far enough above its origin. */
   private begin(): boolean {
     const { network, follower, options } = this.parts.node
     const plan = this.plan()
@@ -219,25 +219,33 @@ export class Producer {
     await this.dropMisplaced()
     const { open } = this
     if (open === undefined) return
-    const { node, tamper } = this.parts
-    const { origin } = open.batch.place
-    const { anchor, built, honest, writes } = sealBatch(open.batch, node.executor, tamper)
-    try {
-      const emptied = [...delGroups(open.groups), delOpenMark()]
-      await this.intend(anchor, ownBatchOf(built.header, built.hash), [...writes, ...emptied], origin.height)
-    } catch (cause) {
-      this.failure = new SealError(anchor.number, { cause })
-      throw this.failure
-    }
+    const { node } = this.parts
+    const { built, honest } = await this.writeSealed(open)
+    const { number, origin, opCount } = built.header
     this.nextGroup = open.nextGroup
     this.open = undefined
     this.originFloor = origin.height
-    await node.executor.adopt({ number: anchor.number, headerHash: built.hash }, honest)
-    node.options.log.info({ number: anchor.number, operations: built.header.opCount }, 'sealed')
+    await node.executor.adopt({ number, headerHash: built.hash }, honest)
+    node.options.log.info({ number, operations: opCount }, 'sealed')
     node.news.ring()
     node.host
       .announce(built.bytes)
       .catch((error: unknown) => node.options.log.info({ err: error }, 'nobody was told of the batch: Bitcoin will'))
+  }
+
+  private async writeSealed(open: Ticks): Promise<Sealing> {
+    const { node, tamper } = this.parts
+    const { origin, number } = open.batch.place
+    try {
+      const sealing = sealBatch(open.batch, node.executor, tamper)
+      const { anchor, built, writes } = sealing
+      const emptied = [...delGroups(open.groups), delOpenMark()]
+      await this.intend(anchor, ownBatchOf(built.header, built.hash), [...writes, ...emptied], origin.height)
+      return sealing
+    } catch (cause) {
+      this.failure = new SealError(number, { cause })
+      throw this.failure
+    }
   }
 
   private async resume({ lastNumber, head }: Plan): Promise<void> {

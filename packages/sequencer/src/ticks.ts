@@ -32,7 +32,7 @@ export class Ticks {
   private sequence: number
   /** The last one. */
   private signed: { readonly tick: Tick; readonly signature: Uint8Array } | undefined
-  private failed: JournalError | undefined
+  private failed: PromiseError | undefined
 
   constructor(parts: TickParts, batch: OpenBatch, place: JournalPlace) {
     this.parts = parts
@@ -104,8 +104,9 @@ export class Ticks {
       this.signed = { tick, signature }
       for (const [at, { index, resolve }] of served.entries())
         resolve({ tick, signature, opIndex: index, path: paths[at] as Uint8Array[] })
-    } catch (error) {
-      for (const { reject } of served) reject(error)
+    } catch (cause) {
+      this.failed ??= new PromiseError({ cause })
+      for (const { reject } of served) reject(this.failed)
     }
   }
 
@@ -115,12 +116,7 @@ export class Ticks {
     const paths = wanted.map((index) => this.batch.pathOf(index))
     const sequence = this.sequence++
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
-    try {
-      await this.parts.store.commit([...mark, putGroup(sequence, operations)])
-    } catch (cause) {
-      this.failed = new JournalError({ cause })
-      throw this.failed
-    }
+    await this.parts.store.commit([...mark, putGroup(sequence, operations)])
     return { tick, paths }
   }
 }
@@ -132,10 +128,10 @@ interface Waiting {
 }
 
 /** Later transfers may stand on those that were lost with the write, so nothing more may be accepted on top. */
-class JournalError extends Error {
-  override readonly name = 'JournalError'
+class PromiseError extends Error {
+  override readonly name = 'PromiseError'
 
   constructor({ cause }: { cause: unknown }) {
-    super('accepted transfers could not be written to disk', { cause })
+    super('accepted transfers could not be written to disk and promised', { cause })
   }
 }

@@ -158,6 +158,17 @@ describe('an open batch', () => {
     expect(sequencer.has(ALICE, 0n)).toBe(true)
   })
 
+  it('is on disk after a clean stop, promised or not', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true })
+    await restart(NEVER)
+    expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: false, code: 'syncing' }])
+    await sequencer.turn()
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+    expect(openBatch()).toMatchObject({ count: 1 })
+  })
+
   it('that is given up has its transfers in the next one before anybody else has', async () => {
     await restart(NEVER)
     await sequencer.turn()
