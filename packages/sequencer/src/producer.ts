@@ -1,13 +1,5 @@
 import { type AnchorKeeper, MAX_UNCONFIRMED } from '@kedge/commitment'
-import {
-  type Anchor,
-  type BatchPlace,
-  decodeTransfer,
-  equalBytes,
-  GENESIS_ROOT,
-  type Origin,
-  resumeAnchor,
-} from '@kedge/core'
+import { type Anchor, type BatchPlace, decodeTransfer, equalBytes, GENESIS_ROOT, resumeAnchor } from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
@@ -17,6 +9,7 @@ import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
 import { type Sealing, sealBatch, type Tamper } from './seal.ts'
+import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
 import { type JournalPlace, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
@@ -67,8 +60,9 @@ export class Producer {
   }
 
   plan(): Plan {
-    const { chain } = this.parts.node.follower
-    return planAhead(chain, this.parts.own.after(chain.link.number), (origin) => this.lapses(origin))
+    const { follower } = this.parts.node
+    const { chain } = follower
+    return planAhead(chain, this.parts.own.after(chain.link.number), (origin) => lapses(follower, origin))
   }
 
   /** Takes a transfer of others. */
@@ -81,9 +75,9 @@ export class Producer {
     this.throwIfFailed()
     await this.inTurn(() => this.move(signal))
     const plan = this.plan()
-    const reason = this.findUnreadiness(plan)
+    const reason = findUnreadiness(this.parts.node.executor, plan)
     if (reason !== undefined) this.unready = reason
-    if (plan.mode === 'broken' && this.isAtHead(plan)) await this.resume(plan)
+    if (plan.mode === 'broken' && isAtHead(this.parts.node.executor, plan)) await this.resume(plan)
     if (reason !== undefined) return
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
@@ -178,13 +172,10 @@ export class Producer {
 
   /** False where nothing can stand: the ledger is not at the head, or Bitcoin's tip not far enough above its origin. */
   private begin(): boolean {
-    const { network, follower, options } = this.parts.node
+    const { network, follower, executor } = this.parts.node
     const plan = this.plan()
-    const height = this.newestOrigin()
-    const isDeep = height <= follower.chain.height + 1 - options.params.windows.originDepth
-    const hash = isDeep ? follower.facts.blockHash(height) : undefined
-    if (this.findUnreadiness(plan) !== undefined || hash === undefined) return false
-    const origin = { height, hash }
+    const origin = nameOrigin(follower, this.originFloor)
+    if (findUnreadiness(executor, plan) !== undefined || origin === undefined) return false
     const number = plan.lastNumber + 1
     const parent = plan.head.headerHash
     const firstGroup = this.nextGroup
@@ -268,7 +259,7 @@ export class Producer {
    */
   private async dropMisplaced(): Promise<void> {
     const { open } = this
-    if (open === undefined || this.stands(open.batch, this.plan())) return
+    if (open === undefined || this.stands(open.batch)) return
     await open.finish()
     this.nextGroup = open.nextGroup
     if (open.batch.count > 0) {
@@ -282,41 +273,8 @@ export class Producer {
     this.open = undefined
   }
 
-  private stands({ place, count }: OpenBatch, plan: Plan): boolean {
-    return (
-      plan.mode === 'active' &&
-      place.number === plan.lastNumber + 1 &&
-      equalBytes(place.parent, plan.head.headerHash) &&
-      !this.lapses(place.origin) &&
-      (count > 0 || place.origin.height === this.newestOrigin())
-    )
-  }
-
-  /** Whether a batch with this origin will be void, should the next block or a later one hold its anchor. */
-  private lapses(origin: Origin): boolean {
-    const { chain, facts, court } = this.parts.node.follower
-    const hash = facts.blockHash(origin.height)
-    const isTooOld = chain.height + 1 - origin.height > court.params.windows.staleness
-    return isTooOld || hash === undefined || !equalBytes(hash, origin.hash)
-  }
-
-  private newestOrigin(): number {
-    const { chain, court } = this.parts.node.follower
-    return Math.max(chain.height - court.params.windows.originDepth, this.originFloor)
-  }
-
-  private findUnreadiness(plan: Plan): Unready | undefined {
-    if (plan.mode !== 'active' || this.parts.node.executor.rejection !== undefined) return 'chain-broken'
-    return this.isAtHead(plan) ? undefined : 'syncing'
-  }
-
-  private isAtHead(plan: Plan): boolean {
-    const { executor } = this.parts.node
-    return (
-      executor.isCaughtUp &&
-      executor.head.number === plan.head.number &&
-      equalBytes(executor.head.headerHash, plan.head.headerHash)
-    )
+  private stands(batch: OpenBatch): boolean {
+    return stands(this.parts.node.follower, this.plan(), batch, this.originFloor)
   }
 
   /** Once after a start: the batch that was open goes on where its promises were left, if it still has its place. */
@@ -341,9 +299,9 @@ export class Producer {
     const mine = groups.filter(({ sequence }) => sequence >= firstGroup)
     const bytes = mine.flatMap(({ operations }) => operations).filter(isTransfer)
     const { signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
-    if (this.lapses(origin)) return false
+    if (lapses(node.follower, origin)) return false
     const batch = this.openAt({ network: node.network, number, parent, origin })
-    const fits = bytes.every((each, at) => readd(batch, each, signers[at])) && this.stands(batch, this.plan())
+    const fits = bytes.every((each, at) => readd(batch, each, signers[at])) && this.stands(batch)
     if (!fits) {
       batch.abandon()
       return false

@@ -1,0 +1,51 @@
+import { equalBytes, type Origin } from '@kedge/core'
+import type { Executor, Follower } from '@kedge/node'
+import type { Unready } from './candidate.ts'
+import type { OpenBatch } from './open-batch.ts'
+import type { Plan } from './plan.ts'
+
+/** What a batch can stand on, as Bitcoin is now. */
+
+/** Whether a batch with this origin will be void, should the next block or a later one hold its anchor. */
+export function lapses({ chain, facts, court }: Follower, origin: Origin): boolean {
+  const hash = facts.blockHash(origin.height)
+  const isTooOld = chain.height + 1 - origin.height > court.params.windows.staleness
+  return isTooOld || hash === undefined || !equalBytes(hash, origin.hash)
+}
+
+/**
+ * The origin for a new batch: undefined while Bitcoin's tip is not far enough above the head's.
+ * @param floor the head's origin height
+ */
+export function nameOrigin(follower: Follower, floor: number): Origin | undefined {
+  const { chain, facts, court } = follower
+  const height = newestOrigin(follower, floor)
+  const isDeep = height <= chain.height + 1 - court.params.windows.originDepth
+  const hash = isDeep ? facts.blockHash(height) : undefined
+  return hash && { height, hash }
+}
+
+/** Whether the open batch can still become what was promised; one without operations promises nothing, and is to be young. */
+export function stands(follower: Follower, plan: Plan, { place, count }: OpenBatch, floor: number): boolean {
+  return (
+    plan.mode === 'active' &&
+    place.number === plan.lastNumber + 1 &&
+    equalBytes(place.parent, plan.head.headerHash) &&
+    !lapses(follower, place.origin) &&
+    (count > 0 || place.origin.height === newestOrigin(follower, floor))
+  )
+}
+
+/** Why nothing can be added now; undefined when the ledger stands at the head of a chain that goes on. */
+export function findUnreadiness(executor: Executor, plan: Plan): Unready | undefined {
+  if (plan.mode !== 'active' || executor.rejection !== undefined) return 'chain-broken'
+  return isAtHead(executor, plan) ? undefined : 'syncing'
+}
+
+export function isAtHead({ head, isCaughtUp }: Executor, plan: Plan): boolean {
+  return isCaughtUp && head.number === plan.head.number && equalBytes(head.headerHash, plan.head.headerHash)
+}
+
+function newestOrigin({ chain, court }: Follower, floor: number): number {
+  return Math.max(chain.height - court.params.windows.originDepth, floor)
+}
