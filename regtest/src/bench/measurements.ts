@@ -1,6 +1,7 @@
 import { measureBatch } from './batch.ts'
 import { measureHashing } from './hashing.ts'
 import { measureProof } from './proof.ts'
+import { measureReceipts } from './receipt.ts'
 import type { Measurement } from './row.ts'
 import { measureSequencer, measureUnchecked } from './sequencer.ts'
 import { measureSignatures } from './signatures.ts'
@@ -15,6 +16,7 @@ export const measurements: readonly Measurement[] = [
   measureBatch('1e5', 15),
   measureBatch('1e6', 15),
   measureProof(7),
+  measureReceipts(15),
   measureSequencer(10_000),
   measureUnchecked(100_000),
 ]
