@@ -12,7 +12,7 @@ import { params } from './world.ts'
 
 /**
  * The files in `vectors/` are what the code gives. Where they differ, either the code has a fault or the protocol has
- * changed, and then so has its version: `npm run vectors` writes them anew.
+ * changed, and then so has its version: `node scripts/vectors.mjs` writes them anew.
  */
 const files: Record<string, () => Json> = {
   params: () => ({ params: paramsToJson(params) as Json, network: toJson(networkId(params)) }),
