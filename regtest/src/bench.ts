@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { describeMachine, describeVersions } from './bench/machine.ts'
 import { measurements } from './bench/measurements.ts'
@@ -57,6 +58,11 @@ async function measure({ run }: Measurement): Promise<readonly Row[]> {
 function print(text: string): 0 {
   console.log(text)
   return 0
+}
+
+// An exit in good order takes bitcoind and the data with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
 }
 
 try {

@@ -50,6 +50,7 @@ export class Rollup {
   static async start(folder: string, program: readonly string[] = [KEDGE, 'sequencer']): Promise<Rollup> {
     const bitcoind = new Bitcoind({ datadir: bitcoindFolder(folder), policy: 'default' })
     await bitcoind.start()
+    let rollup: Rollup | undefined
     try {
       const params = await makeNetwork(folder, bitcoind)
       const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
@@ -62,11 +63,11 @@ export class Rollup {
       }
       const config = writeNodeConfig(folder, own, { ...settings, 'api.port': 0 })
       const sequencer = new NodeProcess({ name: 'sequencer', folder: own, command: [...program, '--config', config] })
-      const rollup = new Rollup(folder, bitcoind, params, address, sequencer)
+      rollup = new Rollup(folder, bitcoind, params, address, sequencer)
       await rollup.run()
       return rollup
     } catch (error) {
-      await bitcoind.kill()
+      await (rollup === undefined ? bitcoind.kill() : rollup.stop())
       throw error
     }
   }

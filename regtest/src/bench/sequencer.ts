@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -70,15 +71,20 @@ async function onRollup(
   work: (rollup: Rollup, load: Load) => Promise<readonly Row[]>,
 ): Promise<readonly Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'kedge-bench-'))
+  // Processes that were told to end may still write.
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
   const load = new Load()
   let rollup: Rollup | undefined
   try {
     rollup = await Rollup.start(folder, program.length === 0 ? undefined : program)
+    // After the start, so that bitcoind is told to end first.
+    process.once('exit', remove)
     return await work(rollup, load)
   } finally {
     await load.close()
     await rollup?.stop()
-    await rm(folder, { recursive: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 
