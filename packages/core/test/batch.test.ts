@@ -158,6 +158,23 @@ describe('a ledger', () => {
     expect(() => new Ledger().load(pages.slice(0, 2), totals)).toThrow('hold 6 cells where the totals say 7')
   })
 
+  test('takes bytes as they lie in memory, at odd places too', () => {
+    const { rollup } = fundedRollup(7)
+    const { tree, totals } = rollup.ledger
+    const batch = rollup.build(pay(0, 1, 0), payNew(1, 7, 0))
+    const after = ledgerBytes(rollup.ledger)
+    rollup.ledger.undo(shifted(batch.delta))
+    const loaded = new Ledger()
+    loaded.load([shifted(tree.page(0, 3)), shifted(tree.page(3, 4))], totals)
+    expect(ledgerBytes(loaded)).toEqual(ledgerBytes(rollup.ledger))
+    const operations = batch.operations.map(shifted)
+    expect(checkBatch(rollup.context, loaded, batch.header, operations, operations.map(operationId)).ok).toBe(true)
+    expect(ledgerBytes(loaded)).toEqual(after)
+    loaded.undo(shifted(batch.delta))
+    loaded.redo(shifted(batch.delta))
+    expect(ledgerBytes(loaded)).toEqual(after)
+  })
+
   test('takes back and applies again only what continues from where it stands', () => {
     const { rollup } = fundedRollup()
     const { ledger } = rollup
@@ -173,6 +190,13 @@ describe('a ledger', () => {
     expect(() => ledger.undo(first.delta.slice(1))).toThrow('damaged')
   })
 })
+
+/** The same bytes, beginning one byte into their buffer. */
+function shifted(bytes: Uint8Array): Uint8Array {
+  const buffer = new Uint8Array(bytes.length + 1)
+  buffer.set(bytes, 1)
+  return buffer.subarray(1)
+}
 
 test('a header is built from its place and what was sealed', () => {
   const { rollup } = fundedRollup()

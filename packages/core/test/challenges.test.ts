@@ -211,6 +211,25 @@ describe('deadlines', () => {
   })
 })
 
+test('a header hash of zeros is no way back to genesis: nobody can answer for it', () => {
+  const rollup = startedRollup()
+  const zero = bytes32(0)
+  const resumed = rollup.chain.final.headerHash
+  expect(resumed).toEqual(zero)
+  const child = rollup.build()
+  rollup.mine(
+    rollup.link({ kind: 'batch', headerHash: zero, word: child.header.post }),
+    challengeTransaction(zero, 'data'),
+  )
+  expect(rollup.post(child).map(say)).toEqual(['link 3: batch'])
+  expect(rollup.chain.line[1]?.parent).toEqual(zero)
+  expect(
+    rollup.mine(answer(child, 'data'), partTransaction(zero, 'data', encodeWhole('data', child))).map(say),
+  ).toEqual(['ignored part: no challenge of this kind is open', 'ignored part: it is no part of the batch'])
+  rollup.mineUpTo(107)
+  expect(rollup.mine().map(say)).toEqual(['void 2: unanswered', 'void 3: ancestor'])
+})
+
 describe('answering', () => {
   test.each<DataKind>(['data', 'steps'])(
     '%s in parts: from several senders, out of order, twice, garbage first',
