@@ -1,3 +1,4 @@
+import { MAX_UNCONFIRMED } from '@kedge/commitment'
 import { type Anchor, decodeHeader, decodeMessage, type Header } from '@kedge/core'
 import type { LinkIndex } from '@kedge/node'
 import { headers, intents, marks, type Store, type Write } from '@kedge/storage'
@@ -32,6 +33,21 @@ export class OwnLinks {
     const settled = new Set<number>()
     for (const { number } of links) if ((await store.get(marks, settledMark(number))) !== undefined) settled.add(number)
     return new OwnLinks(links, settled)
+  }
+
+  /** The highest number; 0 in an empty folder. */
+  get last(): number {
+    return this.links.at(-1)?.number ?? 0
+  }
+
+  /**
+   * A folder that began empty over a chain that ran: another, now lost, may have sealed as many batches as can wait for
+   * a block, and promised one more on top of them. Those numbers are not to be headers'.
+   * @param linked the number of Bitcoin's last link
+   */
+  takenUpTo(linked: number): number {
+    const first = this.links[0]?.number ?? linked + 1
+    return first > 1 ? first + MAX_UNCONFIRMED : 0
   }
 
   /** Those with a number above `number`, ascending. */

@@ -21,7 +21,10 @@ export interface OwnResume {
 
 /** What Bitcoin will say once every intended anchor is mined in its order. */
 export interface Plan {
-  /** `doomed`: a batch on its way can't live. Nothing stands on it, and no resume counts before it is void. */
+  /**
+   * `doomed`: a batch on its way can't live. Nothing stands on it, and no resume counts before it is void.
+   * `broken`: the next number has to be a resume's.
+   */
   readonly mode: Chain['mode'] | 'doomed'
   readonly head: Head
   /** Own batches that are not anchored yet and will live. */
@@ -33,8 +36,14 @@ export interface Plan {
  * Walks the intended anchors from where Bitcoin stands. It is the rule of links once more, but asked of nobody's
  * transactions: own intents are in order and well formed. Only a reorganisation can give a batch another parent than its
  * header names, or take its origin.
+ * @param taken numbers up to this one may be others' headers that nobody has seen: a resume takes a number without one
  */
-export function planAhead(chain: Chain, intended: readonly OwnLink[], lapses: (origin: Origin) => boolean): Plan {
+export function planAhead(
+  chain: Chain,
+  intended: readonly OwnLink[],
+  lapses: (origin: Origin) => boolean,
+  taken: number,
+): Plan {
   const tip = headOf(chain)
   let mode: Plan['mode'] = chain.mode
   let head: Head = { number: tip.number, headerHash: tip.headerHash }
@@ -50,5 +59,5 @@ export function planAhead(chain: Chain, intended: readonly OwnLink[], lapses: (o
       tail.push(head)
     } else if (mode === 'active') mode = 'doomed'
   }
-  return { mode, head, tail, lastNumber }
+  return { mode: mode === 'active' && lastNumber < taken ? 'broken' : mode, head, tail, lastNumber }
 }

@@ -61,8 +61,9 @@ export class Producer {
 
   plan(): Plan {
     const { follower } = this.parts.node
-    const { chain } = follower
-    return planAhead(chain, this.parts.own.after(chain.link.number), (origin) => lapses(follower, origin))
+    const { own } = this.parts
+    const { number } = follower.chain.link
+    return planAhead(follower.chain, own.after(number), (origin) => lapses(follower, origin), own.takenUpTo(number))
   }
 
   /** Takes a transfer of others. */
@@ -74,10 +75,11 @@ export class Producer {
   async reconcile(signal: AbortSignal): Promise<void> {
     this.throwIfFailed()
     await this.inTurn(() => this.move(signal))
-    const plan = this.plan()
-    const reason = findUnreadiness(this.parts.node.executor, plan)
+    const { executor } = this.parts.node
+    let plan = this.plan()
+    const reason = findUnreadiness(executor, plan)
     if (reason !== undefined) this.unready = reason
-    if (plan.mode === 'broken' && isAtHead(this.parts.node.executor, plan)) await this.resume(plan)
+    for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await this.resume(plan)
     if (reason !== undefined) return
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'

@@ -17,6 +17,7 @@ import {
   startNode,
 } from '@kedge/node'
 import type { VerifierOptions } from '@kedge/signatures'
+import { findForeignAnchor } from './foreign.ts'
 import { TransferIntake } from './intake.ts'
 import { OwnLinks } from './own-links.ts'
 import { Producer } from './producer.ts'
@@ -82,6 +83,8 @@ async function sequencerOf(
       if (step.kind === 'rollback') await producer.rolledBack()
     },
     act: async (signal) => {
+      const foreign = await findForeignAnchor({ store, rpc, own }, follower.chain)
+      if (foreign !== undefined) throw new ForeignAnchorError(foreign)
       await producer.reconcile(signal)
       await answerer.act()
       if (tamper === undefined) await proveRejection({ follower, executor, publisher })

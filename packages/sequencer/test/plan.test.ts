@@ -33,7 +33,8 @@ const batch = (number: number, parent = number - 1, origin = 90): OwnLink => ({
 })
 const resume = (number: number, parent: number): OwnLink => ({ number, kind: 'resume', headerHash: hash(parent) })
 /** Origins below block 80 lapse. */
-const planOf = (on: Chain, intended: readonly OwnLink[]): Plan => planAhead(on, intended, ({ height }) => height < 80)
+const planOf = (on: Chain, intended: readonly OwnLink[], taken = 0): Plan =>
+  planAhead(on, intended, ({ height }) => height < 80, taken)
 const numbers = (heads: readonly { readonly number: number }[]) => heads.map(({ number }) => number)
 
 describe('planAhead', () => {
@@ -86,5 +87,13 @@ describe('planAhead', () => {
     const plan = planOf(chain('active', 4, [4]), [batch(5), batch(6, 5, 79), batch(7, 6)])
     expect(plan).toMatchObject({ mode: 'doomed', head: { number: 5 }, lastNumber: 7 })
     expect(numbers(plan.tail)).toEqual([5])
+  })
+
+  it('leaves numbers that others may have used unseen to resumes', () => {
+    expect(planOf(chain('active', 5, [5]), [], 7)).toMatchObject({ mode: 'broken', head: { number: 5 }, lastNumber: 5 })
+    const passing = [resume(6, 5)]
+    expect(planOf(chain('active', 5, [5]), passing, 7)).toMatchObject({ mode: 'broken', lastNumber: 6 })
+    const passed = [...passing, resume(7, 5), batch(8, 5)]
+    expect(planOf(chain('active', 5, [5]), passed, 7)).toMatchObject({ mode: 'active', head: { number: 8 } })
   })
 })

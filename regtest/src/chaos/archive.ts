@@ -26,7 +26,7 @@ export interface Archive {
   readonly open: readonly Uint8Array[]
 }
 
-function dataFolder(networkFolder: string, name: string): string {
+export function dataFolder(networkFolder: string, name: string): string {
   return join(networkFolder, name, 'data')
 }
 

@@ -31,7 +31,7 @@ export async function settle(network: RegtestNetwork, load: Load): Promise<void>
 }
 
 /** Blocks for which the head must not move. */
-const STILL = 3
+const STILL = 2
 
 /** Acknowledged payments that the sequencer does not have on Bitcoin; a few are asked for, the rest is judged later. */
 async function missing(network: RegtestNetwork, load: Load, note: (text: string) => void): Promise<number> {
