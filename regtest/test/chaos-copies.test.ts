@@ -20,72 +20,73 @@ const FOREIGN = /is not the one this sequencer made/
 
 const dice = freshDice()
 
+let stand: Stand
+let payers: readonly Payer[]
+
+/** For one node, by payers whose accounts are as it says: what others took is forgotten. */
+async function loadFor(node: NodeProcess): Promise<Load> {
+  const { network } = stand
+  await network.waitFor({ until: `${node.name} knows all accounts`, withinMs: 60_000 }, async () => {
+    if (!(await node.client.health()).synced) return undefined
+    const accounts = await Promise.all(payers.map(({ name }) => node.client.account({ key: name })))
+    for (const [at, { cells }] of accounts.entries()) (payers[at] as Payer).nonce = cells[0]?.nonce ?? 0n
+    return accounts.every(({ cells }) => cells.length > 0) ? true : undefined
+  })
+  const { params } = network
+  return new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
+}
+
+/** Until some batches are sealed whose anchors wait for a block. */
+async function work(load: Load): Promise<Load> {
+  load.start()
+  await untilUnconfirmed(stand.network, 3)
+  await load.stop()
+  return load
+}
+
+/** @returns what a node ends with that is offered work */
+async function ending(node: NodeProcess): Promise<string> {
+  const { params } = stand.network
+  const load = new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
+  load.start()
+  try {
+    await waitFor({ until: `${node.name} ends` }, () => (node.isRunning ? undefined : true))
+    node.check()
+    return 'nothing'
+  } catch (error) {
+    return String(error)
+  } finally {
+    await load.stop()
+  }
+}
+
+/** Starts it. @returns why it ended */
+async function refusal(node: NodeProcess): Promise<string> {
+  try {
+    await node.start()
+  } catch (error) {
+    return String(error)
+  }
+  return ending(node)
+}
+
+async function expectNoTwins(...names: readonly string[]): Promise<void> {
+  const { folder, params } = stand.network
+  const archives: Archive[] = []
+  for (const name of names) archives.push(await readArchive(folder, name, params))
+  expect(findTwins(archives)).toEqual([])
+}
+
 /**
  * Batches that a later self, or a twin, has sealed and promised: a sequencer that knows nothing of them must not seal
  * others under their numbers. On one network, where the newest data stay in place.
  */
 describeOnBitcoind(`data that are not the newest, KEDGE_CHAOS_SEED=${dice.seed}`, () => {
-  let stand: Stand
-  let payers: readonly Payer[]
   beforeAll(async () => {
     stand = await openStand({ challengers: 1, sealAfterMs: SEAL_MS })
     payers = await gather(stand.network, PAYERS, DEPOSIT)
   }, 90_000)
   afterAll(() => stand.close(), 60_000)
-
-  /** For one node, by payers whose accounts are as it says: what others took is forgotten. */
-  async function loadFor(node: NodeProcess): Promise<Load> {
-    const { network } = stand
-    await network.waitFor({ until: `${node.name} knows all accounts`, withinMs: 60_000 }, async () => {
-      if (!(await node.client.health()).synced) return undefined
-      const accounts = await Promise.all(payers.map(({ name }) => node.client.account({ key: name })))
-      for (const [at, { cells }] of accounts.entries()) (payers[at] as Payer).nonce = cells[0]?.nonce ?? 0n
-      return accounts.every(({ cells }) => cells.length > 0) ? true : undefined
-    })
-    const { params } = network
-    return new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
-  }
-
-  /** Until some batches are sealed whose anchors wait for a block. */
-  async function work(load: Load): Promise<Load> {
-    load.start()
-    await untilUnconfirmed(stand.network, 3)
-    await load.stop()
-    return load
-  }
-
-  /** @returns what a node ends with that is offered work */
-  async function ending(node: NodeProcess): Promise<string> {
-    const { params } = stand.network
-    const load = new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
-    load.start()
-    try {
-      await waitFor({ until: `${node.name} ends` }, () => (node.isRunning ? undefined : true))
-      node.check()
-      return 'nothing'
-    } catch (error) {
-      return String(error)
-    } finally {
-      await load.stop()
-    }
-  }
-
-  /** Starts it. @returns why it ended */
-  async function refusal(node: NodeProcess): Promise<string> {
-    try {
-      await node.start()
-    } catch (error) {
-      return String(error)
-    }
-    return ending(node)
-  }
-
-  async function expectNoTwins(...names: readonly string[]): Promise<void> {
-    const { folder, params } = stand.network
-    const archives: Archive[] = []
-    for (const name of names) archives.push(await readArchive(folder, name, params))
-    expect(findTwins(archives)).toEqual([])
-  }
 
   it('an old copy, while newer batches wait for a block: it stops and says why', TIMEOUT, () =>
     stand.play(async () => {
