@@ -7,6 +7,13 @@ export interface JournalContents {
   readonly open: OpenMark | undefined
   /** Groups of operations by sequence number, ascending. */
   readonly groups: readonly JournalGroup[]
+  readonly ticked: Ticked | undefined
+}
+
+/** Of the batch number that was promised under last: the first tick that no signature can have been given for. */
+export interface Ticked {
+  readonly number: number
+  readonly next: number
 }
 
 export interface OpenMark {
@@ -22,12 +29,14 @@ export interface JournalGroup {
 }
 
 const MARK = 'open-batch'
+const TICKED = 'ticked'
 
 export async function readJournal(store: Store): Promise<JournalContents> {
   const mark = await store.get(marks, MARK)
   const groups: JournalGroup[] = []
   for await (const [sequence, bytes] of store.range(journal)) groups.push({ sequence, operations: decodeGroup(bytes) })
-  return { open: mark && decodeMark(mark), groups }
+  const ticked = await store.get(marks, TICKED)
+  return { open: mark && decodeMark(mark), groups, ticked: ticked && decodeTicked(ticked) }
 }
 
 export function putGroup(sequence: number, operations: readonly Uint8Array[]): Write {
@@ -52,6 +61,17 @@ export function putOpenMark(mark: OpenMark): Write {
 
 export function delOpenMark(): Write {
   return marks.del(MARK)
+}
+
+export function putTicked({ number, next }: Ticked): Write {
+  return marks.put(TICKED, new Writer(8).u32(number).u32(next).bytes)
+}
+
+function decodeTicked(bytes: Uint8Array): Ticked {
+  const reader = new Reader(bytes)
+  const ticked = { number: reader.u32(), next: reader.u32() }
+  if (!reader.done) throw new Error('the stored mark of the last tick is damaged')
+  return ticked
 }
 
 function decodeMark(bytes: Uint8Array): OpenMark {

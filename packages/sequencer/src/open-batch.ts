@@ -23,19 +23,24 @@ export class OpenBatch {
   readonly place: BatchPlace
   readonly openedAt: number
   private readonly execution: BatchExecution
-  private ticks = 0
+  private tick: number
   private promised = 0
 
-  /** Credits the due deposits at once: they stand first, and the origin that decides them is fixed now. */
+  /**
+   * Credits the due deposits at once: they stand first, and the origin that decides them is fixed now.
+   * @param firstTick above those of earlier batches under this number: none is ever signed twice
+   */
   constructor(
     place: BatchPlace,
     context: BatchContext,
     ledger: Ledger,
     cellOf: (key: Uint8Array) => number | undefined,
     openedAt: number,
+    firstTick: number,
   ) {
     this.place = place
     this.openedAt = openedAt
+    this.tick = firstTick
     this.execution = new BatchExecution(context, ledger)
     this.execution.addDeposits(cellOf)
   }
@@ -63,7 +68,7 @@ export class OpenBatch {
     const opsRoot = this.execution.opsRoot().slice()
     const operations = this.operations.slice(this.promised)
     this.promised = this.count
-    return { tick: { number, index: this.ticks++, origin, parent, count: this.count, opsRoot }, operations }
+    return { tick: { number, index: this.tick++, origin, parent, count: this.count, opsRoot }, operations }
   }
 
   /** Path of an operation in the tree over everything so far. */
@@ -71,10 +76,13 @@ export class OpenBatch {
     return this.execution.provePath(index).map((hash) => hash.slice())
   }
 
-  /** Ticks of an earlier run over this batch, found in the journal. */
-  resumeTicks(ticks: number): void {
-    this.ticks = ticks
+  /** Everything in it was promised by an earlier run. */
+  markPromised(): void {
     this.promised = this.count
+  }
+
+  get nextTick(): number {
+    return this.tick
   }
 
   seal(): SealedBatch & BuiltHeader {

@@ -4,7 +4,7 @@ import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
 import { Carried, isTransfer } from './carry.ts'
-import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
+import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal, type Ticked } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
@@ -32,6 +32,7 @@ export class Producer {
   private open: Ticks | undefined
   private unready: Unready | undefined = 'syncing'
   private nextGroup = 0
+  private ticked: Ticked | undefined
   private restored = false
   /** The ledger, or the batch that is open on it, is being changed: nobody adds meanwhile. */
   private turn: Promise<void> | undefined
@@ -190,7 +191,8 @@ export class Producer {
   private openAt(place: BatchPlace): OpenBatch {
     const { executor } = this.parts.node
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
-    return new OpenBatch(place, executor.contextOf(place), executor.ledger, cellOf, performance.now())
+    const firstTick = this.ticked?.number === place.number ? this.ticked.next : 0
+    return new OpenBatch(place, executor.contextOf(place), executor.ledger, cellOf, performance.now(), firstTick)
   }
 
   private promisesOf(batch: OpenBatch, place: JournalPlace): Ticks {
@@ -268,6 +270,7 @@ export class Producer {
       this.unready ??= 'syncing'
       this.carried.take(open.batch.operations, open.groups)
       const { number } = open.batch.place
+      this.ticked = { number, next: open.batch.nextTick }
       const fields = { number, operations: open.batch.count }
       this.parts.node.options.log.warn(fields, 'the open batch lost its place: its transfers go into the next one')
     }
@@ -285,6 +288,7 @@ export class Producer {
     this.restored = true
     const contents = await readJournal(this.parts.node.store)
     this.nextGroup = (contents.groups.at(-1)?.sequence ?? -1) + 1
+    this.ticked = contents.ticked
     const isReopened = await this.reopen(contents)
     const first = isReopened ? (contents.open?.firstGroup ?? 0) : this.nextGroup
     const stale = contents.groups.filter(({ sequence }) => sequence < first)
@@ -308,7 +312,7 @@ export class Producer {
       batch.abandon()
       return false
     }
-    batch.resumeTicks(mine.length)
+    batch.markPromised()
     this.open = this.promisesOf(batch, { firstGroup, nextGroup: this.nextGroup, firstWrites: [] })
     node.options.log.info({ number, operations: batch.count }, 'took up the open batch again')
     return true

@@ -1,6 +1,6 @@
 import { type Receipt, type Tick, tickMessage } from '@kedge/core'
 import type { Store, Write } from '@kedge/storage'
-import { putGroup } from './journal.ts'
+import { putGroup, putTicked } from './journal.ts'
 import type { OpenBatch } from './open-batch.ts'
 
 export interface TickParts {
@@ -116,7 +116,8 @@ export class Ticks {
     const paths = wanted.map((index) => this.batch.pathOf(index))
     const sequence = this.sequence++
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
-    await this.parts.store.commit([...mark, putGroup(sequence, operations)])
+    const ticked = putTicked({ number: tick.number, next: tick.index + 1 })
+    await this.parts.store.commit([...mark, putGroup(sequence, operations), ticked])
     return { tick, paths }
   }
 }

@@ -1,4 +1,5 @@
-import { decodeTransfer, headOf, transferMessage } from '@kedge/core'
+import { decodeTransfer, headOf, type Tick, transferMessage } from '@kedge/core'
+import type { IntakeResult } from '@kedge/node'
 import { journal } from '@kedge/storage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
@@ -182,7 +183,33 @@ describe('an open batch', () => {
     expect(sequencer.has(ALICE, 0n)).toBe(true)
     expect(sequencer.node.executor.owners.find(keyOf(CAROL))).toBeUndefined()
   })
+
+  it('signs no tick of a number twice, whoever was promised what under it before', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    const [first] = await sequencer.submit(aliceToBob(0n))
+    await workshop.bitcoind.reorg(2, 3)
+    await sequencer.turn()
+    const [second] = await sequencer.submit(aliceToBob(1n))
+    await workshop.bitcoind.reorg(2, 3)
+    await restart(NEVER)
+    await sequencer.turn()
+    const [third] = await sequencer.submit(aliceToBob(2n))
+    const ticks = [first, second, third].map((result) => tickOf(result))
+    // What is carried takes a tick too.
+    expect(ticks.map(({ number, index }) => [number, index])).toEqual([
+      [3, 0],
+      [3, 2],
+      [3, 4],
+    ])
+  })
 })
+
+function tickOf(result: IntakeResult | undefined): Tick {
+  const tick = result?.ok && 'taken' in result ? result.taken.receipt?.tick : undefined
+  if (tick === undefined) throw new Error('nothing was promised')
+  return tick
+}
 
 describe('after a void', () => {
   beforeEach(async () => {
@@ -232,5 +259,18 @@ describe('after a void', () => {
     expect(sequencer.producer.reason).toBeUndefined()
     expect(sequencer.has(ALICE, 1n)).toBe(true)
     expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: true }])
+  })
+
+  it('goes on from nothing that lost its origin and was final before anybody could show it', async () => {
+    const final = (last: number) => sequencer.node.follower.chain.final.number >= last
+    // Batch 3 goes from its block into the first new one; its origin is not in that branch.
+    await workshop.bitcoind.reorg(3, 1 + workshop.params.windows.dispute)
+    await sequencer.turn()
+    expect(final(3)).toBe(true)
+    expect(sequencer.node.executor.rejection).toMatchObject({ number: 3, fault: 'lapsed' })
+    expect(sequencer.producer.reason).toBe('chain-broken')
+    await restart()
+    await sequencer.turn()
+    expect(sequencer.node.executor.rejection).toMatchObject({ number: 3, fault: 'lapsed' })
   })
 })
