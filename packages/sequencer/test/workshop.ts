@@ -33,7 +33,7 @@ import { Producer } from '../src/producer.ts'
 
 /** A real bitcoind, and sequencers whose loop turns when a test says so. */
 
-const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
+export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
 
 const [ANCHOR, SLOT, COINS, PAYER] = [secretOf(1), secretOf(2), secretOf(60), secretOf(61)]
@@ -69,7 +69,9 @@ export class Workshop {
     const caps = { operations: 8, deposits: 4, answerVbytesPerBlock: 1_000_000 }
     const draft = { ...regtestRules, caps, keys, genesis: { txid: ZERO_HASH, vout: 0 }, scanHeight: 113 }
     const genesis = await bitcoind.fund(anchorScript(draft), 5_000_000n)
-    for (let coin = 0; coin < 4; coin++) await bitcoind.fund(coinKey(COINS).script, 20_000_000n)
+    await bitcoind.mine(1)
+    // Nothing below the scan height is anybody's.
+    for (let coin = 0; coin < 8; coin++) await bitcoind.fund(coinKey(COINS).script, 20_000_000n)
     await bitcoind.mine(1)
     return new Workshop(bitcoind, { ...draft, genesis }, folder)
   }
@@ -119,6 +121,16 @@ export class Workshop {
   }
 }
 
+/** What a node is started with. It has its peer's address for as long as it runs. */
+export function optionsOf({ params, bitcoind }: Workshop, dataDir: string, peer: Uint8Array) {
+  return {
+    ...{ params, dataDir, rpc: bitcoind.rpc, workers: 1, maxFeeRate: 50, log: pino({ level: 'silent' }) },
+    p2p: { listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [] },
+    api: { host: '127.0.0.1', port: 0, origins: [] },
+    secrets: { peer, coins: COINS },
+  }
+}
+
 /** A sequencer's parts without its loop. Nobody answers challenges. */
 export class Sequencer {
   readonly node: NodeParts
@@ -138,14 +150,10 @@ export class Sequencer {
     this.purse = purse
   }
 
-  static async open({ params, bitcoind }: Workshop, dataDir: string, sealAfterMs: number): Promise<Sequencer> {
+  static async open(workshop: Workshop, dataDir: string, sealAfterMs: number): Promise<Sequencer> {
+    const { params } = workshop
     const late: { producer?: Producer } = {}
-    const options = {
-      ...{ params, dataDir, rpc: bitcoind.rpc, workers: 1, maxFeeRate: 50, log: pino({ level: 'silent' }) },
-      p2p: { listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [] },
-      api: { host: '127.0.0.1', port: 0, origins: [] },
-      secrets: { peer: secretOf(70), coins: COINS },
-    }
+    const options = optionsOf(workshop, dataDir, secretOf(70))
     const node = await openNode(options, { ownTail: () => late.producer?.plan().tail ?? [], mayServe: () => true })
     const purse = new Purse(COINS)
     purse.setConfirmed(node.follower.coins, node.follower.chain.height)
