@@ -97,6 +97,11 @@ async function pay(): Promise<void> {
   else expect(['syncing', 'chain-broken', 'overloaded', 'nonce-ahead']).toContain(result?.code)
 }
 
+/** Taking transfers in does not wait for the loop. */
+async function payMeanwhile(): Promise<void> {
+  await Promise.all([pay(), sequencer.turn()])
+}
+
 async function challengeOne(): Promise<void> {
   const { line } = sequencer.node.follower.chain
   const batch = line[random(Math.max(1, line.length))]
@@ -119,7 +124,7 @@ async function restart(): Promise<void> {
   sequencer = await workshop.open()
 }
 
-const STEPS_AT_RANDOM = [pay, pay, pay, pay, mine, mine, mine, challengeOne, reorganise, restart]
+const STEPS_AT_RANDOM = [pay, pay, payMeanwhile, payMeanwhile, mine, mine, mine, challengeOne, reorganise, restart]
 
 describe(`turmoil, KEDGE_SEED=${SEED}`, () => {
   it(
