@@ -37,10 +37,15 @@ export function writeAccount(target: Uint8Array, view: DataView, at: number, acc
 /** Reads a cell that this process wrote itself: no checks. `view` is that of the same bytes. */
 export function readAccount(source: Uint8Array, view: DataView, at: number): Account {
   return {
-    owner: source.slice(at + OWNER_AT, at + OWNER_AT + 32),
+    owner: readOwner(source, at),
     nonce: view.getBigUint64(at + NONCE_AT, true),
     balance: view.getBigUint64(at + BALANCE_AT, true),
   }
+}
+
+/** A copy of the key of a cell that this process wrote itself. */
+export function readOwner(source: Uint8Array, at: number): Uint8Array {
+  return source.slice(at + OWNER_AT, at + OWNER_AT + 32)
 }
 
 /** Undefined unless the bytes are an account's one canonical form. */

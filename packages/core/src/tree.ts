@@ -1,4 +1,4 @@
-import { type Account, CELL_BYTES, readAccount, writeAccount } from './cell.ts'
+import { type Account, CELL_BYTES, readAccount, readOwner, writeAccount } from './cell.ts'
 import { hashInto, zeroHash } from './hash.ts'
 import { depthOf, proveLeaves } from './merkle.ts'
 import { type Cells, MissingCellError } from './operation.ts'
@@ -33,6 +33,12 @@ export class CellTree implements Cells {
   account(cell: number): Account {
     if (cell >= this.length) throw new MissingCellError(cell)
     return readAccount(this.cells.bytes, this.cells.view, CELL_BYTES * cell)
+  }
+
+  /** A copy of the key that owns a cell. */
+  owner(cell: number): Uint8Array {
+    if (cell >= this.length) throw new MissingCellError(cell)
+    return readOwner(this.cells.bytes, CELL_BYTES * cell)
   }
 
   /** A copy of the cell's 64 bytes. */

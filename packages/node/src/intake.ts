@@ -1,20 +1,26 @@
-import { type Receipt, type Refusal, toHex } from '@kedge/core'
+import { type Receipt, type Refusal, type Transfer, toHex } from '@kedge/core'
 
 /** What a node does with submitted transfers: a sequencer takes them, any other node passes them on. */
 export interface Intake {
-  /** `rows`: whole transfers, back to back. One result for each, in order. */
-  submit(rows: Uint8Array): Promise<readonly IntakeResult[]>
+  /** One result for each, in order. */
+  submit(submissions: readonly Submission[]): Promise<readonly IntakeResult[]>
   /** What the sequencer has taken and Bitcoin does not show yet. */
   find(paymentId: Uint8Array): Promise<Taken | undefined>
 }
 
+/** A transfer and the bytes that it was decoded from, which stay as they are. */
+export interface Submission {
+  readonly bytes: Uint8Array
+  readonly transfer: Transfer
+}
+
 export type IntakeResult =
   | { readonly ok: true; readonly taken: Taken }
-  /** Taken earlier: the same signed transfer, in the batch with this number. */
-  | { readonly ok: true; readonly repeated: true; readonly paymentId: Uint8Array }
+  /** Taken earlier: the same signed transfer. */
+  | { readonly ok: true; readonly repeated: true }
   | {
       readonly ok: false
-      readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer' | 'bad-request'
+      readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer'
     }
 
 /** A transfer with its place in the order of a batch. */

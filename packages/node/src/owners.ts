@@ -1,7 +1,6 @@
 import { getRandomValues } from 'node:crypto'
 import { CELL_BYTES, type CellTree, equalBytes } from '@kedge/core'
 
-const OWNER_AT = 24
 const EMPTY = 0xffffffff
 
 /**
@@ -30,7 +29,7 @@ export class OwnerIndex {
     const found = new Set<number>()
     for (let at = this.slotOf(key); this.slots[at] !== EMPTY; at = (at + 1) & (this.slots.length - 1)) {
       const cell = this.slots[at] as number
-      if (cell < this.tree.count && equalBytes(this.ownerOf(cell), key)) found.add(cell)
+      if (cell < this.tree.count && equalBytes(this.tree.owner(cell), key)) found.add(cell)
     }
     return [...found].sort((a, b) => a - b)
   }
@@ -50,13 +49,9 @@ export class OwnerIndex {
   }
 
   private enter(cell: number): void {
-    let at = this.slotOf(this.ownerOf(cell))
+    let at = this.slotOf(this.tree.owner(cell))
     while (this.slots[at] !== EMPTY && this.slots[at] !== cell) at = (at + 1) & (this.slots.length - 1)
     this.slots[at] = cell
-  }
-
-  private ownerOf(cell: number): Uint8Array {
-    return this.tree.page(cell, 1).subarray(OWNER_AT, OWNER_AT + 32)
   }
 
   private slotOf(key: Uint8Array): number {

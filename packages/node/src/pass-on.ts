@@ -1,16 +1,16 @@
 import { type ErrorCode, errorBodyOf, findRowsFault, routes, type SubmittedRows } from '@kedge/api'
 import {
+  concatBytes,
   decodeReceipt,
   decodeTransfer,
   equalBytes,
   fromHex,
   operationId,
   receiptHolds,
-  TRANSFER_BYTES,
   transferMessage,
 } from '@kedge/core'
 import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
-import type { Intake, IntakeResult } from './intake.ts'
+import type { Intake, IntakeResult, Submission } from './intake.ts'
 import type { Responders } from './serve.ts'
 
 /** Less than an API client waits for its answer. */
@@ -24,15 +24,11 @@ type Refused = Extract<IntakeResult, { ok: false }>['code']
  */
 export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake {
   return {
-    submit: async (rows) => {
-      const count = rows.length / TRANSFER_BYTES
-      const answered = await ask(host, rows)
-      if (!answered.ok) return Array.from({ length: count }, () => ({ ok: false, code: answered.code }))
+    submit: async (sent) => {
+      const answered = await ask(host, concatBytes(...sent.map(({ bytes }) => bytes)))
+      if (!answered.ok) return sent.map(() => ({ ok: false, code: answered.code }))
       // Whoever answers like this is no sequencer of this version, and a transfer can be submitted again.
-      return (
-        readAnswer(network, rows, answered.bytes) ??
-        Array.from({ length: count }, () => ({ ok: false, code: 'no-sequencer' }))
-      )
+      return readAnswer(network, sent, answered.bytes) ?? sent.map(() => ({ ok: false, code: 'no-sequencer' }))
     },
     find: () => Promise.resolve(undefined),
   }
@@ -87,12 +83,15 @@ function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value))
 }
 
-/** One result a row; undefined unless the bytes are an answer to exactly these rows. */
-export function readAnswer(network: Uint8Array, rows: Uint8Array, bytes: Uint8Array): IntakeResult[] | undefined {
+/** One result for each; undefined unless the bytes are an answer to exactly these. */
+export function readAnswer(
+  network: Uint8Array,
+  sent: readonly Submission[],
+  bytes: Uint8Array,
+): IntakeResult[] | undefined {
   const decoded = routes.submitTransfers.response.safeDecode(parseJson(bytes) as SubmittedRows)
   if (!decoded.success) return undefined
   const { accepted, receipts, refused } = decoded.data
-  const sent = readRows(network, rows)
   const results: (IntakeResult | undefined)[] = new Array(sent.length).fill(undefined)
   for (const { row, code } of refused) {
     if (row >= sent.length || results[row] !== undefined) return undefined
@@ -104,43 +103,23 @@ export function readAnswer(network: Uint8Array, rows: Uint8Array, bytes: Uint8Ar
     for (const [at, each] of taken.entries()) results[run.row + at] = each
   }
   if (accepted !== sent.length - refused.length) return undefined
-  return sent.map(({ id }, row) => results[row] ?? { ok: true, repeated: true, paymentId: id })
-}
-
-interface SentRow {
-  readonly id: Uint8Array | undefined
-  readonly bytes: Uint8Array
-}
-
-function readRows(network: Uint8Array, rows: Uint8Array): { readonly id: Uint8Array; readonly bytes: Uint8Array }[] {
-  return Array.from({ length: rows.length / TRANSFER_BYTES }, (_, row) => {
-    const bytes = rows.slice(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
-    const transfer = decodeTransfer(bytes)
-    if (transfer === undefined) throw new Error(`row ${row} was passed on and is no transfer`)
-    return { id: transferMessage(network, transfer), bytes }
-  })
+  return sent.map((_, row) => results[row] ?? { ok: true, repeated: true })
 }
 
 /** The first row of a run brings its receipt, and its operation, in which only the recipient's cell may be another. */
 function readRun(
   network: Uint8Array,
-  sent: readonly SentRow[],
+  sent: readonly Submission[],
   { row, count, operation, receipt: encoded }: SubmittedRows['receipts'][number],
 ): IntakeResult[] | undefined {
   const first = sent[row]
   const bytes = fromHex(operation)
   const transfer = decodeTransfer(bytes)
   const receipt = decodeReceipt(fromHex(encoded))
-  if (
-    first?.id === undefined ||
-    count < 1 ||
-    row + count > sent.length ||
-    transfer === undefined ||
-    receipt === undefined
-  )
+  if (first === undefined || count < 1 || row + count > sent.length || transfer === undefined || receipt === undefined)
     return undefined
-  if (!equalBytes(transferMessage(network, transfer), first.id) || !receiptHolds(receipt, operationId(bytes)))
-    return undefined
+  if (!equalBytes(transferMessage(network, transfer), transferMessage(network, first.transfer))) return undefined
+  if (!receiptHolds(receipt, operationId(bytes))) return undefined
   const { number } = receipt.tick
   return sent.slice(row, row + count).map((each, at): IntakeResult => {
     const place = { number, index: receipt.opIndex + at }
@@ -162,6 +141,7 @@ function refusedOf(code: ErrorCode): Refused {
   switch (code) {
     case 'chain-closed':
       return 'chain-broken'
+    case 'bad-request':
     case 'not-found':
     case 'too-slow':
     case 'too-large':

@@ -1,15 +1,15 @@
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
 import {
-  concatBytes,
   decodeTransfer,
   encodeReceipt,
   equalBytes,
   fromHex,
   TRANSFER_BYTES,
+  type Transfer,
   toHex,
   transferMessage,
 } from '@kedge/core'
-import type { IntakeResult, Taken } from './intake.ts'
+import type { IntakeResult, Submission, Taken } from './intake.ts'
 import { acknowledgementOf, findRung } from './payment-queries.ts'
 import { type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -25,48 +25,58 @@ async function submitOne(context: QueryContext, bytes: Uint8Array): Promise<Answ
   const [row] = await submitRows(context, bytes)
   if (row === undefined) throw new Error('one row was submitted and none answered')
   if (row.fate === 'refused') return row.code === 'overloaded' ? overloaded(RETRY_MS) : refuse(row.code)
-  const id = toHex(row.id)
+  const paymentId = transferMessage(context.node.network, row.transfer)
+  const id = toHex(paymentId)
   if (row.fate === 'taken') return answer({ id, rung: 'sequenced', ...acknowledgementOf(row.taken) })
-  const rung = row.rung ?? (await findRung(context, row.id)) ?? 'sequenced'
-  return answer({ id, rung, ...acknowledgementOf(await context.intake.find(row.id)) })
+  const rung = row.rung ?? (await findRung(context, paymentId)) ?? 'sequenced'
+  return answer({ id, rung, ...acknowledgementOf(await context.intake.find(paymentId)) })
 }
 
 /** What became of one row of a request. */
 type Row =
-  | { readonly fate: 'taken'; readonly id: Uint8Array; readonly taken: Taken }
+  | { readonly fate: 'taken'; readonly transfer: Transfer; readonly taken: Taken }
   /** `rung` where it was looked up. */
-  | { readonly fate: 'repeated'; readonly id: Uint8Array; readonly rung?: Submitted['rung'] }
+  | { readonly fate: 'repeated'; readonly transfer: Transfer; readonly rung?: Submitted['rung'] }
   | { readonly fate: 'refused'; readonly code: ErrorCode }
 
 /** Rows that are no transfers are refused here; the intake judges the others. */
 async function submitRows(context: QueryContext, bytes: Uint8Array): Promise<Row[]> {
-  const { network, follower } = context.node
-  const rows: (Row | undefined)[] = []
-  const sound: { readonly row: number; readonly id: Uint8Array; readonly bytes: Uint8Array }[] = []
-  for (let at = 0; at < bytes.length; at += TRANSFER_BYTES) {
-    const row = rows.length
-    const each = bytes.slice(at, at + TRANSFER_BYTES)
-    const transfer = decodeTransfer(each)
-    if (transfer === undefined) rows.push({ fate: 'refused', code: 'undecodable' })
-    else if (follower.chain.mode === 'closed') rows.push({ fate: 'refused', code: 'chain-closed' })
-    else {
-      rows.push(undefined)
-      sound.push({ row, id: transferMessage(network, transfer), bytes: each })
-    }
+  const decoded = decodeRows(bytes)
+  if (context.node.follower.chain.mode === 'closed')
+    return decoded.map((each) => ({ fate: 'refused', code: each === undefined ? 'undecodable' : 'chain-closed' }))
+  const submissions = decoded.filter((each) => each !== undefined)
+  const results = submissions.length === 0 ? [] : await context.intake.submit(submissions)
+  const rows: Row[] = []
+  let next = 0
+  for (const submission of decoded) {
+    if (submission === undefined) rows.push({ fate: 'refused', code: 'undecodable' })
+    else rows.push(fateOf(submission, results[next++]) ?? (await fateOfUsed(context, submission)))
   }
-  const results = sound.length === 0 ? [] : await context.intake.submit(concatBytes(...sound.map((each) => each.bytes)))
-  for (const [at, { row, id }] of sound.entries()) rows[row] = await fateOf(context, id, results[at])
-  return rows.map((row) => row ?? { fate: 'refused', code: 'internal' })
+  return rows
+}
+
+/** Views of `bytes`; undefined where they are no transfer. */
+function decodeRows(bytes: Uint8Array): (Submission | undefined)[] {
+  return Array.from({ length: bytes.length / TRANSFER_BYTES }, (_, row) => {
+    const each = bytes.subarray(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
+    const transfer = decodeTransfer(each)
+    return transfer && { bytes: each, transfer }
+  })
+}
+
+/** Undefined where the nonce was found used. */
+function fateOf({ transfer }: Submission, result: IntakeResult | undefined): Row | undefined {
+  if (result === undefined) return { fate: 'refused', code: 'internal' }
+  if (result.ok)
+    return 'taken' in result ? { fate: 'taken', transfer, taken: result.taken } : { fate: 'repeated', transfer }
+  return result.code === 'nonce-used' ? undefined : { fate: 'refused', code: errorCodeOf(result.code) }
 }
 
 /** A nonce that is used may have been used by this very transfer, in a batch that was sealed since. */
-async function fateOf(context: QueryContext, id: Uint8Array, result: IntakeResult | undefined): Promise<Row> {
-  if (result === undefined) return { fate: 'refused', code: 'internal' }
-  if (result.ok) return 'taken' in result ? { fate: 'taken', id, taken: result.taken } : { fate: 'repeated', id }
-  if (result.code !== 'nonce-used') return { fate: 'refused', code: errorCodeOf(result.code) }
+async function fateOfUsed(context: QueryContext, { transfer }: Submission): Promise<Row> {
   if (!(await context.lookup.catchUp())) return { fate: 'refused', code: 'overloaded' }
-  const rung = await findRung(context, id)
-  return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', id, rung }
+  const rung = await findRung(context, transferMessage(context.node.network, transfer))
+  return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', transfer, rung }
 }
 
 /** A transfer is never refused for a deposit's duty: a batch credits what is due before it takes any. */

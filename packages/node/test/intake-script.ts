@@ -6,16 +6,15 @@ import {
   operationId,
   type Receipt,
   type Tick,
-  TRANSFER_BYTES,
   tickMessage,
   transferMessage,
 } from '@kedge/core'
-import type { Intake, IntakeResult } from '../src/intake.ts'
+import type { Intake, IntakeResult, Submission } from '../src/intake.ts'
 import { secretOf } from './ground.ts'
 
 /** Answers each transfer by its nonce, as the test wants; with true receipts, some rows to a tick. */
 export class Script implements Intake {
-  readonly asked: Uint8Array[] = []
+  readonly asked: (readonly Submission[])[] = []
   private readonly network: Uint8Array
   private readonly fates: (nonce: bigint) => IntakeResult | 'take' | 'tick'
   private readonly log = new MerkleLog()
@@ -26,13 +25,12 @@ export class Script implements Intake {
     this.fates = fates
   }
 
-  submit(rows: Uint8Array): Promise<IntakeResult[]> {
-    this.asked.push(rows)
+  submit(submissions: readonly Submission[]): Promise<IntakeResult[]> {
+    this.asked.push(submissions)
     const results: IntakeResult[] = []
     let inTick = false
-    for (let at = 0; at < rows.length; at += TRANSFER_BYTES) {
-      const bytes = rows.slice(at, at + TRANSFER_BYTES)
-      const fate = this.fates(new DataView(bytes.buffer).getBigUint64(9, true))
+    for (const { bytes, transfer } of submissions) {
+      const fate = this.fates(transfer.nonce)
       if (typeof fate === 'object') {
         results.push(fate)
         inTick = false

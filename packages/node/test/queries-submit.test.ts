@@ -13,7 +13,7 @@ import {
 import { createHost, type Host, MAX_SUBMISSION_RESPONSE } from '@kedge/p2p'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Intake, IntakeResult } from '../src/intake.ts'
+import type { Intake, IntakeResult, Submission } from '../src/intake.ts'
 import { answerSubmit, passOn, readAnswer } from '../src/pass-on.ts'
 import { respondersOf } from '../src/queries.ts'
 import type { Responders } from '../src/serve.ts'
@@ -57,6 +57,10 @@ function transfer(nonce: number): Transfer {
 
 function rowsOf(...nonces: number[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(concatBytes(...nonces.map((nonce) => encodeTransfer(transfer(nonce)))))
+}
+
+function submissionsOf(...nonces: number[]): Submission[] {
+  return nonces.map((nonce) => ({ bytes: encodeTransfer(transfer(nonce)), transfer: transfer(nonce) }))
 }
 
 function handlersOf(intake: Intake, role: 'sequencer' | 'challenger' = 'sequencer'): Responders {
@@ -113,11 +117,7 @@ describe('one transfer', () => {
     const repeating: Intake = {
       submit: async (rows) => {
         const [result] = await script.submit(rows)
-        return [
-          result?.ok && script.asked.length > 1
-            ? { ok: true, repeated: true, paymentId: secretOf(0) }
-            : (result as IntakeResult),
-        ]
+        return [result?.ok && script.asked.length > 1 ? { ok: true, repeated: true } : (result as IntakeResult)]
       },
       find: (id) => script.find(id),
     }
@@ -134,7 +134,7 @@ describe('many transfers', () => {
   it('get a receipt for each run of neighbours under one tick', async () => {
     const script = scripted((nonce) => {
       if (nonce === 3n) return { ok: false, code: 'insufficient-funds' }
-      if (nonce === 4n) return { ok: true, repeated: true, paymentId: secretOf(0) }
+      if (nonce === 4n) return { ok: true, repeated: true }
       if (nonce === 5n) return { ok: false, code: 'overloaded' }
       return nonce === 7n ? 'tick' : 'take'
     })
@@ -163,7 +163,7 @@ describe('many transfers', () => {
 
   it('get none for what only the batch, and not the request, has next to each other', async () => {
     const script = scripted(() => 'take')
-    const [first, second] = await script.submit(rowsOf(1, 2))
+    const [first, second] = await script.submit(submissionsOf(1, 2))
     const results = [first, { ok: false, code: 'expired' }, second] as IntakeResult[]
     const client = clientOf(handlersOf({ submit: () => Promise.resolve(results), find: (id) => script.find(id) }))
     const { accepted, receipts } = await client.submitTransfers({ bytes: rowsOf(1, 3, 2) })
@@ -256,7 +256,7 @@ describe('a node that passes transfers on', () => {
     for (const length of [0, 1, 173, 175, 1001 * TRANSFER_BYTES]) {
       const answered = await answerSubmit(handlersOf(scripted(() => 'take')), new Uint8Array(length))
       expect(decode(answered)).toMatchObject({ error: { code: 'bad-request' } })
-      expect(readAnswer(rollup.network, rowsOf(1), answered)).toBeUndefined()
+      expect(readAnswer(rollup.network, submissionsOf(1), answered)).toBeUndefined()
     }
   })
 
@@ -266,7 +266,7 @@ describe('a node that passes transfers on', () => {
     const rows = rowsOf(...nonces)
     const answered = await answerSubmit(handlers, rows)
     expect(answered.length).toBeLessThanOrEqual(MAX_SUBMISSION_RESPONSE)
-    const results = readAnswer(rollup.network, rows, answered)
+    const results = readAnswer(rollup.network, submissionsOf(...nonces), answered)
     expect(results).toHaveLength(1000)
     const receipts = results?.filter((result) => result.ok && 'taken' in result).length ?? 0
     expect(receipts).toBeGreaterThan(400)
@@ -279,10 +279,10 @@ describe('a node that passes transfers on', () => {
       new TextDecoder().decode(await answerSubmit(handlersOf(scripted(() => 'take')), rows)),
     ) as SubmittedRows
     const judge = (answer: unknown) =>
-      readAnswer(rollup.network, rows, new TextEncoder().encode(JSON.stringify(answer)))
+      readAnswer(rollup.network, submissionsOf(1, 2, 3), new TextEncoder().encode(JSON.stringify(answer)))
     expect(judge(right)).toHaveLength(3)
     const [run] = right.receipts
-    const other = await scripted(() => 'take').submit(rowsOf(8))
+    const other = await scripted(() => 'take').submit(submissionsOf(8))
     expect(other).toHaveLength(1)
     const wrong = [
       { ...right, accepted: 2 },
@@ -311,6 +311,7 @@ describe('a node that passes transfers on', () => {
       null,
       'accepted',
     ]
+    const sent = submissionsOf(1, 2, 3)
     for (const answer of wrong) expect(judge(answer), JSON.stringify(answer)?.slice(0, 200)).toBeUndefined()
     fc.assert(
       fc.property(
@@ -319,7 +320,7 @@ describe('a node that passes transfers on', () => {
           fc.json().map((text) => new TextEncoder().encode(text)),
         ),
         (bytes) => {
-          expect(readAnswer(rollup.network, rows, bytes)).toBeUndefined()
+          expect(readAnswer(rollup.network, sent, bytes)).toBeUndefined()
         },
       ),
     )

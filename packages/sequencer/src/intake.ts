@@ -1,5 +1,5 @@
-import { decodeTransfer, TRANSFER_BYTES, type Transfer, toHex, transferMessage } from '@kedge/core'
-import type { Intake, IntakeResult, NodeParts, Taken } from '@kedge/node'
+import { decodeTransfer, toHex, transferMessage } from '@kedge/core'
+import type { Intake, IntakeResult, NodeParts, Submission, Taken } from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
 import type { Added, Candidate } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -21,9 +21,9 @@ export class TransferIntake implements Intake {
     this.producer = producer
   }
 
-  async submit(rows: Uint8Array): Promise<readonly IntakeResult[]> {
-    const results: IntakeResult[] = new Array(Math.ceil(rows.length / TRANSFER_BYTES))
-    const arrivals = this.read(rows, results)
+  async submit(submissions: readonly Submission[]): Promise<readonly IntakeResult[]> {
+    const results: IntakeResult[] = new Array(submissions.length)
+    const arrivals = this.read(submissions, results)
     const reason = this.producer.reason
     if (reason !== undefined) return results.fill({ ok: false, code: reason })
     const candidates = await this.check(arrivals)
@@ -42,17 +42,14 @@ export class TransferIntake implements Intake {
     return { number: batch.place.number, index, operation, receipt: await promises.promise(index) }
   }
 
-  /** Whole rows that decode and name a paying cell; the others are answered at once. */
-  private read(rows: Uint8Array, results: IntakeResult[]): Arrival[] {
+  /** Those that name a paying cell; the others are answered at once. */
+  private read(submissions: readonly Submission[], results: IntakeResult[]): Arrival[] {
     const { tree } = this.node.executor.ledger
     const arrivals: Arrival[] = []
-    for (let row = 0; row < results.length; row++) {
-      const bytes = rows.slice(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
-      const transfer = decodeTransfer(bytes)
-      if (transfer === undefined) results[row] = { ok: false, code: 'bad-request' }
-      else if (transfer.from >= tree.count) results[row] = { ok: false, code: 'unknown-cell' }
-      else arrivals.push({ row, bytes, transfer, owner: tree.account(transfer.from).owner })
-    }
+    submissions.forEach(({ bytes, transfer }, row) => {
+      if (transfer.from >= tree.count) results[row] = { ok: false, code: 'unknown-cell' }
+      else arrivals.push({ row, bytes, transfer, owner: tree.owner(transfer.from) })
+    })
     return arrivals
   }
 
@@ -86,7 +83,8 @@ export class TransferIntake implements Intake {
         results[row] = { ok: false, code: 'bad-signature' }
         continue
       }
-      const added = await this.producer.add(candidate)
+      // Without a pause where none is needed: requests that are served at once would else lie row by row between each other.
+      const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)
       else refusals.push(this.refuse(candidate, added, row, results))
     }
@@ -114,11 +112,10 @@ export class TransferIntake implements Intake {
     results[row] = { ok: false, code }
     const open = this.producer.openBatch
     if (code !== 'nonce-used' || open === undefined) return
-    const paymentId = transferMessage(this.node.network, transfer)
-    const index = this.indexOf(open.batch).get(toHex(paymentId))
+    const index = this.indexOf(open.batch).get(toHex(transferMessage(this.node.network, transfer)))
     if (index === undefined) return
     await open.promise(index)
-    results[row] = { ok: true, repeated: true, paymentId }
+    results[row] = { ok: true, repeated: true }
   }
 
   private indexOf(open: OpenBatch): ReadonlyMap<string, number> {
@@ -132,10 +129,8 @@ export class TransferIntake implements Intake {
   }
 }
 
-interface Arrival {
+interface Arrival extends Submission {
   readonly row: number
-  readonly bytes: Uint8Array
-  readonly transfer: Transfer
   readonly owner: Uint8Array
 }
 

@@ -72,6 +72,11 @@ export class Producer {
     return this.place(candidate, () => this.unready)
   }
 
+  /** Takes a transfer of others if that needs no waiting. */
+  tryAdd(candidate: Candidate): Added | undefined {
+    return this.placeNow(candidate, this.unready)
+  }
+
   /** Brings the producer in line with Bitcoin. The node's loop calls it at Bitcoin's tip. */
   async reconcile(signal: AbortSignal): Promise<void> {
     this.throwIfFailed()
@@ -153,16 +158,22 @@ export class Producer {
    */
   private async place(candidate: Candidate, findRefusal: () => Unready | undefined): Promise<Added> {
     for (;;) {
-      this.throwIfFailed()
-      const code = findRefusal()
-      if (code !== undefined) return { ok: false, code }
-      if (this.turn !== undefined) await this.turn
-      else if (this.open === undefined) {
-        if (!this.begin()) return { ok: false, code: 'syncing' }
-      } else if (!this.isFull(this.open.batch)) return this.addNow(this.open, candidate)
-      else if (this.backlog() >= MAX_UNCONFIRMED) return { ok: false, code: 'overloaded' }
-      else await this.seal()
+      const placed = this.placeNow(candidate, findRefusal())
+      if (placed !== undefined) return placed
+      await (this.turn ?? this.seal())
     }
+  }
+
+  /** Undefined where a turn is under way, or the open batch is to be sealed first. */
+  private placeNow(candidate: Candidate, code: Unready | undefined): Added | undefined {
+    this.throwIfFailed()
+    if (code !== undefined) return { ok: false, code }
+    if (this.turn !== undefined) return undefined
+    if (this.open === undefined && !this.begin()) return { ok: false, code: 'syncing' }
+    const { open } = this
+    if (open === undefined) return undefined
+    if (!this.isFull(open.batch)) return this.addNow(open, candidate)
+    return this.backlog() >= MAX_UNCONFIRMED ? { ok: false, code: 'overloaded' } : undefined
   }
 
   private addNow(promises: Ticks, candidate: Candidate): Added {
