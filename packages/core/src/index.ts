@@ -26,6 +26,7 @@ export {
 } from './chain.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
+export { decodeDelta } from './delta.ts'
 export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
 export { type ChainEvent, type Derived, deriveBlock, SIGNAL_VALUE, type VoidCause } from './derive.ts'
 export type { Facts } from './duty.ts'
@@ -77,7 +78,7 @@ export {
   type Outpoint,
   type Position,
 } from './l1.ts'
-export { decodeDelta, Ledger } from './ledger.ts'
+export { Ledger } from './ledger.ts'
 export { computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves } from './merkle.ts'
 export {
   type Anchor,

@@ -1,18 +1,11 @@
 import { CELL_BYTES } from './cell.ts'
-import { Reader, Writer } from './codec.ts'
-import { hashRecord, ZERO_HASH } from './hash.ts'
+import { Writer } from './codec.ts'
+import { crossDelta, type Delta, decodeDelta, encodeDelta } from './delta.ts'
+import { ZERO_HASH } from './hash.ts'
 import { hashRow } from './merkle.ts'
 import type { CellUpdate } from './operation.ts'
 import { Rows } from './rows.ts'
-import {
-  decodeTotals,
-  encodeTotals,
-  GENESIS_TOTALS,
-  stateRoot,
-  TOTALS_BYTES,
-  type Totals,
-  writeTotals,
-} from './totals.ts'
+import { encodeTotals, GENESIS_TOTALS, stateRoot, TOTALS_BYTES, type Totals, writeTotals } from './totals.ts'
 import { CellTree } from './tree.ts'
 import { type CellVersions, sortByCell } from './versions.ts'
 
@@ -85,22 +78,26 @@ export class Ledger {
 
   private move(delta: Delta, to: 'before' | 'after'): void {
     if (this.log.steps > 0) throw new Error('the ledger has steps that are not sealed')
-    const from = to === 'before' ? delta.totalsAfter : delta.totalsBefore
+    const [from, totals] =
+      to === 'before' ? [delta.totalsAfter, delta.totalsBefore] : [delta.totalsBefore, delta.totalsAfter]
     if (!sameTotals(from, this.now)) throw new Error('the delta does not continue from this state')
-    const totals = to === 'before' ? delta.totalsBefore : delta.totalsAfter
-    const leaves = new Uint8Array(32 * delta.cells.length)
-    delta.changes.forEach((change, at) => {
-      const bytes = change[to]
-      if (bytes === undefined) return
-      this.tree.putBytes(delta.cells[at] as number, bytes)
-      leaves.set(hashRecord(bytes), 32 * at)
+    const { tree } = this
+    const cells = new Rows(CELL_BYTES, delta.cells.length)
+    delta.cells.forEach((cell, at) => {
+      if (cell < from.count) tree.copyTo(cells, at, cell)
     })
-    this.tree.truncate(totals.count)
-    const versions = { count: delta.cells.length, cell: delta.cells, step: new Uint32Array(delta.cells.length), leaves }
-    this.tree.rehash(versions, 0, () => totals.count)
+    crossDelta(delta, cells)
+    const leaves = hashRow(cells.bytes)
+    delta.cells.forEach((cell, at) => {
+      if (cell < totals.count) tree.putBytes(cell, cells.run(at, 1))
+      else leaves.fill(0, 32 * at, 32 * (at + 1))
+    })
+    tree.truncate(totals.count)
+    const step = new Uint32Array(delta.cells.length)
+    tree.rehash({ count: delta.cells.length, cell: delta.cells, step, leaves }, 0, () => totals.count)
     this.now = totals
     this.sealedTotals = totals
-    this.sealedRoot = stateRoot(this.tree.root(), totals)
+    this.sealedRoot = stateRoot(tree.root(), totals)
   }
 
   /** Starts from stored cells: pages of 64-byte cells, in order. @throws Error when they don't match the totals. */
@@ -117,34 +114,6 @@ export class Ledger {
     this.sealedTotals = totals
     this.sealedRoot = stateRoot(this.tree.root(), totals)
   }
-}
-
-/** What a batch changed: each touched cell before and after it, and the totals. */
-export interface Delta {
-  readonly totalsBefore: Totals
-  readonly totalsAfter: Totals
-  readonly cells: readonly number[]
-  readonly changes: readonly { readonly before: Uint8Array | undefined; readonly after: Uint8Array }[]
-}
-
-/** Cells are views of `bytes`. @throws Error when the bytes are no delta: they are this node's own record. */
-export function decodeDelta(bytes: Uint8Array): Delta {
-  const reader = new Reader(bytes)
-  const totalsBefore = decodeTotals(reader.fixed(TOTALS_BYTES))
-  const totalsAfter = decodeTotals(reader.fixed(TOTALS_BYTES))
-  const count = reader.u32()
-  const cells: number[] = []
-  for (let at = 0; at < count && !reader.failed; at++) cells.push(reader.cell())
-  const pairs = reader.view(2 * CELL_BYTES * count)
-  const existed = reader.view(count)
-  if (!reader.done || totalsBefore === undefined || totalsAfter === undefined)
-    throw new Error('the stored delta is damaged')
-  const cellAt = (at: number) => pairs.subarray(CELL_BYTES * at, CELL_BYTES * (at + 1))
-  const changes = cells.map((_, at) => ({
-    before: existed[at] === 1 ? cellAt(2 * at) : undefined,
-    after: cellAt(2 * at + 1),
-  }))
-  return { totalsBefore, totalsAfter, cells, changes }
 }
 
 function sameTotals(a: Totals, b: Totals): boolean {
@@ -232,46 +201,8 @@ class StepLog {
     tree.truncate(countBefore)
   }
 
-  /**
-   * Totals before and after, count u32, then for each touched cell, ascending: its number u64; itself before its first
-   * change (zeros where that made it) and after its last; whether it was there before. Column by column, so that words
-   * are copied in place.
-   */
   delta(order: Uint32Array, totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
-    const count = this.countCells(order)
-    const pairsAt = DELTA_HEAD + 8 * count
-    const existedAt = pairsAt + 2 * CELL_BYTES * count
-    const bytes = new Uint8Array(existedAt + count)
-    const head = writeTotals(writeTotals(new Writer(pairsAt), totalsBefore), totalsAfter).u32(count)
-    const pairs = Rows.over(CELL_BYTES, bytes.subarray(pairsAt, existedAt))
-    let pair = -1
-    let last = -1
-    for (let n = 0; n < order.length; n++) {
-      const at = order[n] as number
-      const cell = this.cell[at] as number
-      if (cell !== last) {
-        pair++
-        head.cell(cell)
-        pairs.copy(2 * pair, this.befores, at)
-        bytes[existedAt + pair] = this.created[at] ? 0 : 1
-      }
-      pairs.copy(2 * pair + 1, this.afters, at)
-      last = cell
-    }
-    bytes.set(head.bytes)
-    return bytes
-  }
-
-  private countCells(order: Uint32Array): number {
-    let count = 0
-    let last = -1
-    for (let n = 0; n < order.length; n++) {
-      const cell = this.cell[order[n] as number] as number
-      if (cell !== last) count++
-      last = cell
-    }
-    return count
+    const { cell, befores, afters } = this
+    return encodeDelta({ cell, befores, afters, order }, totalsBefore, totalsAfter)
   }
 }
-
-const DELTA_HEAD = 2 * TOTALS_BYTES + 4

@@ -16,7 +16,7 @@ export class Store {
 
   /** @throws StoreError when the folder is in use, damaged, or holds another network's data. */
   static async open(folder: string, network: Uint8Array): Promise<Store> {
-    const level = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view' })
+    const level = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view', ...TUNING })
     try {
       await level.open()
     } catch (cause) {
@@ -69,6 +69,12 @@ export class Store {
     }
   }
 }
+
+/**
+ * Most of what is written are batches, which is signatures and hashes: nothing to compress. With LevelDB's own 4 MiB of
+ * write buffer one thread of the machine would do little else than merge files (measured at 45,000 transfers a second).
+ */
+const TUNING = { compression: false, writeBufferSize: 64 * 2 ** 20 } as const
 
 export interface Range<K> {
   /** Inclusive. */
