@@ -1,17 +1,16 @@
-import { type Receipt, type Refusal, type Transfer, toHex } from '@kedge/core'
+import { type Receipt, type Refusal, TRANSFER_BYTES, toHex } from '@kedge/core'
 
 /** What a node does with submitted transfers: a sequencer takes them, any other node passes them on. */
 export interface Intake {
-  /** One result for each, in order. */
-  submit(submissions: readonly Submission[]): Promise<readonly IntakeResult[]>
+  /** `rows`: transfers, back to back, which stay as they are. One result for each, in order. */
+  submit(rows: Uint8Array): Promise<readonly IntakeResult[]>
   /** What the sequencer has taken and Bitcoin does not show yet. */
   find(paymentId: Uint8Array): Promise<Taken | undefined>
 }
 
-/** A transfer and the bytes that it was decoded from, which stay as they are. */
-export interface Submission {
-  readonly bytes: Uint8Array
-  readonly transfer: Transfer
+/** Row `row` of a submission, as a view. What a row says is decoded where it is needed: values live longer than they are cheap. */
+export function rowAt(rows: Uint8Array, row: number): Uint8Array {
+  return rows.subarray(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
 }
 
 export type IntakeResult =

@@ -7,10 +7,12 @@ import {
   fromHex,
   operationId,
   receiptHolds,
+  TRANSFER_BYTES,
+  type Transfer,
   transferMessage,
 } from '@kedge/core'
 import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
-import type { Intake, IntakeResult, Submission } from './intake.ts'
+import { type Intake, type IntakeResult, rowAt } from './intake.ts'
 import type { Responders } from './serve.ts'
 
 /** Less than an API client waits for its answer. */
@@ -24,14 +26,40 @@ type Refused = Extract<IntakeResult, { ok: false }>['code']
  */
 export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake {
   return {
-    submit: async (sent) => {
-      const answered = await ask(host, concatBytes(...sent.map(({ bytes }) => bytes)))
-      if (!answered.ok) return sent.map(() => ({ ok: false, code: answered.code }))
-      // Whoever answers like this is no sequencer of this version, and a transfer can be submitted again.
-      return readAnswer(network, sent, answered.bytes) ?? sent.map(() => ({ ok: false, code: 'no-sequencer' }))
+    submit: async (rows) => {
+      const decoded = decodeRows(rows)
+      const sent = decoded.filter((each) => each !== undefined)
+      const results = sent.length === 0 ? [] : await passRows(host, network, sent)
+      let next = 0
+      return decoded.map((each) => (each && results[next++]) ?? { ok: false, code: 'undecodable' })
     },
     find: () => Promise.resolve(undefined),
   }
+}
+
+interface Row {
+  readonly bytes: Uint8Array
+  readonly transfer: Transfer
+}
+
+/** Undefined where bytes are no transfer: those are not worth a sequencer's time. */
+export function decodeRows(rows: Uint8Array): (Row | undefined)[] {
+  return Array.from({ length: rows.length / TRANSFER_BYTES }, (_, row) => {
+    const bytes = rowAt(rows, row)
+    const transfer = decodeTransfer(bytes)
+    return transfer && { bytes, transfer }
+  })
+}
+
+async function passRows(
+  host: Pick<Host, 'submit'>,
+  network: Uint8Array,
+  sent: readonly Row[],
+): Promise<readonly IntakeResult[]> {
+  const answered = await ask(host, concatBytes(...sent.map(({ bytes }) => bytes)))
+  if (!answered.ok) return sent.map(() => ({ ok: false, code: answered.code }))
+  // Whoever answers like this is no sequencer of this version, and a transfer can be submitted again.
+  return readAnswer(network, sent, answered.bytes) ?? sent.map(() => ({ ok: false, code: 'no-sequencer' }))
 }
 
 type Asked = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly code: Refused }
@@ -84,11 +112,7 @@ function encodeJson(value: unknown): Uint8Array {
 }
 
 /** One result for each; undefined unless the bytes are an answer to exactly these. */
-export function readAnswer(
-  network: Uint8Array,
-  sent: readonly Submission[],
-  bytes: Uint8Array,
-): IntakeResult[] | undefined {
+export function readAnswer(network: Uint8Array, sent: readonly Row[], bytes: Uint8Array): IntakeResult[] | undefined {
   const decoded = routes.submitTransfers.response.safeDecode(parseJson(bytes) as SubmittedRows)
   if (!decoded.success) return undefined
   const { accepted, receipts, refused } = decoded.data
@@ -109,7 +133,7 @@ export function readAnswer(
 /** The first row of a run brings its receipt, and its operation, in which only the recipient's cell may be another. */
 function readRun(
   network: Uint8Array,
-  sent: readonly Submission[],
+  sent: readonly Row[],
   { row, count, operation, receipt: encoded }: SubmittedRows['receipts'][number],
 ): IntakeResult[] | undefined {
   const first = sent[row]

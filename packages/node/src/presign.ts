@@ -26,7 +26,7 @@ export async function checkSignatures(
   for (const [index, bytes] of operations.entries()) {
     const transfer = bytes.length === TRANSFER_BYTES ? decodeTransfer(bytes) : undefined
     if (transfer !== undefined && transfer.from < tree.count)
-      rows.push({ index, bytes, owner: tree.account(transfer.from).owner })
+      rows.push({ index, bytes, owner: tree.owner(transfer.from) })
     else ids[index] = operationId(bytes)
   }
   const chunks: Promise<void>[] = []

@@ -1,15 +1,6 @@
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
-import {
-  decodeTransfer,
-  encodeReceipt,
-  equalBytes,
-  fromHex,
-  TRANSFER_BYTES,
-  type Transfer,
-  toHex,
-  transferMessage,
-} from '@kedge/core'
-import type { IntakeResult, Submission, Taken } from './intake.ts'
+import { decodeTransfer, encodeReceipt, equalBytes, fromHex, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
+import { type IntakeResult, rowAt, type Taken } from './intake.ts'
 import { acknowledgementOf, findRung } from './payment-queries.ts'
 import { type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -25,7 +16,7 @@ async function submitOne(context: QueryContext, bytes: Uint8Array): Promise<Answ
   const [row] = await submitRows(context, bytes)
   if (row === undefined) throw new Error('one row was submitted and none answered')
   if (row.fate === 'refused') return row.code === 'overloaded' ? overloaded(RETRY_MS) : refuse(row.code)
-  const paymentId = transferMessage(context.node.network, row.transfer)
+  const paymentId = paymentIdOf(context, bytes)
   const id = toHex(paymentId)
   if (row.fate === 'taken') return answer({ id, rung: 'sequenced', ...acknowledgementOf(row.taken) })
   const rung = row.rung ?? (await findRung(context, paymentId)) ?? 'sequenced'
@@ -34,53 +25,49 @@ async function submitOne(context: QueryContext, bytes: Uint8Array): Promise<Answ
 
 /** What became of one row of a request. */
 type Row =
-  | { readonly fate: 'taken'; readonly transfer: Transfer; readonly taken: Taken }
+  | { readonly fate: 'taken'; readonly taken: Taken }
   /** `rung` where it was looked up. */
-  | { readonly fate: 'repeated'; readonly transfer: Transfer; readonly rung?: Submitted['rung'] }
+  | { readonly fate: 'repeated'; readonly rung?: Submitted['rung'] }
   | { readonly fate: 'refused'; readonly code: ErrorCode }
 
-/** Rows that are no transfers are refused here; the intake judges the others. */
 async function submitRows(context: QueryContext, bytes: Uint8Array): Promise<Row[]> {
-  const decoded = decodeRows(bytes)
-  if (context.node.follower.chain.mode === 'closed')
-    return decoded.map((each) => ({ fate: 'refused', code: each === undefined ? 'undecodable' : 'chain-closed' }))
-  const submissions = decoded.filter((each) => each !== undefined)
-  const results = submissions.length === 0 ? [] : await context.intake.submit(submissions)
+  const isClosed = context.node.follower.chain.mode === 'closed'
+  const results = isClosed ? refuseAll(bytes) : await context.intake.submit(bytes)
   const rows: Row[] = []
-  let next = 0
-  for (const submission of decoded) {
-    if (submission === undefined) rows.push({ fate: 'refused', code: 'undecodable' })
-    else rows.push(fateOf(submission, results[next++]) ?? (await fateOfUsed(context, submission)))
+  for (const [row, result] of results.entries()) {
+    const isUsed = !result.ok && result.code === 'nonce-used'
+    rows.push(isUsed ? await fateOfUsed(context, rowAt(bytes, row)) : fateOf(result))
   }
   return rows
 }
 
-/** Views of `bytes`; undefined where they are no transfer. */
-function decodeRows(bytes: Uint8Array): (Submission | undefined)[] {
-  return Array.from({ length: bytes.length / TRANSFER_BYTES }, (_, row) => {
-    const each = bytes.subarray(row * TRANSFER_BYTES, (row + 1) * TRANSFER_BYTES)
-    const transfer = decodeTransfer(each)
-    return transfer && { bytes: each, transfer }
-  })
+function refuseAll(bytes: Uint8Array): (IntakeResult | { readonly ok: false; readonly code: 'chain-closed' })[] {
+  return Array.from({ length: bytes.length / TRANSFER_BYTES }, (_, row) => ({
+    ok: false,
+    code: decodeTransfer(rowAt(bytes, row)) === undefined ? 'undecodable' : 'chain-closed',
+  }))
 }
 
-/** Undefined where the nonce was found used. */
-function fateOf({ transfer }: Submission, result: IntakeResult | undefined): Row | undefined {
-  if (result === undefined) return { fate: 'refused', code: 'internal' }
-  if (result.ok)
-    return 'taken' in result ? { fate: 'taken', transfer, taken: result.taken } : { fate: 'repeated', transfer }
-  return result.code === 'nonce-used' ? undefined : { fate: 'refused', code: errorCodeOf(result.code) }
+function fateOf(result: ReturnType<typeof refuseAll>[number]): Row {
+  if (!result.ok) return { fate: 'refused', code: errorCodeOf(result.code) }
+  return 'taken' in result ? { fate: 'taken', taken: result.taken } : { fate: 'repeated' }
 }
 
 /** A nonce that is used may have been used by this very transfer, in a batch that was sealed since. */
-async function fateOfUsed(context: QueryContext, { transfer }: Submission): Promise<Row> {
+async function fateOfUsed(context: QueryContext, bytes: Uint8Array): Promise<Row> {
   if (!(await context.lookup.catchUp())) return { fate: 'refused', code: 'overloaded' }
-  const rung = await findRung(context, transferMessage(context.node.network, transfer))
-  return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', transfer, rung }
+  const rung = await findRung(context, paymentIdOf(context, bytes))
+  return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', rung }
+}
+
+function paymentIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {
+  const transfer = decodeTransfer(bytes)
+  if (transfer === undefined) throw new Error('what was taken is no transfer')
+  return transferMessage(node.network, transfer)
 }
 
 /** A transfer is never refused for a deposit's duty: a batch credits what is due before it takes any. */
-function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code']): ErrorCode {
+function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code'] | 'chain-closed'): ErrorCode {
   return code === 'not-due' || code === 'deposit-due' ? 'internal' : code
 }
 

@@ -6,15 +6,18 @@ import {
   operationId,
   type Receipt,
   type Tick,
+  TRANSFER_BYTES,
   tickMessage,
   transferMessage,
 } from '@kedge/core'
-import type { Intake, IntakeResult, Submission } from '../src/intake.ts'
+import { type Intake, type IntakeResult, rowAt } from '../src/intake.ts'
 import { secretOf } from './ground.ts'
+
+const UNDECODABLE = { ok: false, code: 'undecodable' } as const
 
 /** Answers each transfer by its nonce, as the test wants; with true receipts, some rows to a tick. */
 export class Script implements Intake {
-  readonly asked: (readonly Submission[])[] = []
+  readonly asked: Uint8Array[] = []
   private readonly network: Uint8Array
   private readonly fates: (nonce: bigint) => IntakeResult | 'take' | 'tick'
   private readonly log = new MerkleLog()
@@ -25,12 +28,14 @@ export class Script implements Intake {
     this.fates = fates
   }
 
-  submit(submissions: readonly Submission[]): Promise<IntakeResult[]> {
-    this.asked.push(submissions)
+  submit(rows: Uint8Array): Promise<IntakeResult[]> {
+    this.asked.push(rows)
     const results: IntakeResult[] = []
     let inTick = false
-    for (const { bytes, transfer } of submissions) {
-      const fate = this.fates(transfer.nonce)
+    for (let row = 0; row < rows.length / TRANSFER_BYTES; row++) {
+      const bytes = rowAt(rows, row)
+      const transfer = decodeTransfer(bytes)
+      const fate = transfer === undefined ? UNDECODABLE : this.fates(transfer.nonce)
       if (typeof fate === 'object') {
         results.push(fate)
         inTick = false

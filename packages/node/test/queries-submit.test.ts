@@ -13,8 +13,8 @@ import {
 import { createHost, type Host, MAX_SUBMISSION_RESPONSE } from '@kedge/p2p'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Intake, IntakeResult, Submission } from '../src/intake.ts'
-import { answerSubmit, passOn, readAnswer } from '../src/pass-on.ts'
+import type { Intake, IntakeResult } from '../src/intake.ts'
+import { answerSubmit, decodeRows, passOn, readAnswer } from '../src/pass-on.ts'
 import { respondersOf } from '../src/queries.ts'
 import type { Responders } from '../src/serve.ts'
 import { clientOf, failures } from './client.ts'
@@ -59,8 +59,8 @@ function rowsOf(...nonces: number[]): Uint8Array<ArrayBuffer> {
   return new Uint8Array(concatBytes(...nonces.map((nonce) => encodeTransfer(transfer(nonce)))))
 }
 
-function submissionsOf(...nonces: number[]): Submission[] {
-  return nonces.map((nonce) => ({ bytes: encodeTransfer(transfer(nonce)), transfer: transfer(nonce) }))
+function sentOf(...nonces: number[]) {
+  return decodeRows(rowsOf(...nonces)).filter((row) => row !== undefined)
 }
 
 function handlersOf(intake: Intake, role: 'sequencer' | 'challenger' = 'sequencer'): Responders {
@@ -81,13 +81,17 @@ describe('one transfer', () => {
     expect(receipt && receiptHolds(receipt, operationId(encodeTransfer(transfer(1))))).toBe(true)
   })
 
-  it('that does not decode never reaches the intake', async () => {
-    const intake = scripted(() => 'take')
+  it('that does not decode is refused, and not passed on', async () => {
     const bytes = encodeTransfer(transfer(1))
     bytes[0] = 9
-    const client = clientOf(handlersOf(intake))
-    await expect(client.submitTransfer({ transfer: toHex(bytes) })).rejects.toMatchObject({ code: 'undecodable' })
-    expect(intake.asked).toEqual([])
+    const refusal = { code: 'undecodable' }
+    const client = clientOf(handlersOf(scripted(() => 'take')))
+    await expect(client.submitTransfer({ transfer: toHex(bytes) })).rejects.toMatchObject(refusal)
+    const asked: Uint8Array[] = []
+    const submit = (rows: Uint8Array) => Promise.reject(new Error(`asked with ${asked.push(rows)}`))
+    const passing = clientOf(handlersOf(passOn({ submit }, rollup.network), 'challenger'))
+    await expect(passing.submitTransfer({ transfer: toHex(bytes) })).rejects.toMatchObject(refusal)
+    expect(asked).toEqual([])
   })
 
   it.each([
@@ -163,7 +167,7 @@ describe('many transfers', () => {
 
   it('get none for what only the batch, and not the request, has next to each other', async () => {
     const script = scripted(() => 'take')
-    const [first, second] = await script.submit(submissionsOf(1, 2))
+    const [first, second] = await script.submit(rowsOf(1, 2))
     const results = [first, { ok: false, code: 'expired' }, second] as IntakeResult[]
     const client = clientOf(handlersOf({ submit: () => Promise.resolve(results), find: (id) => script.find(id) }))
     const { accepted, receipts } = await client.submitTransfers({ bytes: rowsOf(1, 3, 2) })
@@ -256,7 +260,7 @@ describe('a node that passes transfers on', () => {
     for (const length of [0, 1, 173, 175, 1001 * TRANSFER_BYTES]) {
       const answered = await answerSubmit(handlersOf(scripted(() => 'take')), new Uint8Array(length))
       expect(decode(answered)).toMatchObject({ error: { code: 'bad-request' } })
-      expect(readAnswer(rollup.network, submissionsOf(1), answered)).toBeUndefined()
+      expect(readAnswer(rollup.network, sentOf(1), answered)).toBeUndefined()
     }
   })
 
@@ -266,7 +270,7 @@ describe('a node that passes transfers on', () => {
     const rows = rowsOf(...nonces)
     const answered = await answerSubmit(handlers, rows)
     expect(answered.length).toBeLessThanOrEqual(MAX_SUBMISSION_RESPONSE)
-    const results = readAnswer(rollup.network, submissionsOf(...nonces), answered)
+    const results = readAnswer(rollup.network, sentOf(...nonces), answered)
     expect(results).toHaveLength(1000)
     const receipts = results?.filter((result) => result.ok && 'taken' in result).length ?? 0
     expect(receipts).toBeGreaterThan(400)
@@ -279,10 +283,10 @@ describe('a node that passes transfers on', () => {
       new TextDecoder().decode(await answerSubmit(handlersOf(scripted(() => 'take')), rows)),
     ) as SubmittedRows
     const judge = (answer: unknown) =>
-      readAnswer(rollup.network, submissionsOf(1, 2, 3), new TextEncoder().encode(JSON.stringify(answer)))
+      readAnswer(rollup.network, sentOf(1, 2, 3), new TextEncoder().encode(JSON.stringify(answer)))
     expect(judge(right)).toHaveLength(3)
     const [run] = right.receipts
-    const other = await scripted(() => 'take').submit(submissionsOf(8))
+    const other = await scripted(() => 'take').submit(rowsOf(8))
     expect(other).toHaveLength(1)
     const wrong = [
       { ...right, accepted: 2 },
@@ -311,7 +315,7 @@ describe('a node that passes transfers on', () => {
       null,
       'accepted',
     ]
-    const sent = submissionsOf(1, 2, 3)
+    const sent = sentOf(1, 2, 3)
     for (const answer of wrong) expect(judge(answer), JSON.stringify(answer)?.slice(0, 200)).toBeUndefined()
     fc.assert(
       fc.property(

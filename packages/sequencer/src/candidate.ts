@@ -22,7 +22,7 @@ export type Unready = 'syncing' | 'chain-broken' | 'overloaded'
 /** The recipient's cell isn't signed: whatever the wallet named, it becomes the key's cell, or the next new one. */
 export function resolveRecipient({ ledger, owners }: Executor, candidate: Candidate): Candidate {
   const { transfer } = candidate
-  const named = transfer.toCell < ledger.tree.count ? ledger.tree.account(transfer.toCell).owner : undefined
+  const named = transfer.toCell < ledger.tree.count ? ledger.tree.owner(transfer.toCell) : undefined
   if (named !== undefined && equalBytes(named, transfer.to)) return candidate
   const toCell = owners.find(transfer.to) ?? ledger.totals.count
   if (toCell === transfer.toCell) return candidate

@@ -1,5 +1,5 @@
-import { decodeTransfer, toHex, transferMessage } from '@kedge/core'
-import type { Intake, IntakeResult, NodeParts, Submission, Taken } from '@kedge/node'
+import { decodeTransfer, TRANSFER_BYTES, type Transfer, toHex, transferMessage } from '@kedge/core'
+import { type Intake, type IntakeResult, type NodeParts, rowAt, type Taken } from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
 import type { Added, Candidate } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -21,14 +21,22 @@ export class TransferIntake implements Intake {
     this.producer = producer
   }
 
-  async submit(submissions: readonly Submission[]): Promise<readonly IntakeResult[]> {
-    const results: IntakeResult[] = new Array(submissions.length)
-    const arrivals = this.read(submissions, results)
-    const reason = this.producer.reason
-    if (reason !== undefined) return results.fill({ ok: false, code: reason })
-    const candidates = await this.check(arrivals)
-    if (candidates === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
-    await this.order(arrivals, candidates, results)
+  async submit(rows: Uint8Array): Promise<readonly IntakeResult[]> {
+    const results: IntakeResult[] = new Array(rows.length / TRANSFER_BYTES)
+    const payers = this.findPayers(rows, results)
+    const { reason } = this.producer
+    const chunk = reason === undefined && payers.length > 0 ? this.node.verifier.claim(payers.length) : undefined
+    if (chunk === undefined)
+      return Array.from(results, (result) => result ?? { ok: false, code: reason ?? 'overloaded' })
+    payers.forEach(({ row, owner }, at) => {
+      writeRow(chunk.rows, at, owner, rowAt(rows, row))
+    })
+    try {
+      await this.node.verifier.verify(chunk)
+      await this.order(rows, payers, chunk, results)
+    } finally {
+      this.node.verifier.release(chunk)
+    }
     return results
   }
 
@@ -42,48 +50,36 @@ export class TransferIntake implements Intake {
     return { number: batch.place.number, index, operation, receipt: await promises.promise(index) }
   }
 
-  /** Those that name a paying cell; the others are answered at once. */
-  private read(submissions: readonly Submission[], results: IntakeResult[]): Arrival[] {
+  /** Rows that decode and name a paying cell; the others are answered at once. */
+  private findPayers(rows: Uint8Array, results: IntakeResult[]): Payer[] {
     const { tree } = this.node.executor.ledger
-    const arrivals: Arrival[] = []
-    submissions.forEach(({ bytes, transfer }, row) => {
-      if (transfer.from >= tree.count) results[row] = { ok: false, code: 'unknown-cell' }
-      else arrivals.push({ row, bytes, transfer, owner: tree.owner(transfer.from) })
-    })
-    return arrivals
-  }
-
-  /** Undefined when there is no room for more: the load is shed before it costs anything. */
-  private async check(arrivals: readonly Arrival[]): Promise<Candidate[] | undefined> {
-    if (arrivals.length === 0) return []
-    const { verifier } = this.node
-    const chunk = verifier.claim(arrivals.length)
-    if (chunk === undefined) return undefined
-    arrivals.forEach(({ owner, bytes }, at) => {
-      writeRow(chunk.rows, at, owner, bytes)
-    })
-    try {
-      await verifier.verify(chunk)
-      return arrivals.map((arrival, at) => candidateOf(arrival, chunk, at))
-    } finally {
-      verifier.release(chunk)
+    const payers: Payer[] = []
+    for (let row = 0; row < results.length; row++) {
+      const transfer = decodeTransfer(rowAt(rows, row))
+      if (transfer === undefined) results[row] = UNDECODABLE
+      else if (transfer.from >= tree.count) results[row] = UNKNOWN_CELL
+      else payers.push({ row, owner: tree.owner(transfer.from) })
     }
+    return payers
   }
 
   private async order(
-    arrivals: readonly Arrival[],
-    candidates: readonly Candidate[],
+    rows: Uint8Array,
+    payers: readonly Payer[],
+    chunk: Chunk,
     results: IntakeResult[],
   ): Promise<void> {
     const runs: Run[] = []
     const refusals: Promise<void>[] = []
-    for (const [at, candidate] of candidates.entries()) {
-      const { row } = arrivals[at] as Arrival
-      if (candidate.signedBy === undefined) {
-        results[row] = { ok: false, code: 'bad-signature' }
+    for (const [at, { row, owner }] of payers.entries()) {
+      if (!isRowValid(chunk.rows, at)) {
+        results[row] = BAD_SIGNATURE
         continue
       }
-      // Without a pause where none is needed: requests that are served at once would else lie row by row between each other.
+      const bytes = rowAt(rows, row)
+      const transfer = decodeTransfer(bytes) as Transfer
+      const candidate = { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: owner }
+      // Without a pause where none is needed: rows of requests that are served together would lie between each other.
       const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)
       else refusals.push(this.refuse(candidate, added, row, results))
@@ -129,10 +125,15 @@ export class TransferIntake implements Intake {
   }
 }
 
-interface Arrival extends Submission {
+/** A row of a request, and the key that must have signed it. */
+interface Payer {
   readonly row: number
   readonly owner: Uint8Array
 }
+
+const UNDECODABLE = { ok: false, code: 'undecodable' } as const
+const UNKNOWN_CELL = { ok: false, code: 'unknown-cell' } as const
+const BAD_SIGNATURE = { ok: false, code: 'bad-signature' } as const
 
 /** Rows of one request that stand next to each other in one batch. */
 interface Run {
@@ -145,8 +146,4 @@ function extendRuns(runs: Run[], row: number, { promises, index }: Added & { ok:
   const last = runs.at(-1)
   if (last?.promises === promises && last.index + last.rows.length === index) last.rows.push(row)
   else runs.push({ promises, index, rows: [row] })
-}
-
-function candidateOf({ transfer, bytes, owner }: Arrival, chunk: Chunk, at: number): Candidate {
-  return { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: isRowValid(chunk.rows, at) ? owner : undefined }
 }

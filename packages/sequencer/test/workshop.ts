@@ -196,7 +196,7 @@ export class Sequencer {
   }
 
   async submit(...transfers: readonly Uint8Array[]): Promise<readonly IntakeResult[]> {
-    return await this.intake.submit(transfers.map((bytes) => ({ bytes, transfer: decodeTransfer(bytes) as Transfer })))
+    return await this.intake.submit(Uint8Array.from(Buffer.concat(transfers)))
   }
 
   /** As `submit` of one whose signature was not checked before, without waiting for its promise. */

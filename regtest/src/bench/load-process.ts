@@ -32,7 +32,7 @@ export interface SentLoad {
 }
 
 /** Requests under way at a time. */
-const LANES = 4
+export const LANES = 8
 
 const ROWS_BYTES = MAX_TRANSFERS * TRANSFER_BYTES
 

@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MAX_TRANSFERS } from '@kedge/api'
 import { paramsToJson } from '@kedge/core'
 import { waitFor } from '../waiting.ts'
 import { measureBuilding } from './batch.ts'
@@ -110,7 +111,8 @@ async function runLoad(rollup: Rollup, load: Load, plan: Plan, say: Say): Promis
   await rollup.mineDuring(load.tell({ kind: 'create', url }))
   await rollup.sealedOperations(1 + payers)
   // Whole requests in each of the lanes.
-  const transfers = 4000 * Math.ceil(plan.transfers / 4000)
+  const round = LANES * MAX_TRANSFERS
+  const transfers = round * Math.ceil(plan.transfers / round)
   say(`making ${isSigned ? 'and signing ' : ''}${transfers} transfers`)
   await load.tell({ kind: 'sign', transfers })
   say(`sending for ${SECONDS} s`)
