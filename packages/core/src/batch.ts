@@ -1,9 +1,9 @@
-import { concatBytes, equalBytes } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
 import { creditOf, encodeCredit } from './deposit.ts'
 import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
 import type { Ledger } from './ledger.ts'
-import { hashRow, MerkleLog, merkleRoot } from './merkle.ts'
+import { MerkleLog } from './merkle.ts'
 import {
   applyOperation,
   type Context,
@@ -13,6 +13,7 @@ import {
   operationId,
   type Refusal,
 } from './operation.ts'
+import type { HashedSteps } from './steps.ts'
 import type { Transfer } from './transfer.ts'
 
 /** What a batch is executed under, apart from the state it starts from. */
@@ -111,16 +112,17 @@ export class BatchExecution {
 
   /** Hashes all steps. The ledger then stands after this batch. */
   seal(): SealedBatch {
-    const { roots, delta } = this.ledger.seal()
-    return {
-      pre: this.pre,
-      post: this.ledger.root,
-      opsRoot: this.ids.root(),
-      stepRoots: roots,
-      stepsRoot: merkleRoot(stepLeaves(this.pre, roots)),
-      operations: this.encoded,
-      delta,
-    }
+    return this.sealed(this.ledger.seal())
+  }
+
+  /** `seal`, with the steps that `Ledger.cut` gave, and somebody has hashed. */
+  settle(hashed: HashedSteps): SealedBatch {
+    return this.sealed(this.ledger.settle(hashed))
+  }
+
+  private sealed({ roots, stepsRoot, delta }: HashedSteps): SealedBatch {
+    const { pre, ids, encoded: operations } = this
+    return { pre, post: this.ledger.root, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations, delta }
   }
 
   /** Takes everything back. */
@@ -139,14 +141,6 @@ export interface SealedBatch {
   readonly operations: readonly Uint8Array[]
   /** For `Ledger.undo`. */
   readonly delta: Uint8Array
-}
-
-/** Leaves of the steps tree: d(root before, root after) for each operation. */
-export function stepLeaves(before: Uint8Array, stepRoots: Uint8Array): Uint8Array {
-  const pairs = new Uint8Array(2 * stepRoots.length)
-  const chain = concatBytes(before, stepRoots)
-  for (let at = 0; at < stepRoots.length; at += 32) pairs.set(chain.subarray(at, at + 64), 2 * at)
-  return hashRow(pairs)
 }
 
 export interface BatchPlace {

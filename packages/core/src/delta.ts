@@ -1,7 +1,7 @@
 import { CELL_BYTES } from './cell.ts'
 import { Reader, Writer } from './codec.ts'
 import type { Rows } from './rows.ts'
-import { decodeTotals, TOTALS_BYTES, type Totals, writeTotals } from './totals.ts'
+import { decodeTotals, TOTALS_BYTES, type Totals } from './totals.ts'
 
 /**
  * What a batch changed: totals before and after it, and for each touched cell which of its words changed, with the word
@@ -26,14 +26,15 @@ const CELL_WORDS = CELL_BYTES / 4
 
 /** Each cell change of a batch in order (of steps), with the cell before it (zeros where it was made) and after it. */
 export interface CellChanges {
-  readonly cell: readonly number[]
+  readonly cell: ArrayLike<number>
   readonly befores: Rows
   readonly afters: Rows
   /** Places in `cell` sorted by cell, then as they are. */
   readonly order: Uint32Array
 }
 
-export function encodeDelta(changes: CellChanges, totalsBefore: Totals, totalsAfter: Totals): Uint8Array {
+/** Totals as encoded. */
+export function encodeDelta(changes: CellChanges, totalsBefore: Uint8Array, totalsAfter: Uint8Array): Uint8Array {
   const { cell, order } = changes
   const cells = new Uint32Array(order.length)
   const masks = new Uint16Array(order.length)
@@ -70,10 +71,18 @@ function bitsIn(mask: number): number {
   return bits
 }
 
-function join(before: Totals, after: Totals, cells: Uint32Array, masks: Uint16Array, words: Int32Array): Uint8Array {
+function join(
+  before: Uint8Array,
+  after: Uint8Array,
+  cells: Uint32Array,
+  masks: Uint16Array,
+  words: Int32Array,
+): Uint8Array {
   const [masksAt, wordsAt] = placesOf(cells.length)
   const bytes = new Uint8Array(wordsAt + words.byteLength)
-  bytes.set(writeTotals(writeTotals(new Writer(HEAD_BYTES), before), after).u32(cells.length).bytes)
+  bytes.set(before)
+  bytes.set(after, TOTALS_BYTES)
+  bytes.set(new Writer(4).u32(cells.length).bytes, 2 * TOTALS_BYTES)
   new Uint32Array(bytes.buffer, HEAD_BYTES, cells.length).set(cells)
   new Uint16Array(bytes.buffer, masksAt, masks.length).set(masks)
   new Int32Array(bytes.buffer, wordsAt, words.length).set(words)

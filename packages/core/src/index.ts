@@ -8,7 +8,6 @@ export {
   type Checked,
   checkBatch,
   type SealedBatch,
-  stepLeaves,
 } from './batch.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
@@ -92,6 +91,7 @@ export {
   type PartTag,
   resumeAnchor,
 } from './message.ts'
+export { CellNodes, type NodeMemory } from './nodes.ts'
 export {
   applyOperation,
   type Context,
@@ -130,6 +130,7 @@ export {
   tapTweak,
   vaultScript,
 } from './scripts.ts'
+export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
 export {
   decodeTotals,
   encodeTotals,

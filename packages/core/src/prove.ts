@@ -1,10 +1,11 @@
-import { type BatchContext, BatchExecution, stepLeaves } from './batch.ts'
+import { type BatchContext, BatchExecution } from './batch.ts'
 import { concatBytes } from './bytes.ts'
 import { depositDue, findDutyFault } from './duty.ts'
 import type { EndEvidence, Opening, StepEvidence, StepPair } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog, rowOf } from './merkle.ts'
 import { decodeOperation, operationId, touchedCells } from './operation.ts'
+import { stepLeaves } from './steps.ts'
 import { encodeTotals } from './totals.ts'
 
 /** A batch as its sequencer committed to it: bytes and step roots that hash to the header. */

@@ -1,10 +1,10 @@
-import { stepLeaves } from './batch.ts'
 import { concatBytes, equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
 import { decodeHeader, HEADER_BYTES, type Header, headerHash } from './header.ts'
 import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { DataKind } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
+import { stepLeaves } from './steps.ts'
 
 /**
  * A run of a batch's operations or step roots with what proves it against the header: how data are answered for on

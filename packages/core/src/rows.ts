@@ -8,6 +8,7 @@ export class Rows {
   bytes: Uint8Array
   words: Int32Array
   view: DataView
+  private isShared = false
 
   /** `count` records of zeros. */
   constructor(size: number, count: number) {
@@ -26,11 +27,19 @@ export class Rows {
     return rows
   }
 
+  /** The records in memory that threads share; what they grow into is shared as well. */
+  static shared(size: number, buffer: SharedArrayBuffer): Rows {
+    const rows = Rows.over(size, new Uint8Array(buffer))
+    rows.isShared = true
+    return rows
+  }
+
   /** Makes room for at least `count` records; new ones are zeros. */
   reserve(count: number): void {
     const needed = this.size * count
     if (needed <= this.bytes.length) return
-    const larger = new Uint8Array(Math.max(needed, 2 * this.bytes.length))
+    const length = Math.max(needed, 2 * this.bytes.length)
+    const larger = this.isShared ? new Uint8Array(new SharedArrayBuffer(length)) : new Uint8Array(length)
     larger.set(this.bytes)
     this.bytes = larger
     this.words = new Int32Array(larger.buffer)

@@ -58,6 +58,11 @@ export function decodeTotals(bytes: Uint8Array): Totals | undefined {
   return reader.done ? { count, supply, fees, owed, depositCursor, forcedCursor, withdrawals } : undefined
 }
 
+/** The count of encoded totals that begin at `at`: it is their first field, and below 2^48. */
+export function countOf(bytes: Uint8Array, at: number): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset + at).getBigUint64(0, true))
+}
+
 export function stateRoot(cellsRoot: Uint8Array, totals: Totals): Uint8Array {
   return hashPair(cellsRoot, hashRecord(encodeTotals(totals)))
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { stepLeaves } from '../src/batch.ts'
 import { concatBytes, toHex } from '../src/bytes.ts'
 import { Writer } from '../src/codec.ts'
 import { MerkleLog, merkleRoot, rowOf } from '../src/merkle.ts'
 import { operationId } from '../src/operation.ts'
 import { decodePart, encodeParts, encodeWhole, readWhole } from '../src/publication.ts'
+import { stepLeaves } from '../src/steps.ts'
 import { type Batch, commit } from './rollup.ts'
 import { bytes32, network } from './world.ts'
 

@@ -1,4 +1,4 @@
-import { type BatchContext, BatchExecution, type BatchPlace, stepLeaves } from '../src/batch.ts'
+import { type BatchContext, BatchExecution, type BatchPlace } from '../src/batch.ts'
 import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type Chain, genesisChain, headOf } from '../src/chain.ts'
 import { type ChainEvent, deriveBlock } from '../src/derive.ts'
@@ -12,6 +12,7 @@ import { merkleRoot, rowOf } from '../src/merkle.ts'
 import { type Anchor, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { CommittedBatch } from '../src/prove.ts'
+import { stepLeaves } from '../src/steps.ts'
 import { BASE_HASH, Bitcoin, linkTransaction } from './bitcoin.ts'
 import { isQuickSigned, network, params } from './world.ts'
 

@@ -30,6 +30,7 @@ import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
 import type { Head } from './snapshot.ts'
+import { StepThread } from './step-thread.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
@@ -50,6 +51,7 @@ export interface NodeParts {
   readonly verifier: Verifier
   readonly host: Host
   readonly coins: CoinKey
+  readonly steps: StepThread
   /** Ends the loop's pause early. */
   readonly news: News
 }
@@ -112,9 +114,10 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       { height: follower.chain.height, batch: executor.head.number, engine: verifier.engine, hasher: hasherName() },
       'opened',
     )
+    const steps = new StepThread()
     const news = new News()
     host.subscribe(() => news.ring())
-    return { options, network, store, follower, executor, data, verifier, host, coins, news }
+    return { options, network, store, follower, executor, data, verifier, host, coins, steps, news }
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error
@@ -124,6 +127,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
 /** The ledger is left on disk as of its last snapshot: `Executor.flush` comes before, where nothing went wrong. */
 export async function closeNode(parts: NodeParts): Promise<void> {
   await parts.host.stop()
+  await parts.steps.close()
   await parts.verifier.close()
   await parts.store.close()
 }

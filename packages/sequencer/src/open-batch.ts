@@ -4,6 +4,7 @@ import {
   type BatchPlace,
   type BuiltHeader,
   buildHeader,
+  type HashedSteps,
   type Ledger,
   type Refusal,
   type SealedBatch,
@@ -85,8 +86,9 @@ export class OpenBatch {
     return this.tick
   }
 
-  seal(): SealedBatch & BuiltHeader {
-    const sealed = this.execution.seal()
+  /** `hash` hashes the ledger's steps; nothing may be added from here on. */
+  async seal(hash: () => Promise<HashedSteps>): Promise<SealedBatch & BuiltHeader> {
+    const sealed = this.execution.settle(await hash())
     return { ...sealed, ...buildHeader(this.place, sealed) }
   }
 

@@ -243,7 +243,7 @@ export class Producer {
     const { node, tamper } = this.parts
     const { origin, number } = open.batch.place
     try {
-      const sealing = sealBatch(open.batch, node.executor, tamper)
+      const sealing = await sealBatch(open.batch, node, tamper)
       const { anchor, built, writes } = sealing
       const emptied = [...delGroups(open.groups), delOpenMark()]
       await this.intend(anchor, ownBatchOf(built.header, built.hash), [...writes, ...emptied], origin.height)

@@ -8,7 +8,7 @@ import {
   type Ledger,
   type SealedBatch,
 } from '@kedge/core'
-import type { Executor } from '@kedge/node'
+import type { NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import type { OpenBatch } from './open-batch.ts'
 
@@ -29,8 +29,12 @@ export interface Sealing {
 }
 
 /** The ledger stands after the batch from here on: unless the writes reach the disk, memory is ahead of it. */
-export function sealBatch(open: OpenBatch, executor: Executor, tamper: Tamper | undefined): Sealing {
-  const honest = open.seal()
+export async function sealBatch(
+  open: OpenBatch,
+  { executor, steps }: Pick<NodeParts, 'executor' | 'steps'>,
+  tamper: Tamper | undefined,
+): Promise<Sealing> {
+  const honest = await open.seal(() => steps.hash(executor.ledger))
   const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place)
   const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
   const wholes = {

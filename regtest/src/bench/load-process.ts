@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type Client, createClient, MAX_TRANSFERS } from '@kedge/api'
 import { networkId, type Params, paramsFromJson, TRANSFER_BYTES } from '@kedge/core'
+import { LANES } from './load.ts'
 import { fillCreations, fillTransfers } from './payers.ts'
 import { makeKeys, signRows } from './signing.ts'
 
@@ -30,9 +31,6 @@ export interface SentLoad {
   /** Milliseconds from a request to its receipts. */
   readonly latency: { readonly median: number; readonly p99: number }
 }
-
-/** Requests under way at a time. */
-export const LANES = 8
 
 const ROWS_BYTES = MAX_TRANSFERS * TRANSFER_BYTES
 

@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { LoadAnswer, LoadRequest, SentLoad } from './load-process.ts'
 
+/** Requests under way at a time: enough that the node never waits for one. */
+export const LANES = 8
+
 const PROGRAM = fileURLToPath(new URL('load-process.js', import.meta.url))
 
 /** The process that makes load: what that costs is not the node's time. */
