@@ -66,8 +66,8 @@ export interface Openings {
   readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
 }
 
-/** Rows of shared memory: two of the largest batches, in 256-byte rows. */
-const VERIFIER_ROWS = 16_384
+/** Rows of shared memory: four of the largest batches, in 256-byte rows: two that are sealed and checked, two that wait. */
+const VERIFIER_ROWS = 32_768
 
 /** Between two looks at bitcoind when nothing else happens. */
 const POLL_MS = 200

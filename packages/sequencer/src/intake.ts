@@ -23,11 +23,12 @@ export class TransferIntake implements Intake {
 
   async submit(rows: Uint8Array): Promise<readonly IntakeResult[]> {
     const results: IntakeResult[] = new Array(rows.length / TRANSFER_BYTES)
-    const payers = this.findPayers(rows, results)
     const { reason } = this.producer
-    const chunk = reason === undefined && payers.length > 0 ? this.node.verifier.claim(payers.length) : undefined
-    if (chunk === undefined)
-      return Array.from(results, (result) => result ?? { ok: false, code: reason ?? 'overloaded' })
+    // A ledger that is behind can't say which cells there are.
+    if (reason !== undefined) return results.fill({ ok: false, code: reason })
+    const payers = this.findPayers(rows, results)
+    const chunk = payers.length > 0 ? this.node.verifier.claim(payers.length) : undefined
+    if (chunk === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
     payers.forEach(({ row, owner }, at) => {
       writeRow(chunk.rows, at, owner, rowAt(rows, row))
     })

@@ -216,11 +216,10 @@ export class Producer {
   }
 
   /**
-   * Order of effects: everything accepted is on disk and promised; then one synced commit of batch, intent and emptied
-   * journal; only then is the batch the head, announced, and its anchor sent.
+   * Order of effects: everything accepted is on disk and promised, while its steps are hashed; then one synced commit of
+   * batch, intent and emptied journal; only then is the batch the head, announced, and its anchor sent.
    */
   private async sealNow(): Promise<void> {
-    await this.open?.finish()
     // A block may have come since it was found ripe.
     await this.dropMisplaced()
     const { open } = this
@@ -243,7 +242,7 @@ export class Producer {
     const { node, tamper } = this.parts
     const { origin, number } = open.batch.place
     try {
-      const sealing = await sealBatch(open.batch, node, tamper)
+      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper), open.finish()])
       const { anchor, built, writes } = sealing
       const emptied = [...delGroups(open.groups), delOpenMark()]
       await this.intend(anchor, ownBatchOf(built.header, built.hash), [...writes, ...emptied], origin.height)

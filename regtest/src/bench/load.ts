@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { LoadAnswer, LoadRequest, SentLoad } from './load-process.ts'
 
 /** Requests under way at a time: enough that the node never waits for one. */
-export const LANES = 8
+export const LANES = 16
 
 const PROGRAM = fileURLToPath(new URL('load-process.js', import.meta.url))
 

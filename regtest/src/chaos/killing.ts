@@ -69,12 +69,15 @@ export class Killing {
     await this.bitcoind
     this.killed.push('bitcoind')
     this.outages += 1
-    await this.network.bitcoind.kill()
-    this.bitcoind = this.reviveBitcoind(dead)
+    const killed = this.network.bitcoind.kill()
+    // Whoever waits for bitcoind waits from the moment of its death on.
+    this.bitcoind = this.reviveBitcoind(killed, dead)
     this.look(this.bitcoind)
+    await killed
   }
 
-  private async reviveBitcoind(dead: number): Promise<void> {
+  private async reviveBitcoind(killed: Promise<void>, dead: number): Promise<void> {
+    await killed
     await sleep(dead)
     await this.network.bitcoind.start()
   }
