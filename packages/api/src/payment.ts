@@ -16,11 +16,8 @@ export const MAX_TRANSFERS = 1000
 /** Longest receipt: its fixed fields and a path of 32. */
 const RECEIPT_BYTES_MAX = 2000
 
-/** Longest path in a tree of operations, or of a Bitcoin block's transactions. */
-const PATH_MAX = 32
-
-/** Bitcoin's consensus limit on a transaction without witnesses. */
-const TRANSACTION_BYTES_MAX = 1_000_000
+/** Three transactions as long as Bitcoin lets them be without witnesses; some 2,500 where they are ordinary. */
+const PROOF_BYTES_MAX = 3_010_000
 
 const operationBytes = bytes(TRANSFER_BYTES)
 
@@ -59,27 +56,14 @@ export const submittedRows = z
 
 export type SubmittedRows = z.output<typeof submittedRows>
 
-/** A transaction without its witnesses, and the way from its txid to the merkle root of its block. */
-const transactionInBlock = z.object({ rawTx: bytes(TRANSACTION_BYTES_MAX), path: z.array(hash).max(PATH_MAX) })
-
-/** All that shows a payment in Bitcoin, to be checked by whoever receives it. Paths go from the leaf up. */
+/** All that shows a payment in Bitcoin, to be checked by whoever receives it. */
 export const paymentProof = z
   .object({
-    operation: operationBytes,
-    /** The operation's index in the batch, and its path to the header's opsRoot. */
-    index: u32,
-    path: z.array(hash).max(PATH_MAX),
-    header: bytes(1000),
-    anchor: z.object({
-      ...transactionInBlock.shape,
-      txIndex: u32,
-      blockHeader: exactBytes(80),
-      height,
-      /** The transaction whose output it spends as input 0: the link before. */
-      previousTx: bytes(TRANSACTION_BYTES_MAX).optional(),
-      /** The block's coinbase: its path shows the tree's depth (CVE-2017-12842). */
-      coinbase: transactionInBlock,
-    }),
+    /** Core's payment proof (`decodePaymentProof`). */
+    bytes: bytes(PROOF_BYTES_MAX),
+    /** Of the block that the anchor is in. */
+    blockHeader: exactBytes(80),
+    height,
   })
   .meta({ id: 'PaymentProof' })
 

@@ -2,6 +2,7 @@ import { TRANSFER_BYTES } from '@kedge/core'
 import { z } from 'zod'
 import { account, history } from './account.ts'
 import { batch, batches, header } from './batch.ts'
+import { blockHeaders } from './block-headers.ts'
 import { deposits } from './deposit.ts'
 import { evidencePage } from './evidence.ts'
 import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
@@ -79,6 +80,14 @@ export const routes = {
     summary: 'A batch’s header',
     params: z.strictObject({ hash }),
     response: header,
+  }),
+  blockHeaders: defineRoute({
+    method: 'GET',
+    path: '/block-headers/:height',
+    summary: 'Bitcoin’s block headers from a height on, oldest first',
+    params: z.strictObject({ height: u32Text }),
+    query: z.strictObject({ limit }),
+    response: blockHeaders,
   }),
   deposits: defineRoute({
     method: 'GET',

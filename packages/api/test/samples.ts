@@ -60,21 +60,7 @@ const deposit = {
 const anchor = { txid, height: 121, depth: 4 }
 const acknowledgement = { operation: 'ab'.repeat(174), receipt: 'cd'.repeat(268) }
 
-const proof = {
-  operation: 'ab'.repeat(174),
-  index: 4,
-  path: [fill(1), fill(2), fill(3)],
-  header: toHex(headerBytes),
-  anchor: {
-    rawTx: '02'.repeat(163),
-    path: [fill(4), fill(5)],
-    txIndex: 2,
-    blockHeader: '01'.repeat(80),
-    height: 121,
-    previousTx: '04'.repeat(163),
-    coinbase: { rawTx: '03'.repeat(120), path: [fill(6), fill(7)] },
-  },
-}
+const proof = { bytes: '02'.repeat(2500), blockHeader: '01'.repeat(80), height: 121 }
 
 const batch: RouteResponse<'batch'> = {
   outcome: 'batch',
@@ -101,6 +87,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8, limit: 200 },
   header: { hash: header.hash },
+  blockHeaders: { height: 110, limit: 200 },
   deposits: { key, before: { height: 110, tx: 2, vout: 1 }, limit: 1 },
   evidence: { before: { height: 130, tx: 9, vout: 0 }, limit: 50 },
 }
@@ -172,6 +159,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     next: 4,
   },
   header,
+  blockHeaders: { headers: '01'.repeat(160) },
   deposits: { deposits: [deposit], next: deposit.position },
   evidence: {
     evidence: [

@@ -1,5 +1,5 @@
 import { asBytes, asHash, asInteger, asRecord, printHash } from './answer.ts'
-import { callRpc, RPC_CODES, type Rpc, unlessCode } from './rpc.ts'
+import { batchRpc, callRpc, RPC_CODES, type Rpc, unlessCode } from './rpc.ts'
 
 /** Bitcoin's best chain, as a bitcoind tells it. Hashes are in hashing order. */
 
@@ -34,6 +34,12 @@ export async function readHeader(rpc: Rpc, hash: Uint8Array): Promise<ChainHeade
     parent: parent === undefined ? new Uint8Array(32) : asHash(parent, 'previousblockhash'),
     confirmations: asInteger(header.confirmations, 'confirmations'),
   }
+}
+
+/** The 80 bytes of each block. @throws RpcError when the backend has not heard of one. */
+export async function readRawHeaders(rpc: Rpc, hashes: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const calls = hashes.map((hash) => ({ method: 'getblockheader', params: [printHash(hash), false] }))
+  return (await batchRpc(rpc, calls)).map((answer) => asBytes(answer, 'getblockheader'))
 }
 
 /** In the best chain; undefined above its tip. */

@@ -7,6 +7,7 @@ export {
   readBlockHash,
   readHeader,
   readRawBlock,
+  readRawHeaders,
   readTip,
   type Tip,
   waitForNewBlock,

@@ -50,6 +50,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return hasher.sha256(bytes)
 }
 
+/** Bitcoin's hash of transactions, nodes and block headers: SHA-256 of the SHA-256. */
+export function hashTwice(bytes: Uint8Array): Uint8Array {
+  return hasher.sha256(hasher.sha256(bytes))
+}
+
 export function hashInto(input: Uint8Array, output: Uint8Array): void {
   if (output.length > 0) hasher.hashInto(input, output)
 }

@@ -126,10 +126,14 @@ export function judgeHeader(
 
 /** The origin left the best chain, or the anchor confirmed outside k ≤ a − o ≤ S. */
 export function hasLapsed(params: Params, facts: Facts, anchorHeight: number, origin: Origin): boolean {
-  const age = anchorHeight - origin.height
-  if (age < params.windows.originDepth || age > params.windows.staleness) return true
   const hash = facts.blockHash(origin.height)
-  return hash === undefined || !equalBytes(hash, origin.hash)
+  return !isOfAge(params, anchorHeight, origin) || hash === undefined || !equalBytes(hash, origin.hash)
+}
+
+/** k ≤ a − o ≤ S. */
+export function isOfAge({ windows }: Params, anchorHeight: number, origin: Origin): boolean {
+  const age = anchorHeight - origin.height
+  return age >= windows.originDepth && age <= windows.staleness
 }
 
 function isEmptyForm(header: Header): boolean {

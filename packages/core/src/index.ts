@@ -9,6 +9,13 @@ export {
   checkBatch,
   type SealedBatch,
 } from './batch.ts'
+export {
+  BLOCK_HEADER_BYTES,
+  type BlockHeader,
+  type Checkpoint,
+  decodeBlockHeader,
+  MAX_BLOCK_HEADERS,
+} from './block-headers.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
 export {
@@ -28,6 +35,17 @@ export { type Collect, encodeCollect } from './collect.ts'
 export { decodeDelta } from './delta.ts'
 export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
 export { type ChainEvent, type Derived, deriveBlock, SIGNAL_VALUE, type VoidCause } from './derive.ts'
+export {
+  type Document,
+  decodeDocument,
+  documentFromJson,
+  documentToJson,
+  encodeDocument,
+  MAX_DOCUMENT_BYTES,
+  type PaymentDocument,
+  type ReadDocument,
+  type ReceiptDocument,
+} from './document.ts'
 export type { Facts } from './duty.ts'
 export {
   type Court,
@@ -46,6 +64,7 @@ export {
   hashInto,
   hashPair,
   hashRecord,
+  hashTwice,
   installHasher,
   nobleHasher,
   sha256,
@@ -68,6 +87,7 @@ export {
   type ParentEnd,
   parentEndOf,
 } from './header.ts'
+export { type Included, type Inclusion, proveInclusion, readInclusion } from './inclusion.ts'
 export {
   comparePositions,
   type L1Block,
@@ -112,10 +132,28 @@ export {
   paramsToJson,
   regtestRules,
 } from './params.ts'
+export {
+  type AnchoredPayment,
+  decodePaymentProof,
+  encodePaymentProof,
+  openPaymentProof,
+  type PaymentProof,
+  PROOF_STAGES,
+  type ProofStage,
+} from './payment-proof.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export { decodePart, encodeParts, encodeWhole, type Part, type PartSource, readWhole } from './publication.ts'
-export { decodeReceipt, encodeReceipt, type Receipt, receiptHolds, type Tick, tickMessage } from './receipt.ts'
+export {
+  decodeReceipt,
+  encodeReceipt,
+  type Receipt,
+  type ReceiptVerdict,
+  receiptHolds,
+  type Tick,
+  tickMessage,
+  verifyReceipt,
+} from './receipt.ts'
 export {
   anchorOutput,
   anchorScript,
@@ -131,6 +169,7 @@ export {
   vaultScript,
 } from './scripts.ts'
 export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
+export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
 export {
   decodeTotals,
   encodeTotals,
@@ -142,3 +181,10 @@ export {
 } from './totals.ts'
 export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
+export {
+  type AnchorBlock,
+  type PaymentVerdict,
+  type Reservation,
+  type ShownPayment,
+  verifyPayment,
+} from './verify-payment.ts'

@@ -1,8 +1,12 @@
+import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Origin } from './header.ts'
 import { computeRoot } from './merkle.ts'
+import { decodeOperation, operationId } from './operation.ts'
+import { networkId, type Params } from './params.ts'
+import { type Transfer, transferMessage } from './transfer.ts'
 
 /**
  * The sequencer's promise over the open batch so far: its first `count` operations, in this order, in this batch.
@@ -75,4 +79,59 @@ export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   }
   const receipt: Receipt = { tick, signature: reader.fixed(64), opIndex: reader.u32(), path: reader.hashes(32) }
   return reader.done ? receipt : undefined
+}
+
+/**
+ * What a receipt can't exclude:
+ * - `promise`: that the sequencer breaks its word
+ * - `origin`: that the promise is void because its origin block left the best chain
+ * - `executed`: that the transfer is refused, or signed by another than the owner of the paying cell
+ */
+export interface ReceiptReservation {
+  readonly name: 'promise' | 'origin' | 'executed'
+  readonly sentence: string
+}
+
+export type ReceiptVerdict =
+  | {
+      readonly ok: true
+      /** What the payer signed. */
+      readonly id: Uint8Array
+      readonly transfer: Transfer
+      readonly receipt: Receipt
+      readonly reservations: readonly ReceiptReservation[]
+    }
+  | { readonly ok: false; readonly reason: string }
+
+/** Judges the sequencer's promise for one transfer by the network's parameters alone. */
+export function verifyReceipt(params: Params, operation: Uint8Array, bytes: Uint8Array): ReceiptVerdict {
+  const transfer = decodeOperation(operation)
+  if (transfer?.kind !== 'transfer') return { ok: false, reason: 'the operation is no transfer' }
+  const receipt = decodeReceipt(bytes)
+  if (receipt === undefined) return { ok: false, reason: 'the receipt does not decode' }
+  if (!receiptHolds(receipt, operationId(operation)))
+    return { ok: false, reason: 'the receipt is for another operation' }
+  const network = networkId(params)
+  if (!schnorr.verify(receipt.signature, tickMessage(network, receipt.tick), params.keys.slot))
+    return { ok: false, reason: 'the receipt is not signed by the sequencer' }
+  const id = transferMessage(network, transfer)
+  return { ok: true, id, transfer, receipt, reservations: reservationsOf(receipt, transfer) }
+}
+
+function reservationsOf({ tick, opIndex }: Receipt, { from }: Transfer): ReceiptReservation[] {
+  const { number, origin } = tick
+  return [
+    {
+      name: 'promise',
+      sentence: `The sequencer may break its word: that the transfer is operation ${opIndex} of batch ${number}, only the anchored batch shows.`,
+    },
+    {
+      name: 'origin',
+      sentence: `The promise ends if Bitcoin drops block ${origin.height}, the batch’s origin.`,
+    },
+    {
+      name: 'executed',
+      sentence: `That the transfer can be executed, and is signed by the owner of cell ${from}, is the sequencer’s word.`,
+    },
+  ]
 }

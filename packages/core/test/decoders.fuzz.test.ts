@@ -4,11 +4,13 @@ import { concatBytes, equalBytes } from '../src/bytes.ts'
 import { decodeAccount, encodeAccount } from '../src/cell.ts'
 import { decodeCollect, encodeCollect } from '../src/collect.ts'
 import { decodeCredit, encodeCredit } from '../src/deposit.ts'
+import { type Document, decodeDocument, documentFromJson, documentToJson, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, type Evidence, encodeEvidence } from '../src/evidence.ts'
 import { decodeHeader, encodeHeader, type Header, headerHash } from '../src/header.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
 import { decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
 import { type Params, paramsFromJson, paramsToJson } from '../src/params.ts'
+import { decodePaymentProof, encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
 import { decodePart, encodeParts } from '../src/publication.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from '../src/receipt.ts'
 import { dataCarrier, dataCarrierScript } from '../src/scripts.ts'
@@ -82,6 +84,25 @@ const receipt: fc.Arbitrary<Receipt> = fc.record({
   tick: fc.record({ number: u32, index: u32, origin, parent: hash, count: u32, opsRoot: hash }),
   ...{ signature: bytesOf(64), opIndex: u32, path: hashes },
 })
+const bytesUpTo = (maxLength: number) => fc.uint8Array({ maxLength })
+const paymentProof: fc.Arbitrary<PaymentProof> = fc.record({
+  ...{ operation: bytesUpTo(174), index: u32, path: hashes, header: bytesUpTo(400), previous: bytesUpTo(300) },
+  anchor: fc.record({ transaction: bytesUpTo(300), index: u32, coinbase: bytesUpTo(300), helpers: hashes }),
+})
+const document: fc.Arbitrary<Document> = fc.oneof(
+  fc.record({
+    ...{ kind: fc.constant('receipt' as const), network: hash },
+    ...{ operation: bytesUpTo(174), receipt: bytesUpTo(400) },
+  }),
+  fc.record({
+    ...{ kind: fc.constant('payment-proof' as const), network: hash, proof: bytesUpTo(400) },
+    blockHeaders: fc.nat(3).chain((count) => bytesOf(80 * count)),
+  }),
+)
+function readDocument(bytes: Uint8Array): Document | undefined {
+  const read = decodeDocument(bytes)
+  return read.ok ? read.document : undefined
+}
 
 interface Format<T> {
   readonly value: fc.Arbitrary<T>
@@ -137,6 +158,30 @@ describe('bytes', () => {
   test('evidence', () => holds({ value: evidence, encode: encodeEvidence, decode: decodeEvidence }), FUZZ_TIMEOUT)
   test('message', () => holds({ value: message, encode: encodeMessage, decode: decodeMessage }), FUZZ_TIMEOUT)
   test('receipt', () => holds({ value: receipt, encode: encodeReceipt, decode: decodeReceipt }), FUZZ_TIMEOUT)
+  test(
+    'payment proof',
+    () => holds({ value: paymentProof, encode: encodePaymentProof, decode: decodePaymentProof }),
+    FUZZ_TIMEOUT,
+  )
+  test('document', () => holds({ value: document, encode: encodeDocument, decode: readDocument }), FUZZ_TIMEOUT)
+  test('document as JSON: any value is read or refused with a sentence', () => {
+    fc.assert(
+      fc.property(
+        document,
+        fc.constantFrom('kedge', 'version', 'network', 'bytes', 'more'),
+        fc.jsonValue(),
+        (one, key, value) => {
+          const json: unknown = JSON.parse(JSON.stringify(documentToJson(one)))
+          expect(documentFromJson(json)).toEqual({ ok: true, document: one })
+          const changed = { ...(json as object), [key]: value }
+          const read = documentFromJson(changed)
+          if (read.ok) expect(changed).toEqual(json)
+          else expect(read.reason).toMatch(/^(it|its|what) /)
+          expect(documentFromJson(value).ok).toBe(false)
+        },
+      ),
+    )
+  })
   const payload = fc.uint8Array({ minLength: 2, maxLength: 80 })
   test('data carrier', () => holds({ value: payload, encode: dataCarrierScript, decode: dataCarrier }), FUZZ_TIMEOUT)
 
@@ -147,6 +192,8 @@ describe('bytes', () => {
     survives({ value: header, encode: encodeHeader, decode: decodeHeader })
     survives({ value: evidence, encode: encodeEvidence, decode: decodeEvidence })
     survives({ value: message, encode: encodeMessage, decode: decodeMessage })
+    survives({ value: paymentProof, encode: encodePaymentProof, decode: decodePaymentProof })
+    survives({ value: document, encode: encodeDocument, decode: readDocument })
     survives({ value: receipt, encode: encodeReceipt, decode: decodeReceipt })
   })
 })

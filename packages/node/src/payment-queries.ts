@@ -9,10 +9,18 @@ import {
   refuse,
 } from '@kedge/api'
 import { RpcUnreachableError } from '@kedge/bitcoin'
-import { decodeTransfer, encodeReceipt, equalBytes, fromHex, toHex, transferMessage } from '@kedge/core'
+import {
+  decodeTransfer,
+  encodePaymentProof,
+  encodeReceipt,
+  equalBytes,
+  fromHex,
+  toHex,
+  transferMessage,
+} from '@kedge/core'
 import { marks } from '@kedge/storage'
 import type { HeldBatch } from './held.ts'
-import type { Inclusion } from './inclusion.ts'
+import type { BlockInclusion } from './inclusion.ts'
 import { droppedMark, type Taken } from './intake.ts'
 import type { Line, Standing } from './line.ts'
 import { isSynced, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
@@ -99,51 +107,38 @@ function isPayment(network: Uint8Array, id: string, operation: Uint8Array): bool
   return transfer !== undefined && equalBytes(transferMessage(network, transfer), fromHex(id))
 }
 
-interface FoundAnchor {
+interface FoundLink {
   readonly height: number
-  readonly inclusion: Inclusion
+  readonly inclusion: BlockInclusion
+}
+
+interface FoundAnchor extends FoundLink {
   /** The transaction of the link before. */
-  readonly previousTx: Uint8Array | undefined
+  readonly previous: Uint8Array
 }
 
 async function proofOf(
   batch: HeldBatch,
   index: number,
   operation: Uint8Array,
-  anchor: FoundAnchor,
+  { inclusion, height, previous }: FoundAnchor,
 ): Promise<PaymentProof> {
-  const { inclusion, height, previousTx } = anchor
-  const { rawTx, path, txIndex, blockHeader, coinbase } = inclusion
-  return {
-    operation: toHex(operation),
-    index,
-    path: (await batch.prove(index)).map(toHex),
-    header: toHex(batch.headerBytes),
-    anchor: {
-      rawTx: toHex(rawTx),
-      path: path.map(toHex),
-      txIndex,
-      blockHeader: toHex(blockHeader),
-      height,
-      ...(previousTx && { previousTx: toHex(previousTx) }),
-      coinbase: { rawTx: toHex(coinbase.rawTx), path: coinbase.path.map(toHex) },
-    },
-  }
+  const path = await batch.prove(index)
+  const proof = { operation, index, path, header: batch.headerBytes, previous, anchor: inclusion }
+  return { bytes: toHex(encodePaymentProof(proof)), blockHeader: toHex(inclusion.blockHeader), height }
 }
 
 /** `syncing` while Bitcoin moves, or can't be asked. */
 async function findAnchor(context: QueryContext, number: number): Promise<Answer<FoundAnchor>> {
   const found = await findLink(context, number)
   if (!found.ok) return found
-  const before = number > 1 ? await findLink(context, number - 1) : undefined
-  if (before?.ok === false) return before
-  return answer({ ...found.value, previousTx: before?.value.inclusion.rawTx })
+  // A batch is never the first link: the chain begins with a resume.
+  const before = await findLink(context, number - 1)
+  if (!before.ok) return before
+  return answer({ ...found.value, previous: before.value.inclusion.transaction })
 }
 
-async function findLink(
-  { node, inclusions }: QueryContext,
-  number: number,
-): Promise<Answer<Omit<FoundAnchor, 'previousTx'>>> {
+async function findLink({ node, inclusions }: QueryContext, number: number): Promise<Answer<FoundLink>> {
   const link = node.follower.links.get(number)
   const blockHash = link && node.follower.facts.blockHash(link.height)
   if (link === undefined || blockHash === undefined) return refuse('syncing')

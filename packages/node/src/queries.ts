@@ -1,5 +1,6 @@
 import { accountQueries } from './account-queries.ts'
 import { batchQueries } from './batch-queries.ts'
+import { blockHeaderQueries } from './block-header-queries.ts'
 import { healthQueries } from './health-queries.ts'
 import { paymentQueries } from './payment-queries.ts'
 import { contextOf, type QueryParts } from './query-context.ts'
@@ -15,5 +16,6 @@ export function respondersOf(parts: QueryParts): Responders {
     ...submitQueries(context),
     ...paymentQueries(context),
     ...batchQueries(context),
+    ...blockHeaderQueries(context),
   }
 }

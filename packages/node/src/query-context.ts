@@ -2,6 +2,7 @@ import type { Host } from '@kedge/p2p'
 import type { Verifier } from '@kedge/signatures'
 import type { Store } from '@kedge/storage'
 import { BitcoinTip } from './bitcoin-tip.ts'
+import { BlockHeaders } from './block-headers.ts'
 import { ChallengeIndex } from './challenge-index.ts'
 import type { BatchData } from './data.ts'
 import { DepositIndex } from './deposit-index.ts'
@@ -45,6 +46,7 @@ export interface QueryContext extends QueryParts {
   readonly challenges: ChallengeIndex
   readonly doubtful: DoubtfulBatches
   readonly inclusions: Inclusions
+  readonly blockHeaders: BlockHeaders
   readonly tip: BitcoinTip
 }
 
@@ -60,6 +62,7 @@ export function contextOf(parts: QueryParts): QueryContext {
     challenges: new ChallengeIndex(store, follower),
     doubtful: new DoubtfulBatches({ follower, held, network }),
     inclusions: new Inclusions(options.rpc),
+    blockHeaders: new BlockHeaders(options.rpc),
     tip: new BitcoinTip(options.rpc),
   }
 }

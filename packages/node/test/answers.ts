@@ -53,6 +53,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8 },
   header: { hash: headerHash },
+  blockHeaders: { height: 110, limit: 3 },
   deposits: { key, before: { height: 110, tx: 2, vout: 1 } },
   evidence: { limit: 50 },
 }
@@ -87,6 +88,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   batch,
   batches: { batches: [batch], next: 7 },
   header,
+  blockHeaders: { headers: '01'.repeat(160) },
   deposits: { deposits: [] },
   evidence: { evidence: [{ height: 124, txid, headerHash, kind: 'evidence', outcome: 'void', fault: 'wrong-root' }] },
 }

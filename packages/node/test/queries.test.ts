@@ -141,7 +141,7 @@ describe('a node that follows', () => {
   it('proves a payment up to its Bitcoin block', async () => {
     const payment = await client.payment({ id: paid })
     expect(payment).toMatchObject({ rung: 'anchored', id: paid, batch: 3, index: 0, depth: 1 })
-    expectProof(rollup, paid, payment)
+    await expectProof(rollup, client, paid, payment)
   })
 
   it('shows links, headers and finality', async () => {
@@ -240,7 +240,7 @@ describe('a sequencer', () => {
     const id = transfer === undefined ? '' : rollup.idOf(transfer)
     const payment = await client.payment({ id })
     expect(payment).toMatchObject({ rung: 'anchored', batch: 4, index: 0, depth: 1 })
-    expectProof(rollup, id, payment)
+    await expectProof(rollup, client, id, payment)
   })
 })
 

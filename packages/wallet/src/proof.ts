@@ -1,19 +1,15 @@
-import type { PaymentProof } from '@kedge/api'
+import type { PaymentProof as ShownProof } from '@kedge/api'
 import {
-  anchorScript,
-  computeRoot,
-  dataCarrier,
-  decodeHeader,
-  decodeMessage,
+  type AnchoredPayment,
+  decodeBlockHeader,
+  decodePaymentProof,
   equalBytes,
   fromHex,
-  type Header,
-  headerHash,
-  type L1Transaction,
-  operationId,
+  openPaymentProof,
   type Params,
+  PROOF_STAGES,
+  type ProofStage,
 } from '@kedge/core'
-import { parseStripped, verifyInclusion } from './inclusion.ts'
 
 /** One thing that was looked at. `unchecked`: it takes somebody's word, and `note` says whose. */
 export interface Check {
@@ -52,79 +48,51 @@ export interface CheckedProof {
   readonly blockHash?: Uint8Array
 }
 
+/** What a proof is expected to be of. */
+export interface ExpectedPayment {
+  readonly id: Uint8Array
+  readonly batch: number
+  readonly index: number
+}
+
 /**
  * Follows a payment's proof from the operation up to a Bitcoin block. It says nothing about whether that block is in
  * the best chain, or whether the batch went void later.
  */
-export function checkProof(params: Params, network: Uint8Array, batch: number, proof: PaymentProof): CheckedProof {
-  const header = decodeHeader(fromHex(proof.header))
-  const fault = findBatchFault(network, batch, proof, header)
-  if (header === undefined || fault !== undefined)
-    return { checks: [fails('batch', fault ?? 'the header does not decode')] }
-  const inBatch = holds('batch', `operation ${proof.index} of ${header.opCount} in batch ${header.number}`)
-  const { anchor } = proof
-  const included = verifyInclusion({
-    rawTx: fromHex(anchor.rawTx),
-    path: anchor.path.map(fromHex),
-    txIndex: anchor.txIndex,
-    blockHeader: fromHex(anchor.blockHeader),
-    coinbase: { rawTx: fromHex(anchor.coinbase.rawTx), path: anchor.coinbase.path.map(fromHex) },
-  })
-  if (!included.ok) return { checks: [inBatch, fails('block', included.reason)] }
-  const checks = [
-    inBatch,
-    checkAnchor(params, included.transaction, header, fromHex(proof.header)),
-    checkLink(params, included.transaction, anchor.previousTx),
-    holds('block', `the anchor is transaction ${anchor.txIndex} of its Bitcoin block`),
-  ]
-  return { checks, blockHash: included.blockHash }
-}
-
-function findBatchFault(
+export function checkProof(
+  params: Params,
   network: Uint8Array,
-  batch: number,
-  proof: PaymentProof,
-  header: Header | undefined,
-): string | undefined {
-  if (header === undefined) return 'the header does not decode'
-  if (!equalBytes(header.network, network)) return 'the header is another network’s'
-  if (header.number !== batch) return `the header is batch ${header.number}’s, not batch ${batch}’s`
-  if (proof.index >= header.opCount) return 'the batch has no operation of this index'
-  const id = operationId(fromHex(proof.operation))
-  const root = computeRoot(header.opCount, [proof.index], [id], proof.path.map(fromHex))
-  return root !== undefined && equalBytes(root, header.opsRoot) ? undefined : 'the operation is not in the batch'
+  expected: ExpectedPayment,
+  shown: ShownProof,
+): CheckedProof {
+  const proof = decodePaymentProof(fromHex(shown.bytes))
+  if (proof === undefined) return { checks: [fails('batch', 'the proof does not decode')] }
+  const opened = openPaymentProof(params, network, proof)
+  if (!opened.ok) return { checks: [...heldBefore(opened.stage), fails(opened.stage, opened.reason)] }
+  const { payment } = opened
+  const wrong = findMismatch(payment, expected)
+  if (wrong !== undefined) return { checks: [fails('batch', wrong)] }
+  const block = decodeBlockHeader(fromHex(shown.blockHeader))
+  const checks = [
+    holds('batch', `operation ${payment.index} of ${payment.header.opCount} in batch ${payment.header.number}`),
+    holds('anchor', 'the transaction commits to the batch’s header and state'),
+    holds('link', 'it spends the anchor script, so the network’s anchor key or its watchers made it'),
+  ]
+  if (block === undefined) return { checks: [...checks, fails('block', 'the block has no proof of work')] }
+  if (!equalBytes(block.merkleRoot, payment.merkleRoot))
+    return { checks: [...checks, fails('block', 'the transaction is not in the block')] }
+  const inBlock = holds('block', `the anchor is transaction ${payment.anchor.index} of its Bitcoin block`)
+  return { checks: [...checks, inBlock], blockHash: block.hash }
 }
 
-function checkAnchor(params: Params, transaction: L1Transaction, header: Header, bytes: Uint8Array): Check {
-  const [tag, next] = transaction.outputs
-  const payload = tag && dataCarrier(tag.script)
-  const message = payload && decodeMessage(payload)
-  if (message?.kind !== 'batch') return fails('anchor', 'the transaction anchors no batch')
-  if (!equalBytes(message.headerHash, headerHash(bytes)))
-    return fails('anchor', 'the transaction anchors another header')
-  if (message.number !== header.number || !equalBytes(message.word, header.post)) {
-    return fails('anchor', 'the anchor’s number or state root is not the header’s')
-  }
-  if (next === undefined || !equalBytes(next.script, anchorScript(params))) {
-    return fails('anchor', 'the transaction does not carry the anchor chain on')
-  }
-  return holds('anchor', 'the transaction commits to the batch’s header and state')
+function findMismatch({ id, header, index }: AnchoredPayment, expected: ExpectedPayment): string | undefined {
+  if (header.number !== expected.batch) return `the header is batch ${header.number}’s, not batch ${expected.batch}’s`
+  if (index !== expected.index) return 'the proof is for another index'
+  return equalBytes(id, expected.id) ? undefined : 'the operation in the batch is another payment'
 }
 
-/** Anybody can write an anchor's bytes; only a spend of the anchor script shows who did. */
-function checkLink(params: Params, transaction: L1Transaction, previous: string | undefined): Check {
-  const spent = transaction.inputs[0]?.previous
-  if (previous === undefined || spent === undefined) {
-    return unchecked(
-      'link',
-      'the node did not show the link before: that this anchor is part of the anchor chain is its word',
-    )
-  }
-  const before = parseStripped(fromHex(previous))
-  const output = before?.outputs[spent.vout]
-  const right = before !== undefined && equalBytes(before.txid, spent.txid) && output !== undefined
-  if (!right || !equalBytes(output.script, anchorScript(params))) {
-    return fails('link', 'the transaction does not spend an output of the anchor script')
-  }
-  return holds('link', 'it spends the anchor script, so the network’s anchor key or its watchers made it')
+/** A proof that fails a stage has passed those before it. That it is the payment asked for is a check of its own. */
+function heldBefore(stage: ProofStage): Check[] {
+  const passed = PROOF_STAGES.slice(0, PROOF_STAGES.indexOf(stage)).filter((name) => name !== 'payment')
+  return passed.map((name) => holds(name, 'nothing is wrong with it'))
 }

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes, sha256, Writer } from '@kedge/core'
+import { equalBytes, hashTwice, type Inclusion, proveInclusion, Writer } from '@kedge/core'
 
 /** Bitcoin's own bytes, made in memory: transactions without witnesses, and blocks with regtest's proof of work. */
 
@@ -11,8 +11,6 @@ export interface Paid {
   readonly value: bigint
   readonly script: Uint8Array
 }
-
-export const doubleSha256 = (bytes: Uint8Array): Uint8Array => sha256(sha256(bytes))
 
 export function rawTransaction(inputs: readonly Spent[], outputs: readonly Paid[], locktime = 0): Uint8Array {
   const writer = new Writer().u32(2).u8(inputs.length)
@@ -34,42 +32,20 @@ export interface MinedBlock {
   readonly transactions: readonly Uint8Array[]
 }
 
-/** Siblings from a leaf up, and the root. A level of odd length repeats its last hash. */
-export function merklePath(leaves: readonly Uint8Array[], index: number): { path: Uint8Array[]; root: Uint8Array } {
-  const path: Uint8Array[] = []
-  let [row, at] = [leaves, index]
-  while (row.length > 1) {
-    const even = row.length % 2 === 0 ? row : [...row, row.at(-1) as Uint8Array]
-    path.push(even[at ^ 1] as Uint8Array)
-    row = Array.from({ length: even.length / 2 }, (_, pair) =>
-      doubleSha256(concatBytes(...even.slice(2 * pair, 2 * pair + 2))),
-    )
-    at >>= 1
-  }
-  return { path, root: row[0] as Uint8Array }
-}
-
 /** nBits of regtest: every second hash is below its target. */
 const EASY_BITS = 0x207fffff
 
 export function mineBlock(parent: Uint8Array, transactions: readonly Uint8Array[]): MinedBlock {
-  const { root } = merklePath(transactions.map(doubleSha256), 0)
+  const { root } = proveInclusion(transactions.map(hashTwice), 1)
   for (let nonce = 0; ; nonce++) {
     const header = new Writer().u32(4).hash(parent).hash(root).u32(1_700_000_000).u32(EASY_BITS).u32(nonce).bytes
-    const hash = doubleSha256(header)
+    const hash = hashTwice(header)
     if ((hash[31] as number) < 0x7f) return { header, hash, transactions }
   }
 }
 
-export function provenIn(block: MinedBlock, rawTx: Uint8Array) {
-  const txids = block.transactions.map(doubleSha256)
-  const txIndex = block.transactions.findIndex((raw) => equalBytes(raw, rawTx))
-  const first = block.transactions[0] as Uint8Array
-  return {
-    rawTx,
-    path: merklePath(txids, txIndex).path,
-    txIndex,
-    blockHeader: block.header,
-    coinbase: { rawTx: first, path: merklePath(txids, 0).path },
-  }
+export function provenIn(block: MinedBlock, transaction: Uint8Array): Inclusion {
+  const index = block.transactions.findIndex((raw) => equalBytes(raw, transaction))
+  const { helpers } = proveInclusion(block.transactions.map(hashTwice), index)
+  return { transaction, index, coinbase: block.transactions[0] as Uint8Array, helpers }
 }

@@ -22,10 +22,12 @@ import {
   dataCarrierScript,
   decodeTransfer,
   encodeMessage,
+  encodePaymentProof,
   encodeReceipt,
   encodeTransfer,
   equalBytes,
   fromHex,
+  hashTwice,
   L1Facts,
   Ledger,
   networkId,
@@ -41,7 +43,7 @@ import {
   ZERO_HASH,
 } from '@kedge/core'
 import { schnorr } from '@noble/curves/secp256k1.js'
-import { coinbase, doubleSha256, type MinedBlock, mineBlock, provenIn, rawTransaction } from './chain.ts'
+import { coinbase, type MinedBlock, mineBlock, provenIn, rawTransaction } from './chain.ts'
 
 const secretOf = (seed: number) => new Uint8Array(32).fill(seed)
 const keyOf = (seed: number) => schnorr.getPublicKey(secretOf(seed))
@@ -78,7 +80,7 @@ function makeParams(): Params {
   const keys = { anchor: keyOf(1), slot: keyOf(2), fees: keyOf(3), watchers: [keyOf(4)], threshold: 1 }
   const draft = { ...regtestRules, keys, scanHeight: 101, genesis: { txid: ZERO_HASH, vout: 1 } }
   // The anchor script follows from the keys alone, so the genesis transaction can name them before it has a txid.
-  return { ...draft, genesis: { txid: doubleSha256(genesisTransaction(draft)), vout: 1 } }
+  return { ...draft, genesis: { txid: hashTwice(genesisTransaction(draft)), vout: 1 } }
 }
 
 /** A sequencer's ledger and Bitcoin's chain in one process, answering the API: real transition, trees and signatures. */
@@ -162,7 +164,7 @@ export class LedgerNode {
       { value: 0n, script: dataCarrierScript(tag) },
       { value: 10_000n, script: anchorScript(this.params) },
     ]
-    const anchor = rawTransaction([{ txid: doubleSha256(this.link), vout: 1 }], outputs)
+    const anchor = rawTransaction([{ txid: hashTwice(this.link), vout: 1 }], outputs)
     return { ...header, paths, operations: open.operations, anchor, previous: this.link }
   }
 
@@ -288,20 +290,14 @@ function acknowledge({ operation, receipt }: Taken) {
 }
 
 function proofOf(sealed: Sealed, index: number): PaymentProof {
-  const proven = provenIn(sealed.block, sealed.anchor)
-  return {
-    operation: toHex(sealed.operations[index] as Uint8Array),
+  const proof = {
+    operation: sealed.operations[index] as Uint8Array,
     index,
-    path: (sealed.paths[index] ?? []).map(toHex),
-    header: toHex(sealed.bytes),
-    anchor: {
-      rawTx: toHex(proven.rawTx),
-      path: proven.path.map(toHex),
-      txIndex: proven.txIndex,
-      blockHeader: toHex(proven.blockHeader),
-      height: sealed.height,
-      previousTx: toHex(sealed.previous),
-      coinbase: { rawTx: toHex(proven.coinbase.rawTx), path: proven.coinbase.path.map(toHex) },
-    },
+    path: sealed.paths[index] ?? [],
+    header: sealed.bytes,
+    previous: sealed.previous,
+    anchor: provenIn(sealed.block, sealed.anchor),
   }
+  const { block, height } = sealed
+  return { bytes: toHex(encodePaymentProof(proof)), blockHeader: toHex(block.header), height }
 }

@@ -1,6 +1,6 @@
 import { type Acknowledgement, ApiError, type Payment } from '@kedge/api'
 import type { Rpc } from '@kedge/bitcoin'
-import { equalBytes, type Transfer } from '@kedge/core'
+import { decodePaymentProof, equalBytes, fromHex, type Transfer } from '@kedge/core'
 import { checkBestChain, checkWindow, noVoid, withoutBitcoind } from '../best-chain.ts'
 import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
@@ -98,8 +98,10 @@ function acknowledgementOf(payment: Placed, record: SendRecord | undefined): Ack
   return payment.acknowledgement ?? record?.acknowledgement
 }
 
-function operationOf(payment: Placed, record: SendRecord | undefined): string | undefined {
-  return 'proof' in payment ? payment.proof.operation : acknowledgementOf(payment, record)?.operation
+function operationOf(payment: Placed, record: SendRecord | undefined): Uint8Array | undefined {
+  if ('proof' in payment) return decodePaymentProof(fromHex(payment.proof.bytes))?.operation
+  const acknowledgement = acknowledgementOf(payment, record)
+  return acknowledgement && fromHex(acknowledgement.operation)
 }
 
 function readTransfer(wallet: Wallet, payment: Placed, record: SendRecord | undefined): Transfer | undefined {
@@ -132,7 +134,7 @@ function checkPayment(
         : fails('payment', 'the signature is not the one this wallet made'),
     ]
   }
-  const message = Uint8Array.from(Buffer.from(payment.id, 'hex'))
+  const message = fromHex(payment.id)
   if (isSignature(seen.signature, message, key)) return [holds('payment', 'it is signed with this wallet’s key')]
   if (equalBytes(seen.to, key)) return [holds('payment', 'it pays this wallet')]
   return [unchecked('payment', 'it is between others: who signed it is the node’s word')]
@@ -141,9 +143,9 @@ function checkPayment(
 function checkReceipt({ network, params }: Wallet, payment: Placed, record: SendRecord | undefined): Check {
   const acknowledgement = acknowledgementOf(payment, record)
   if (acknowledgement === undefined) return unchecked('receipt', 'there is no receipt here; the sequencer has it')
-  const belongs = readPayment(network, payment.id, acknowledgement.operation)
+  const belongs = readPayment(network, payment.id, fromHex(acknowledgement.operation))
   if (!belongs.ok) return fails('receipt', belongs.reason)
-  const read = readAcknowledgement(network, params.keys.slot, acknowledgement)
+  const read = readAcknowledgement(params, acknowledgement)
   if (!read.ok) return fails('receipt', read.reason)
   const { number } = read.receipt.tick
   if (payment.rung === 'sequenced' && number !== payment.batch) {
@@ -153,11 +155,10 @@ function checkReceipt({ network, params }: Wallet, payment: Placed, record: Send
 }
 
 async function checkAnchored(wallet: Wallet, payment: Anchored, rpc: Rpc | undefined): Promise<Check[]> {
-  const { batch, index, proof, rung } = payment
-  if (proof.index !== index) return [fails('batch', 'the proof is for another index')]
-  const { blockHash, checks } = checkProof(wallet.params, wallet.network, batch, proof)
+  const { batch, id, index, proof, rung } = payment
+  const { blockHash, checks } = checkProof(wallet.params, wallet.network, { batch, id: fromHex(id), index }, proof)
   if (blockHash === undefined) return [...checks]
-  const { height } = proof.anchor
+  const { height } = proof
   const inChain = rpc === undefined ? withoutBitcoind : await checkBestChain(rpc, blockHash, height)
   if (rung === 'anchored') return [...checks, inChain]
   const finalFrom = height + wallet.params.windows.dispute
