@@ -53,6 +53,17 @@ export const walletSettings = {
   ...bitcoin,
 }
 
+/** What a receipt is checked by. */
+export const receiptSettings = { params: node.params }
+
+export const proofSettings = {
+  params: node.params,
+  'bitcoin.url': optional(
+    url('URL', "bitcoind's RPC, which knows the blocks; without one, name a block by --checkpoint"),
+  ),
+  ...bitcoin,
+}
+
 /** Every key of any command: a variable that none knows is a mistake, one that another knows is not. */
 export const everyKey: readonly string[] = [...Object.keys(sequencerSettings), ...Object.keys(walletSettings)]
 

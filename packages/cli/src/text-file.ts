@@ -6,7 +6,7 @@ const BYTES_MAX = 64 * 1024
 
 /** A small file that somebody named. @throws ConfigError when it can't be read, is too large, or is not UTF-8. */
 export function readText(file: string): string {
-  return decode(file, readBytes(file))
+  return decode(file, readBytes(file, BYTES_MAX))
 }
 
 /** As `readText`, for secrets: nobody but the owner may be able to read or change the file. */
@@ -18,9 +18,10 @@ export function readSecretText(file: string): string {
   return readText(file)
 }
 
-function readBytes(file: string): Buffer {
+/** @throws ConfigError when the file can't be read, or has more than `limit` bytes. */
+export function readBytes(file: string, limit: number): Uint8Array {
   return open(file, (fd) => {
-    if (fstatSync(fd).size > BYTES_MAX) throw new ConfigError(`${file}: it is larger than ${BYTES_MAX} bytes`)
+    if (fstatSync(fd).size > limit) throw new ConfigError(`${file}: it is larger than ${limit} bytes`)
     return readFileSync(fd)
   })
 }

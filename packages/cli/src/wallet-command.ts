@@ -3,6 +3,7 @@ import type { Rpc } from '@kedge/bitcoin'
 import { openWallet, type Wallet } from '@kedge/wallet'
 import { Command } from 'commander'
 import { addSettings, configOf, type Environment } from './options.ts'
+import type { Settings } from './setting.ts'
 import { rpcAt, type WalletConfig, walletSettings } from './settings.ts'
 
 export interface WalletCommandText {
@@ -10,11 +11,15 @@ export interface WalletCommandText {
   readonly examples: readonly string[]
 }
 
-/** A command on a wallet: its settings, --json, and examples. */
-export function walletSubcommand(name: string, { description, examples }: WalletCommandText): Command {
+/** A command on a wallet, or on what one has kept: its settings, --json, and examples. */
+export function walletSubcommand(
+  name: string,
+  { description, examples }: WalletCommandText,
+  settings: Settings = walletSettings,
+): Command {
   const command = new Command(name).description(description).option('--json', 'one JSON value on standard output')
   const lines = examples.map((example) => `  kedge wallet ${example}`)
-  return addSettings(command, walletSettings).addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
+  return addSettings(command, settings).addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
 
 export function walletConfig(command: Command, environment: Environment): WalletConfig {

@@ -72,7 +72,7 @@ function readReceiptBody(reader: Reader, network: Uint8Array): ReceiptDocument {
 
 function readPaymentBody(reader: Reader, network: Uint8Array): PaymentDocument {
   const count = reader.u16()
-  if (count > MAX_BLOCK_HEADERS || BLOCK_HEADER_BYTES * count > reader.left) reader.failed = true
+  if (count < 1 || count > MAX_BLOCK_HEADERS || BLOCK_HEADER_BYTES * count > reader.left) reader.failed = true
   const blockHeaders = reader.failed ? new Uint8Array(0) : reader.fixed(BLOCK_HEADER_BYTES * count)
   return {
     kind: 'payment-proof',

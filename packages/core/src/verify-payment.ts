@@ -80,10 +80,10 @@ function judgeOrigin(
   const { origin } = payment.header
   if (!isOfAge(params, block.height, origin))
     return lapsed(`its origin, block ${origin.height}, is not of the right age`)
-  const shown = headers[origin.height - from]
-  if (shown !== undefined && !equalBytes(shown.hash, origin.hash))
-    return lapsed(`its origin is not Bitcoin’s block ${origin.height}`)
-  return { ok: true, payment, block, reservations: reservationsOf(params, payment, block, shown !== undefined) }
+  const at = headers.findIndex(({ hash }) => equalBytes(hash, origin.hash))
+  const isElsewhere = at >= 0 ? from + at !== origin.height : headers[origin.height - from] !== undefined
+  if (isElsewhere) return lapsed(`its origin is not Bitcoin’s block ${origin.height}`)
+  return { ok: true, payment, block, reservations: reservationsOf(params, payment, block, at >= 0) }
 }
 
 function lapsed(reason: string): PaymentVerdict {

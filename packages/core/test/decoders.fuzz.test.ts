@@ -96,7 +96,7 @@ const document: fc.Arbitrary<Document> = fc.oneof(
   }),
   fc.record({
     ...{ kind: fc.constant('payment-proof' as const), network: hash, proof: bytesUpTo(400) },
-    blockHeaders: fc.nat(3).chain((count) => bytesOf(80 * count)),
+    blockHeaders: fc.integer({ min: 1, max: 3 }).chain((count) => bytesOf(80 * count)),
   }),
 )
 function readDocument(bytes: Uint8Array): Document | undefined {

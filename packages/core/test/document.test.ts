@@ -1,5 +1,5 @@
-import { schnorr } from '@noble/curves/secp256k1.js'
 import { describe, expect, it } from 'vitest'
+import { MAX_BLOCK_HEADERS } from '../src/block-headers.ts'
 import { concatBytes } from '../src/bytes.ts'
 import {
   type Document,
@@ -8,28 +8,15 @@ import {
   documentToJson,
   encodeDocument,
   MAX_DOCUMENT_BYTES,
+  type PaymentDocument,
 } from '../src/document.ts'
-import { MerkleLog, rowOf } from '../src/merkle.ts'
-import { encodeOperation, operationId } from '../src/operation.ts'
+import { encodeOperation } from '../src/operation.ts'
 import { encodePaymentProof } from '../src/payment-proof.ts'
-import { encodeReceipt, tickMessage, verifyReceipt } from '../src/receipt.ts'
+import { verifyReceipt } from '../src/receipt.ts'
 import { transferMessage } from '../src/transfer.ts'
 import { verifyPayment } from '../src/verify-payment.ts'
-import { paid, showPayment } from './payments.ts'
-import { bytes32, keyOf, network, params, secretOf } from './world.ts'
-
-const operation = encodeOperation(paid)
-
-/** A promise for operation 2 of the first 5. */
-function promise(secret = secretOf(2), count = 5) {
-  const log = new MerkleLog()
-  const ids = Array.from({ length: count }, (_, at) => (at === 2 ? operationId(operation) : bytes32(at)))
-  log.append(rowOf(ids))
-  const place = { number: 7, index: 3, origin: { height: 120, hash: bytes32(5) }, parent: bytes32(6) }
-  const tick = { ...place, count, opsRoot: log.root() }
-  const signature = schnorr.sign(tickMessage(network, tick), secret, bytes32(0))
-  return encodeReceipt({ tick, signature, opIndex: 2, path: log.prove(2) })
-}
+import { operation, paid, promise, showPayment } from './payments.ts'
+import { keyOf, network, params, secretOf } from './world.ts'
 
 describe('a receipt', () => {
   it('is checked by the parameters alone, and says what it promises', () => {
@@ -61,7 +48,7 @@ describe('a receipt', () => {
 describe('documents', () => {
   const { shown } = showPayment()
   const receipt: Document = { kind: 'receipt', network, operation, receipt: promise() }
-  const payment: Document = { kind: 'payment-proof', network, ...shown }
+  const payment: PaymentDocument = { kind: 'payment-proof', network, ...shown }
 
   it.each([receipt, payment])('$kind: bytes and JSON hold the same', (document) => {
     expect(decodeDocument(encodeDocument(document))).toEqual({ ok: true, document })
@@ -78,6 +65,14 @@ describe('documents', () => {
       else if (read.document.kind === 'receipt') throw new Error(`${size} bytes are a receipt`)
       else expect(verifyPayment(params, read.document, tip)).toMatchObject({ ok: false, stage: 'form' })
     }
+  })
+
+  it('without a block header, or with more than are looked at, are refused', () => {
+    const cut = { ok: false, reason: 'it is cut off, or damaged' }
+    expect(decodeDocument(encodeDocument({ ...payment, blockHeaders: new Uint8Array(0) }))).toEqual(cut)
+    const many = new Uint8Array(80 * (MAX_BLOCK_HEADERS + 1))
+    expect(decodeDocument(encodeDocument({ ...payment, blockHeaders: many }))).toEqual(cut)
+    expect(() => encodeDocument({ ...payment, blockHeaders: new Uint8Array(81) })).toThrow(RangeError)
   })
 
   it('say what is wrong with them', () => {

@@ -70,6 +70,7 @@ describe('a payment proof', () => {
     expect(namesOf(verify(shorter))).toEqual(['reorg', 'chain', 'null', 'lapsed', 'void', 'payer'])
     const wrong = showPayment({ header: { origin: { height: 201, hash: bytes32(9) } } })
     expect(verify(wrong)).toMatchObject({ ok: false, stage: 'lapsed', reason: expect.stringContaining('block 201') })
+    expect(verify(made, { ...made.tip, height: made.tip.height + 1 })).toMatchObject({ ok: false, stage: 'lapsed' })
     for (const originAge of [1, 20]) expect(verify(showPayment({ originAge })).ok).toBe(true)
     expect(verify(showPayment({ originAge: 21 }))).toMatchObject({ ok: false, stage: 'lapsed' })
     const young = showPayment({ header: { origin: { height: 203, hash: bytes32(9) } } })

@@ -1,3 +1,4 @@
+import { schnorr } from '@noble/curves/secp256k1.js'
 import type { Checkpoint } from '../src/block-headers.ts'
 import { concatBytes } from '../src/bytes.ts'
 import { hashTwice, sha256 } from '../src/hash.ts'
@@ -8,6 +9,7 @@ import { MerkleLog, rowOf } from '../src/merkle.ts'
 import { encodeMessage } from '../src/message.ts'
 import { encodeOperation, operationId } from '../src/operation.ts'
 import { encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
+import { encodeReceipt, tickMessage } from '../src/receipt.ts'
 import { anchorScript, dataCarrierScript } from '../src/scripts.ts'
 import type { ShownPayment } from '../src/verify-payment.ts'
 import { coinbase, mineHeader, rawTransaction } from './blocks.ts'
@@ -55,6 +57,19 @@ export const paid = sign(secretOf(41), {
   ...{ from: 3, nonce: 7n, to: keyOf(42), toCell: 4, amount: 1_234_567n, fee: 100n, expiry: 400 },
 })
 
+export const operation = encodeOperation(paid)
+
+/** The receipt for the payment as operation 2 of the first five of a batch. */
+export function promise(secret = secretOf(2)): Uint8Array {
+  const log = new MerkleLog()
+  const ids = Array.from({ length: 5 }, (_, at) => (at === 2 ? operationId(operation) : bytes32(at)))
+  log.append(rowOf(ids))
+  const place = { number: 7, index: 3, origin: { height: 120, hash: bytes32(5) }, parent: bytes32(6) }
+  const tick = { ...place, count: 5, opsRoot: log.root() }
+  const signature = schnorr.sign(tickMessage(network, tick), secret, bytes32(0))
+  return encodeReceipt({ tick, signature, opIndex: 2, path: log.prove(2) })
+}
+
 export function showPayment(change: Partial<Setting> = {}): Shown {
   const setting = { ...ordinary, ...change }
   const { before, behind, originAge, operations, index } = setting
@@ -86,7 +101,7 @@ export function showPayment(change: Partial<Setting> = {}): Shown {
 /** Random operations, but for the payment. */
 function batchOf({ operations, index, number, header }: Setting, origin: Header['origin']) {
   const all = Array.from({ length: operations }, (_, at) =>
-    at === index ? encodeOperation(paid) : sha256(Uint8Array.of(3, at, at >> 8)),
+    at === index ? operation : sha256(Uint8Array.of(3, at, at >> 8)),
   )
   const place = { network, number, parent: bytes32(0xbb), origin }
   return commit(place, { pre: bytes32(1), operations: all, stepRoots: new Uint8Array(32 * operations).fill(9) }, header)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { checkBatch } from '../src/batch.ts'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
 import type { Deposit } from '../src/deposit.ts'
+import { decodeDocument, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from '../src/hash.ts'
@@ -13,10 +14,13 @@ import { computeRoot, depthOf, merkleRoot, rowOf } from '../src/merkle.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
 import { applyOperation, decodeOperation, operationId } from '../src/operation.ts'
 import { networkId, paramsFromJson } from '../src/params.ts'
+import { decodePaymentProof, encodePaymentProof } from '../src/payment-proof.ts'
 import { decodePart } from '../src/publication.ts'
+import { verifyReceipt } from '../src/receipt.ts'
 import { dataCarrier } from '../src/scripts.ts'
 import { decodeTotals, stateRoot } from '../src/totals.ts'
 import { decodeTransfer, encodeTransfer, transferMessage } from '../src/transfer.ts'
+import { verifyPayment } from '../src/verify-payment.ts'
 import { judgeVector } from './corpus/headers.ts'
 import { hex, type Json, toJson, totalsFrom } from './corpus/json.ts'
 import { vectorContext } from './corpus/operations.ts'
@@ -245,4 +249,35 @@ test.each(chains)('chain/%s', (name) => {
   const found = derivation.facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
   if (deposits !== undefined)
     expect(found.map(({ position, ...rest }) => toJson({ ...position, ...rest }))).toEqual(deposits)
+})
+
+describe('proofs', () => {
+  const { receipts, payments } = read('proofs')
+  const named = (json: Json | undefined) => list(json).map((one) => [String(one.name), one] as const)
+  const names = (reservations: readonly { name: string }[]) => reservations.map(({ name }) => name)
+
+  test.each(named(receipts))('receipt: %s', (_, { document, shows }) => {
+    const opened = decodeDocument(hex(document))
+    if (!opened.ok || opened.document.kind !== 'receipt') throw new Error('it is no receipt')
+    expect(encodeDocument(opened.document)).toEqual(hex(document))
+    const verdict = verifyReceipt(params, opened.document.operation, opened.document.receipt)
+    expect(verdict.ok).toBe(shows !== undefined)
+    if (!verdict.ok) return
+    const { id, receipt, reservations } = verdict
+    const place = { batch: receipt.tick.number, index: receipt.opIndex }
+    expect(toJson({ id, ...place, reservations: names(reservations) })).toEqual(shows)
+  })
+
+  test.each(named(payments))('payment: %s', (_, { document, checkpoint, shows, stage }) => {
+    const opened = decodeDocument(hex(document))
+    if (!opened.ok || opened.document.kind !== 'payment-proof') throw new Error('it is no payment proof')
+    const proof = decodePaymentProof(opened.document.proof)
+    expect(proof && encodePaymentProof(proof)).toEqual(opened.document.proof)
+    const verdict = verifyPayment(params, opened.document, bytesIn(checkpoint, 'hash'))
+    expect(verdict.ok ? undefined : verdict.stage).toBe(stage)
+    if (!verdict.ok) return
+    const { payment, block, reservations } = verdict
+    const place = { batch: payment.header.number, index: payment.index, anchor: payment.anchor.txid }
+    expect(toJson({ id: payment.id, ...place, block, reservations: names(reservations) })).toEqual(shows)
+  })
 })

@@ -6,6 +6,7 @@ import { headerVectors } from './corpus/headers.ts'
 import { type Json, render, toJson } from './corpus/json.ts'
 import { messageVectors } from './corpus/messages.ts'
 import { operationVectors, signatureVectors } from './corpus/operations.ts'
+import { proofVectors } from './corpus/proofs.ts'
 import { traces } from './corpus/traces.ts'
 import { stateVectors, treeVectors } from './corpus/trees.ts'
 import { params } from './world.ts'
@@ -25,6 +26,7 @@ const files: Record<string, () => Json> = {
   evidence: evidenceVectors,
   messages: messageVectors,
   parts: partVectors,
+  proofs: proofVectors,
 }
 
 describe('the vectors are what the code gives', () => {

@@ -1,4 +1,5 @@
 import { printHash, type Rpc, readHeader, readTip } from '@kedge/bitcoin'
+import { BLOCK_HEADER_BYTES, type Checkpoint, hashTwice } from '@kedge/core'
 import { type Check, fails, holds, unchecked } from './proof.ts'
 
 /** What only somebody who follows Bitcoin can say: here, the user's own bitcoind. */
@@ -30,4 +31,21 @@ export async function checkBestChain(rpc: Rpc, blockHash: Uint8Array, height: nu
 export async function checkWindow(rpc: Rpc, finalFrom: number): Promise<Check> {
   const tip = await readTip(rpc)
   return tip.height < finalFrom ? fails('final', `it can’t be final before height ${finalFrom}`) : noVoid
+}
+
+export interface KnownBlocks {
+  readonly checkpoint: Checkpoint
+  /** Those that were given, without any that left the best chain. */
+  readonly blockHeaders: Uint8Array
+}
+
+/** The last of some block headers that bitcoind has in its best chain. @throws RpcError, RpcUnreachableError */
+export async function findKnownBlock(rpc: Rpc, blockHeaders: Uint8Array): Promise<KnownBlocks | undefined> {
+  for (let end = blockHeaders.length; end >= BLOCK_HEADER_BYTES; end -= BLOCK_HEADER_BYTES) {
+    const hash = hashTwice(blockHeaders.slice(end - BLOCK_HEADER_BYTES, end))
+    const header = await readHeader(rpc, hash)
+    if (header !== undefined && header.confirmations >= 1)
+      return { checkpoint: { height: header.height, hash }, blockHeaders: blockHeaders.slice(0, end) }
+  }
+  return undefined
 }

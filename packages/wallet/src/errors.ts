@@ -6,6 +6,8 @@
  * - `no-account`, `insufficient-funds`, `no-coins`: there is too little money
  * - `refused`: the network refused a transfer for good, `details.reason` says why
  * - `not-answered`: nobody has taken the transfer yet; it is kept and sent again
+ * - `no-receipt`, `not-anchored`: there is nothing to keep yet
+ * - `bad-document`, `not-proven`: a receipt or proof that is damaged, or that shows nothing
  * - `unknown-payment`, `deposit-refused`: see the message
  */
 export type WalletErrorCode =
@@ -24,6 +26,10 @@ export type WalletErrorCode =
   | 'no-coins'
   | 'refused'
   | 'not-answered'
+  | 'no-receipt'
+  | 'not-anchored'
+  | 'bad-document'
+  | 'not-proven'
   | 'unknown-payment'
   | 'deposit-refused'
 

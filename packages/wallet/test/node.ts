@@ -94,6 +94,8 @@ export class LedgerNode {
   private readonly sealed: Sealed[] = []
   private tip: MinedBlock = mineBlock(secretOf(8), [coinbase(100)])
   private height = 100
+  /** From block 101 on. */
+  private readonly headers: Uint8Array[] = []
   private link = genesisTransaction(this.params)
   private deposits: { key: Uint8Array; value: bigint }[] = []
   private open: BatchExecution | undefined
@@ -119,6 +121,7 @@ export class LedgerNode {
     ]
     this.tip = mineBlock(this.tip.hash, sealing === undefined ? transactions : [...transactions, sealing.anchor])
     this.height += 1
+    this.headers.push(this.tip.header)
     const found = this.deposits.splice(0).map(({ key, value }, vout) => {
       return { position: { height: this.height, tx: 1, vout }, txid: secretOf(7), key, refundKey: key, value }
     })
@@ -250,6 +253,15 @@ export class LedgerNode {
     })
   }
 
+  private blockHeaders(height: number): Answer<RouteResponse<'blockHeaders'>> {
+    return answer({
+      headers: this.headers
+        .slice(height - 101)
+        .map(toHex)
+        .join(''),
+    })
+  }
+
   private respond(name: RouteName, request: Record<string, unknown>): Answer<unknown> {
     switch (name) {
       case 'params':
@@ -262,6 +274,8 @@ export class LedgerNode {
         return this.history((request as RouteRequest<'accountHistory'>).key)
       case 'payment':
         return this.payment((request as RouteRequest<'payment'>).id)
+      case 'blockHeaders':
+        return this.blockHeaders((request as RouteRequest<'blockHeaders'>).height)
       case 'submitTransfer':
         return this.submit(fromHex((request as RouteRequest<'submitTransfer'>).transfer))
       default:
@@ -277,7 +291,8 @@ export class LedgerNode {
       const match = pattern.exec(pathname)
       if (match === null || route.method !== (init.method ?? 'GET')) continue
       const body = route.body === undefined || isBinary(route.body) ? {} : JSON.parse(String(init.body))
-      const answered = this.respond(name as RouteName, { ...match.groups, ...body })
+      const place = route.params?.decode((match.groups ?? {}) as never)
+      const answered = this.respond(name as RouteName, { ...place, ...body })
       if (answered.ok) return Response.json(route.response.encode(answered.value))
       return Response.json(errorBodyOf(answered.fault), { status: statusOf(answered.fault.code) })
     }

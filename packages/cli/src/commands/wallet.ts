@@ -5,14 +5,19 @@ import { balanceCommand } from './wallet/balance.ts'
 import { createCommand } from './wallet/create.ts'
 import { depositCommand } from './wallet/deposit.ts'
 import { historyCommand } from './wallet/history.ts'
+import { proofCommand } from './wallet/proof.ts'
+import { receiptCommand } from './wallet/receipt.ts'
 import { restoreCommand } from './wallet/restore.ts'
 import { resumeCommand } from './wallet/resume.ts'
 import { sendCommand } from './wallet/send.ts'
 import { statusCommand } from './wallet/status.ts'
+import { verifyProofCommand } from './wallet/verify-proof.ts'
+import { verifyReceiptCommand } from './wallet/verify-receipt.ts'
 
 const SUBCOMMANDS = [
   ...[createCommand, restoreCommand, addressCommand, balanceCommand],
   ...[depositCommand, sendCommand, resumeCommand, historyCommand, statusCommand],
+  ...[receiptCommand, proofCommand, verifyReceiptCommand, verifyProofCommand],
 ]
 
 export function walletCommand(environment: Environment): Command {
@@ -25,6 +30,8 @@ Examples:
   kedge wallet create --wallet alice.json --node http://127.0.0.1:8780
   kedge wallet deposit 100000sat --config wallet.toml
   kedge wallet send 02a9…f1 1500sat --wallet alice.json
-  kedge wallet status 5f…c2 --wallet alice.json`,
+  kedge wallet status 5f…c2 --wallet alice.json
+  kedge wallet proof 5f…c2 --out rent.kedge --wallet alice.json
+  kedge wallet verify-proof rent.kedge --params params.json --checkpoint 840123:0000…5d`,
   )
 }

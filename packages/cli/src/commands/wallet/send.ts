@@ -1,6 +1,7 @@
-import { type SendRequest, send } from '@kedge/wallet'
+import { fetchReceipt, type SendRequest, type SentPayment, send, type Wallet } from '@kedge/wallet'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseAmount, printAmount } from '../../amount.ts'
+import { type DocumentFile, newDocumentFile } from '../../document-file.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
@@ -9,6 +10,7 @@ interface SendOptions {
   readonly fee?: bigint
   readonly expiry?: number
   readonly memo?: string
+  readonly receipt?: string
 }
 
 export function sendCommand(environment: Environment): Command {
@@ -17,6 +19,7 @@ export function sendCommand(environment: Environment): Command {
     examples: [
       'send 02a9…f1 1500sat --wallet alice.json',
       'send 02a9…f1 20msat --memo lunch --wallet alice.json --json',
+      'send 02a9…f1 20msat --receipt lunch.receipt --wallet alice.json',
     ],
   })
   return command
@@ -25,19 +28,46 @@ export function sendCommand(environment: Environment): Command {
     .option('--fee <AMOUNT>', "for the sequencer; the network's minimum without it", parseAmount)
     .option('--expiry <HEIGHT>', 'the last Bitcoin height at which it may be executed', parseHeight)
     .option('--memo <TEXT>', 'a note; the payment commits to it, and does not show it')
+    .option('--receipt <FILE>', "where to keep the sequencer's promise; as JSON where it ends in .json")
     .action(async (to: string, amount: bigint, options: SendOptions) => {
       const { wallet } = await openConfigured(command, environment)
-      const sent = await send(wallet, requestOf(to, amount, options))
-      answer(command, sent, () =>
+      const { receipt } = options
+      // Whether there is room for it shows before the money goes.
+      const file = receipt === undefined ? undefined : newDocumentFile(receipt)
+      const sent = await keeping(file, () => send(wallet, requestOf(to, amount, options)))
+      const kept = file !== undefined && (await keepReceipt(file, wallet, sent))
+      answer(command, kept ? { ...sent, receipt } : sent, () =>
         columns([
           ['payment', sent.id],
           ['rung', sent.rung],
           ['amount', printAmount(sent.amount)],
           ['fee', printAmount(sent.fee)],
           ['expiry', `height ${sent.expiry}`],
+          ...(receipt === undefined
+            ? []
+            : [['receipt', kept ? receipt : 'none so far: nobody has acknowledged it'] as const]),
         ]),
       )
     })
+}
+
+/** What fails leaves no empty file behind. */
+async function keeping<T>(file: DocumentFile | undefined, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    file?.discard()
+    throw error
+  }
+}
+
+/** Whether there was one: a node that is no sequencer's passes the payment on, and has none at once. */
+function keepReceipt(file: DocumentFile, wallet: Wallet, { id, rung }: SentPayment): Promise<boolean> {
+  return keeping(file, async () => {
+    if (rung === 'pending') file.discard()
+    else file.write(await fetchReceipt(wallet, id))
+    return rung !== 'pending'
+  })
 }
 
 function requestOf(to: string, amount: bigint, { fee, expiry, memo }: SendOptions): SendRequest {

@@ -1,0 +1,24 @@
+import { type Transfer, toHex } from '@kedge/core'
+import { printAmount } from './amount.ts'
+
+/** What was proven of a payment, for people. */
+
+export function transferRows(id: Uint8Array, { amount, fee, from, to }: Transfer): (readonly [string, string])[] {
+  return [
+    ['payment', toHex(id)],
+    ['amount', printAmount(amount)],
+    ['fee', printAmount(fee)],
+    ['from', `cell ${from}`],
+    ['to', toHex(to)],
+  ]
+}
+
+export interface Reserved {
+  readonly name: string
+  readonly sentence: string
+}
+
+/** The verdict, and what it leaves open. */
+export function printVerdict(verdict: string, reservations: readonly Reserved[]): string[] {
+  return ['', verdict, 'What it can’t exclude:', ...reservations.map(({ name, sentence }) => `- ${name}: ${sentence}`)]
+}
