@@ -13,6 +13,7 @@ describe('help', () => {
     ...['', 'create', 'restore', 'address', 'balance', 'deposit', 'send', 'resume', 'history', 'status'].map(
       (name) => `wallet ${name}`,
     ),
+    ...['receipt', 'proof', 'verify-receipt', 'verify-proof'].map((name) => `wallet ${name}`),
     ...['', 'status', 'mine', 'reorg', 'fund'].map((name) => `regtest ${name}`),
   ]
 
@@ -51,6 +52,9 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['wallet', 'deposit', '5000sat', '--fee-rate', 'fast'], 'It must be sat/vB'],
     [['wallet', 'history', '--before', '12'], 'It must be a batch and an index'],
     [['wallet', 'balance', '--node', 'localhost'], '--node: must be an http or https URL'],
+    [['wallet', 'receipt', 'ab'], "required option '--out <FILE>' not specified"],
+    [['wallet', 'verify-receipt', 'x'], 'params is not set'],
+    [['wallet', 'verify-proof', 'x', '--checkpoint', '5'], 'It must be a height and a block hash'],
     [['keys', 'new', 'x', '--role', 'watcher'], 'Allowed choices are sequencer, challenger'],
     [['regtest', 'mine', '-1'], 'It must be a whole number from 1 on'],
     [['regtest', 'mine', '--data', '/nowhere'], 'no regtest network runs in /nowhere'],
