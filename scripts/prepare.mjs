@@ -1,4 +1,4 @@
-/** What a task needs before it can run: the dependencies, a bitcoind, the built packages. */
+/** What a task needs before it can run: the dependencies, a bitcoind, a Chromium, the built packages. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, runQuietly } from './spawn.mjs'
@@ -97,6 +97,18 @@ export function ensureBitcoind() {
     const { code, stdout, stderr } = await runQuietly(['bash', 'scripts/get-bitcoind.sh', '.cache/bitcoind'])
     if (code !== 0) throw new PreparationError('no bitcoind', stderr)
     return join(stdout.trim(), 'bitcoind')
+  })
+}
+
+/**
+ * Finds or installs a Chromium and returns its path.
+ * @returns {Promise<string>}
+ */
+export function ensureChromium() {
+  return step('finding a Chromium for the browser test', async () => {
+    const { code, stdout, stderr } = await runQuietly(['bash', 'scripts/get-chromium.sh'])
+    if (code !== 0) throw new PreparationError('no Chromium', stderr)
+    return stdout.trim()
   })
 }
 

@@ -1,6 +1,6 @@
 /** The tasks behind `npm run`: what each needs first, and the programs it is. */
 import { nodeCommand, takeVersions } from './nodes.mjs'
-import { ensureBitcoind, ensureBuild, ensureDependencies, PreparationError } from './prepare.mjs'
+import { ensureBitcoind, ensureBuild, ensureChromium, ensureDependencies, PreparationError } from './prepare.mjs'
 import { runForeground } from './spawn.mjs'
 
 /** @typedef {import('./spawn.mjs').Command} Command */
@@ -37,8 +37,9 @@ function lintCommands(args) {
 }
 
 /**
- * `bitcoind` is 'required' where nothing works without one, and 'wanted' where some of it does.
- * @typedef {{ bitcoind?: 'required' | 'wanted', build?: boolean, commands: (args: string[]) => Command[] }} Task
+ * A program is 'required' where nothing works without it, and 'wanted' where some of it does.
+ * @typedef {'required' | 'wanted'} Need
+ * @typedef {{ bitcoind?: Need, chromium?: Need, build?: boolean, commands: (args: string[]) => Command[] }} Task
  * @type {Record<string, Task>}
  */
 const TASKS = {
@@ -46,7 +47,7 @@ const TASKS = {
   start: { bitcoind: 'required', build: true, commands: (args) => [node('regtest/dist/up.js', args)] },
   bench: { bitcoind: 'required', build: true, commands: (args) => [node('regtest/dist/bench.js', args)] },
   kedge: { build: true, commands: (args) => [node('packages/cli/bin/kedge.mjs', args)] },
-  test: { bitcoind: 'wanted', build: true, commands: testCommands },
+  test: { bitcoind: 'wanted', chromium: 'wanted', build: true, commands: testCommands },
   build: { commands: (args) => [node('node_modules/turbo/bin/turbo', ['run', 'build', ...args])] },
   typecheck: { commands: (args) => [node('node_modules/typescript/bin/tsc', ['-b', 'test', 'scripts', ...args])] },
   lint: { commands: lintCommands },
@@ -63,18 +64,29 @@ async function prepare(task) {
   // turbo would report on its use, to its makers, at every run.
   const env = { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
   await ensureDependencies()
-  if (task.bitcoind) {
-    try {
-      env.BITCOIND = await ensureBitcoind()
-    } catch (error) {
-      // Without one the rest of the tests is worth having, but not in CI, and not for somebody who named one.
-      const needed = task.bitcoind === 'required' || process.env.CI || process.env.BITCOIND
-      if (needed || !(error instanceof PreparationError)) throw error
-      process.stderr.write(`${error.output}kedge: no bitcoind, so the tests that need one are skipped\n`)
-    }
-  }
+  await obtain(env, 'BITCOIND', task.bitcoind, ensureBitcoind)
+  await obtain(env, 'CHROMIUM', task.chromium, ensureChromium)
   if (task.build) await ensureBuild()
   return env
+}
+
+/**
+ * Puts a program's path into the environment.
+ * @param {Record<string, string>} env
+ * @param {string} variable
+ * @param {Need | undefined} need
+ * @param {() => Promise<string>} ensure
+ */
+async function obtain(env, variable, need, ensure) {
+  if (!need) return
+  try {
+    env[variable] = await ensure()
+  } catch (error) {
+    // Without one the rest of the tests is worth having, but not in CI, and not for somebody who named one.
+    const needed = need === 'required' || process.env.CI || process.env[variable]
+    if (needed || !(error instanceof PreparationError)) throw error
+    process.stderr.write(`${error.output}kedge: ${error.message}, so the tests that need one are skipped\n`)
+  }
 }
 
 /**

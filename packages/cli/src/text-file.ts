@@ -22,7 +22,8 @@ export function readSecretText(file: string): string {
 export function readBytes(file: string, limit: number): Uint8Array {
   return open(file, (fd) => {
     if (fstatSync(fd).size > limit) throw new ConfigError(`${file}: it is larger than ${limit} bytes`)
-    return readFileSync(fd)
+    // A plain array: what is cut out of a Buffer is a Buffer, which shares its bytes and prints otherwise.
+    return Uint8Array.from(readFileSync(fd))
   })
 }
 

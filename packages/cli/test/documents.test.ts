@@ -85,6 +85,7 @@ describe('verify-proof', () => {
       return
     }
     expect(ran).toMatchObject({ code: 0, stderr: '' })
+    expect(told).toMatchObject({ transfer: { to: expect.stringMatching(/^[0-9a-f]{64}$/), amount: '1234567' } })
     const { id, batch, reservations } = told as Record<string, unknown> & { reservations: { name: string }[] }
     expect({ id, batch }).toEqual({ id: shows.id, batch: shows.batch })
     expect(reservations.map(({ name }) => name)).toEqual(shows.reservations)
