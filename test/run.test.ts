@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -129,4 +129,39 @@ it('an unknown task is answered with the list of tasks', async () => {
   })
   expect(await once(child, 'close')).toEqual([2, null])
   expect(text).toMatch(/^kedge: the tasks are demo, .*layers$/m)
+})
+
+describe('get-chromium.sh', () => {
+  const SCRIPT = fileURLToPath(new URL('../scripts/get-chromium.sh', import.meta.url))
+  let folder = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'kedge-chromium-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  /** A program in the folder that starts and ends with this status. */
+  function program(name: string, status: number): string {
+    writeFileSync(join(folder, name), `#!/bin/sh\nexit ${status}\n`, { mode: 0o755 })
+    return join(folder, name)
+  }
+
+  function run(env: Record<string, string>) {
+    const { status, stdout, stderr } = spawnSync('bash', [SCRIPT], { env, encoding: 'utf8' })
+    return { status, stdout, stderr }
+  }
+
+  it('takes the one that is named, and no other when it does not start', () => {
+    const [good, bad] = [program('good', 0), program('bad', 1)]
+    const PATH = process.env.PATH ?? ''
+    expect(run({ PATH, CHROMIUM: good })).toEqual({ status: 0, stdout: `${good}\n`, stderr: '' })
+    const refused = run({ PATH, CHROMIUM: bad })
+    expect(refused).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('no Chromium that starts') })
+  })
+
+  it('takes the first on PATH that starts', () => {
+    for (const name of ['chromium', 'chromium-browser']) program(name, 1)
+    const chrome = program('google-chrome', 0)
+    const PATH = `${folder}:${process.env.PATH}`
+    expect(run({ PATH })).toEqual({ status: 0, stdout: `${chrome}\n`, stderr: '' })
+  })
 })
