@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -60,6 +60,12 @@ describeOnBitcoind('a payment that is kept in files', () => {
     expect(read('receipt')).toEqual(read('receipt.json'))
     const again = await wallet('receipt', id, '--out', file('receipt'))
     expect(again).toMatchObject({ code: 2, stdout: expect.stringContaining('EEXIST') })
+  })
+
+  test('of a payment that is not taken there is no file', async () => {
+    const refused = await wallet('send', bob.key, '5btc', '--receipt', file('none'))
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('insufficient-funds') })
+    expect(existsSync(file('none'))).toBe(false)
   })
 
   test('the proof: with a block that is known, by hand or to a bitcoind', async () => {

@@ -74,7 +74,7 @@ function findBlock({ headers, from, checkpoint }: HeaderRun, merkleRoot: Uint8Ar
 function judgeOrigin(
   params: Params,
   payment: AnchoredPayment,
-  { headers, from }: HeaderRun,
+  { checkpoint, headers, from }: HeaderRun,
   block: AnchorBlock,
 ): PaymentVerdict {
   const { origin } = payment.header
@@ -83,7 +83,13 @@ function judgeOrigin(
   const at = headers.findIndex(({ hash }) => equalBytes(hash, origin.hash))
   const isElsewhere = at >= 0 ? from + at !== origin.height : headers[origin.height - from] !== undefined
   if (isElsewhere) return lapsed(`its origin is not Bitcoin’s block ${origin.height}`)
-  return { ok: true, payment, block, reservations: reservationsOf(params, payment, block, at >= 0) }
+  const unknown = from + headers.length - 1 - checkpoint.height
+  return {
+    ok: true,
+    payment,
+    block,
+    reservations: reservationsOf(params, payment, block, { unknown, isOriginShown: at >= 0 }),
+  }
 }
 
 function lapsed(reason: string): PaymentVerdict {
@@ -94,16 +100,16 @@ function reservationsOf(
   params: Params,
   { header, isSecondLink, transfer }: AnchoredPayment,
   { depth, height, isBelowCheckpoint }: AnchorBlock,
-  isOriginShown: boolean,
+  { unknown, isOriginShown }: { readonly unknown: number; readonly isOriginShown: boolean },
 ): Reservation[] {
   const { number, origin } = header
   const { chain, keys, windows } = params
   const all: readonly (readonly [boolean, Reservation['name'], string])[] = [
     [true, 'reorg', `Bitcoin may drop its newest ${depth} blocks or more, and the anchor with them.`],
     [
-      chain !== 'main' && !isBelowCheckpoint,
+      chain !== 'main' && unknown > 0,
       'work',
-      `On ${chain} blocks cost little: that the anchor’s block is in the best chain shows only a known block above it.`,
+      `On ${chain} blocks cost little: the last ${unknown}, behind the one that is known, may not be Bitcoin’s${isBelowCheckpoint ? '' : ', and the anchor’s is among them'}.`,
     ],
     [
       !isSecondLink,

@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { concatBytes, equalBytes } from '../src/bytes.ts'
+import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { hashTwice } from '../src/hash.ts'
 import { proveInclusion } from '../src/inclusion.ts'
 import { encodeMessage } from '../src/message.ts'
@@ -47,8 +48,15 @@ describe('a payment proof', () => {
       return namesOf(verify(made, made.blocks.at(at ?? -1)))
     }
     expect(names({})).toEqual(['reorg', 'chain', 'null', 'void', 'payer'])
-    // A block that is known below the anchor's leaves it to work, which costs nothing on regtest.
-    expect(names({}, 0)).toEqual(['reorg', 'work', 'chain', 'null', 'void', 'payer'])
+    // Blocks behind the one that is known rest on work, which costs nothing on regtest.
+    for (const at of [0, 3, 5]) expect(names({}, at)).toEqual(['reorg', 'work', 'chain', 'null', 'void', 'payer'])
+    const workOf = (at: number) => {
+      const made = showPayment()
+      const verdict = verify(made, made.blocks[at])
+      return verdict.ok ? verdict.reservations.find(({ name }) => name === 'work')?.sentence : verdict.reason
+    }
+    expect(workOf(0)).toContain('the last 6, behind the one that is known, may not be Bitcoin’s, and the anchor’s is')
+    expect(workOf(3)).toMatch(/the last 3, behind the one that is known, may not be Bitcoin’s\.$/)
     expect(names({ number: 2 })).toEqual(['reorg', 'null', 'void', 'payer'])
     const made = showPayment()
     const verdict = verify(made)
@@ -220,6 +228,45 @@ describe('a forged proof', () => {
     ])
     for (const run of runs)
       expect(verifyPayment(params, { proof, blockHeaders: concatBytes(...run) }, made.tip).ok).toBe(false)
+  })
+
+  it('put together from several true ones shows only what one of them shows', () => {
+    // The same batch's, and another batch's that is as true; in a run that holds neither's block twice.
+    const [sibling, stranger] = [showPayment({ index: 3 }), showPayment({ number: 2 })]
+    const parts = (whole: PaymentProof) => [
+      { operation: whole.operation },
+      { index: whole.index },
+      { path: whole.path },
+      { header: whole.header },
+      { previous: whole.previous },
+      { anchor: whole.anchor },
+    ]
+    const sources = [made, sibling, stranger].map(({ proof }) => parts(proof))
+    const trueOnes = [made, sibling, stranger].map(({ shown }) => toHex(shown.proof))
+    fc.assert(
+      fc.property(fc.array(fc.nat(2), { minLength: 6, maxLength: 6 }), (picks) => {
+        const mixed = Object.assign({}, ...picks.map((pick, at) => sources[pick]?.[at])) as PaymentProof
+        const proof = encodePaymentProof(mixed)
+        for (const { shown, tip } of [made, sibling, stranger]) {
+          const { ok } = verifyPayment(params, { ...shown, proof }, tip)
+          expect(!ok || trueOnes.includes(toHex(proof))).toBe(true)
+        }
+      }),
+      { numRuns: 729 },
+    )
+  })
+
+  it('with several bytes changed at random is refused', () => {
+    const { proof, blockHeaders } = made.shown
+    const edit = fc.record({ at: fc.nat(proof.length - 1), to: fc.nat(255) })
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 8 }), (edits) => {
+        const changed = edits.reduce((bytes, { at, to }) => bytes.with(at, to), proof)
+        const { ok } = verifyPayment(params, { proof: changed, blockHeaders }, made.tip)
+        expect(ok).toBe(equalBytes(changed, proof))
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   it('with its paths exchanged, or hashes of one in another place, is refused', () => {

@@ -50,6 +50,7 @@ interface Case extends Partial<Setting> {
 const cases: readonly (readonly [string, Case])[] = [
   ['in order', {}],
   ['in order: a block known below the anchor’s', { known: -5 }],
+  ['in order: the anchor’s own block known', { known: -4 }],
   ['in order: the second link', { number: 2 }],
   ['in order: without the origin’s header', { without: 2 }],
   ['in order: one operation, two transactions', { operations: 1, index: 0, transactions: 2, place: 1 }],
