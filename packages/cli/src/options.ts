@@ -41,7 +41,8 @@ function collect(value: string, before: string | undefined): string {
 }
 
 function sourcesHelp(settings: Settings): string {
-  const [key = ''] = Object.keys(settings).filter((name) => name.startsWith('bitcoin.'))
+  const keys = Object.keys(settings)
+  const key = keys.find((name) => name.startsWith('bitcoin.')) ?? keys[0] ?? ''
   return `
 Each setting can also stand in the TOML file or in the environment: ${flagOf(key)} is ${key} there,
 and ${variableOf(key)} here. Flags win over the environment, that over the file.`

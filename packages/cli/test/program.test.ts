@@ -21,6 +21,7 @@ describe('help', () => {
     const { code, stdout, stderr } = await kedge([...command.split(' ').filter((word) => word !== ''), '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/^Usage: kedge/)
+    expect(stdout).not.toMatch(/: -- is|KEDGE_ here/)
     expect(stdout).toMatch(/Examples?:\n {2}(KEDGE_\S+ )?kedge /)
   })
 
