@@ -6,7 +6,7 @@ import { importsOf, placeOf } from './parse.mjs'
 /** @typedef {import('./parse.mjs').ParsedFile} ParsedFile */
 
 const LEAVES = ['core', 'signatures', 'bitcoin', 'storage', 'p2p', 'api']
-const ROLES = [...LEAVES, 'commitment', 'node']
+const ROLES = [...LEAVES, 'bond', 'commitment', 'node']
 
 /**
  * For each package, those it may use. A package that is not here has no place in the architecture yet.
@@ -19,8 +19,9 @@ const MAY_USE = {
   storage: ['core'],
   p2p: ['core'],
   api: ['core'],
+  bond: ['core', 'bitcoin'],
   commitment: ['core', 'bitcoin', 'storage'],
-  node: [...LEAVES, 'commitment'],
+  node: [...LEAVES, 'bond', 'commitment'],
   sequencer: ROLES,
   challenger: ROLES,
   wallet: ['core', 'bitcoin', 'api'],

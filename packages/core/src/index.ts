@@ -166,8 +166,11 @@ export {
   taprootKey,
   taprootScript,
   tapTweak,
+  UNSPENDABLE_KEY,
+  vaultLeaf,
   vaultScript,
 } from './scripts.ts'
+export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
 export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
 export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
 export {

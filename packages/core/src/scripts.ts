@@ -23,7 +23,7 @@ const OP_CHECKSIGADD = 0xba
 const TAPSCRIPT = 0xc0
 
 /** BIP341's point H, whose discrete logarithm nobody knows: an output made from it has no key path. */
-const UNSPENDABLE_KEY = fromHex('50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0')
+export const UNSPENDABLE_KEY = fromHex('50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0')
 
 /** The longest OP_RETURN push that Core before version 30 and Knots relay. */
 const MAX_PAYLOAD = 80
