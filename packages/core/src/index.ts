@@ -160,6 +160,9 @@ export {
   dataCarrier,
   dataCarrierScript,
   type LeafOutput,
+  push,
+  pushNumber,
+  quorum,
   signalScript,
   takeoverLeaf,
   tapLeafHash,
@@ -167,7 +170,6 @@ export {
   taprootScript,
   tapTweak,
   UNSPENDABLE_KEY,
-  vaultLeaf,
   vaultScript,
 } from './scripts.ts'
 export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'

@@ -61,12 +61,18 @@ export function takeoverLeaf(params: Params): Uint8Array {
   return concatBytes(pushNumber(params.windows.takeover), wait, vaultLeaf(params))
 }
 
-/** `threshold` watchers. The stack's top is the first key's signature, so a witness lists them last key first. */
-export function vaultLeaf(params: Params): Uint8Array {
-  const checks = params.keys.watchers.map((key, at) =>
-    concatBytes(push(key), Uint8Array.of(at === 0 ? OP_CHECKSIG : OP_CHECKSIGADD)),
-  )
-  return concatBytes(...checks, pushNumber(params.keys.threshold), Uint8Array.of(OP_NUMEQUAL))
+/** `threshold` watchers. */
+export function vaultLeaf({ keys }: Params): Uint8Array {
+  return quorum(keys.watchers, keys.threshold)
+}
+
+/**
+ * Exactly `threshold` signatures, and an empty item for each other key. The stack's top is the first key's, so a
+ * witness lists them last key first.
+ */
+export function quorum(keys: readonly Uint8Array[], threshold: number): Uint8Array {
+  const checks = keys.map((key, at) => concatBytes(push(key), Uint8Array.of(at === 0 ? OP_CHECKSIG : OP_CHECKSIGADD)))
+  return concatBytes(...checks, pushNumber(threshold), Uint8Array.of(OP_NUMEQUAL))
 }
 
 /** @throws Error when `internalKey` is not on the curve. */
@@ -119,13 +125,13 @@ export function dataCarrierScript(payload: Uint8Array): Uint8Array {
 }
 
 /** Minimal push of 2 to 255 bytes. */
-function push(bytes: Uint8Array): Uint8Array {
+export function push(bytes: Uint8Array): Uint8Array {
   const head = bytes.length < OP_PUSHDATA1 ? [bytes.length] : [OP_PUSHDATA1, bytes.length]
   return concatBytes(Uint8Array.from(head), bytes)
 }
 
 /** Minimal push of 1 to 65,535: a script number, whose highest bit is its sign. */
-function pushNumber(value: number): Uint8Array {
+export function pushNumber(value: number): Uint8Array {
   if (value <= 16) return Uint8Array.of(OP_1 - 1 + value)
   const bytes = [value & 0xff, value >> 8, 0]
   const size = value < 0x80 ? 1 : value < 0x8000 ? 2 : 3
