@@ -2,10 +2,10 @@ import { concatBytes, type Slot, Writer } from '@kedge/core'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { xOnlyPointFromScalar } from 'tiny-secp256k1'
+import type { XOnlyKey } from './key.ts'
 
 /**
- * The slot key, and the secret nonces of its slots.
+ * The secret nonces of the slot key's slots.
  *
  * A nonce is a pseudo-random function of its slot: HMAC-SHA256 under the slot secret over the table and the slot, as
  * RFC 6979 and BIP340 derive theirs from key and message, only that here the slot stands where the message would. So
@@ -21,13 +21,6 @@ const { Fn } = secp256k1.Point
 
 const NONCE_TAG = new TextEncoder().encode('kedge/slot-nonce/1')
 
-/** BIP340's secret key: the one of a pair ±d whose point has an even y. */
-export interface SlotKey {
-  readonly secret: Uint8Array
-  /** x-only. */
-  readonly publicKey: Uint8Array
-}
-
 /** Which table of nonces: a network's, for one batch. */
 export interface TableId {
   readonly network: Uint8Array
@@ -40,16 +33,8 @@ export interface TableId {
   readonly salt: Uint8Array
 }
 
-/** @throws RangeError unless `secret` is a secp256k1 secret key. */
-export function slotKey(secret: Uint8Array): SlotKey {
-  if (!secp256k1.utils.isValidSecretKey(secret)) throw new RangeError('not a secp256k1 secret key')
-  const [parity] = secp256k1.getPublicKey(secret, true)
-  const even = parity === 2 ? secret : Fn.toBytes(Fn.neg(Fn.fromBytes(secret)))
-  return { secret: even, publicKey: xOnlyPointFromScalar(secret) }
-}
-
 /** @returns a scalar of 32 bytes. Never to be shown: with one signature it gives the key. */
-export function slotNonce({ secret }: SlotKey, { network, number, salt }: TableId, slot: Slot): Uint8Array {
+export function slotNonce({ secret }: XOnlyKey, { network, number, salt }: TableId, slot: Slot): Uint8Array {
   const place = new Writer(73).hash(network).u32(number).hash(salt)
   const where = slot === 'header' ? place.u8(0).u32(0) : place.u8(1).u32(slot)
   const digest = hmac(sha256, secret, concatBytes(NONCE_TAG, where.bytes))

@@ -1,7 +1,8 @@
 import { concatBytes, equalBytes, type Slot, taggedHash } from '@kedge/core'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import { xOnlyPointFromScalar } from 'tiny-secp256k1'
-import { type SlotKey, slotNonce } from './nonce.ts'
+import type { XOnlyKey } from './key.ts'
+import { slotNonce } from './nonce.ts'
 import { pointOf, type SlotTable } from './slot-table.ts'
 
 /** Signing with a slot's fixed nonce, and what follows from doing so twice. */
@@ -13,7 +14,7 @@ const { Fn } = secp256k1.Point
  * second message for the same slot gives the key away, so ask the sign-once store first (`claimSlot`).
  * @param message 32 bytes
  */
-export function signSlot(key: SlotKey, table: SlotTable, slot: Slot, message: Uint8Array): Uint8Array {
+export function signSlot(key: XOnlyKey, table: SlotTable, slot: Slot, message: Uint8Array): Uint8Array {
   if (message.length !== 32) throw new RangeError(`a message of ${message.length} bytes`)
   const point = pointOf(table, slot)
   const nonce = Fn.fromBytes(slotNonce(key, table.id, slot))

@@ -1,6 +1,7 @@
 import { concatBytes, MerkleLog, nonceRoot, type Slot } from '@kedge/core'
 import { pointFromScalar } from 'tiny-secp256k1'
-import { type SlotKey, slotNonce, type TableId } from './nonce.ts'
+import type { XOnlyKey } from './key.ts'
+import { slotNonce, type TableId } from './nonce.ts'
 
 /** The nonce points of one batch's slots, and the tree over them. */
 export interface SlotTable {
@@ -21,19 +22,19 @@ export interface NoncePoint {
  * in another thread, and put together by `slotTable`.
  * @param from the first tick's index
  */
-export function tickPoints(key: SlotKey, id: TableId, from: number, count: number): NoncePoint[] {
+export function tickPoints(key: XOnlyKey, id: TableId, from: number, count: number): NoncePoint[] {
   return Array.from({ length: count }, (_, at) => noncePoint(key, id, from + at))
 }
 
 /** @param ticks the points of all ticks' slots, from index 0 on; at least one */
-export function slotTable(key: SlotKey, id: TableId, ticks: readonly NoncePoint[]): SlotTable {
+export function slotTable(key: XOnlyKey, id: TableId, ticks: readonly NoncePoint[]): SlotTable {
   if (ticks.length === 0) throw new RangeError('a table without a slot for ticks')
   const log = new MerkleLog()
   log.append(concatBytes(...ticks.map(({ x }) => x)))
   return { id, header: noncePoint(key, id, 'header'), ticks, log }
 }
 
-function noncePoint(key: SlotKey, id: TableId, slot: Slot): NoncePoint {
+function noncePoint(key: XOnlyKey, id: TableId, slot: Slot): NoncePoint {
   const point = pointFromScalar(slotNonce(key, id, slot), true)
   if (point === null) throw new Error('a slot without a nonce')
   return { x: point.slice(1), odd: point[0] === 3 }

@@ -90,3 +90,9 @@ export async function expectRefused(
   expect(await testAccept(bitcoind.rpc, raw)).toMatchObject({ ok: false, detail: expect.stringMatching(reason) })
   await expect(bitcoind.mineBlock([raw])).rejects.toThrow(blockReason)
 }
+
+/** So does nobody take it, the interpreter included, when scripts or signatures are what is wrong. */
+export async function expectUnsigned(bitcoind: Bitcoind, spending: Spending): Promise<void> {
+  expect(faultsOf(spending, 'consensus')).not.toEqual([])
+  await expectRefused(bitcoind, spending, /[Ss]cript|Schnorr signature|[Ll]ocktime/)
+}

@@ -3,7 +3,8 @@ import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { verifySchnorr } from 'tiny-secp256k1'
 import { describe, expect, test } from 'vitest'
-import { slotKey, slotNonce, type TableId } from '../src/nonce.ts'
+import { xOnlyKey } from '../src/key.ts'
+import { slotNonce, type TableId } from '../src/nonce.ts'
 import { isSlotSignature, type SlotClaim } from '../src/slot-claim.ts'
 import { extractSlotSecret, signSlot } from '../src/slot-signature.ts'
 import { slotPath, slotTable, tableRoot, tickPoints } from '../src/slot-table.ts'
@@ -12,7 +13,7 @@ const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const secret = bytes32.filter((bytes) => secp256k1.utils.isValidSecretKey(bytes))
 const of = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 
-const KEY = slotKey(of(7))
+const KEY = xOnlyKey(of(7))
 const ID: TableId = { network: of(1), number: 9, salt: of(3) }
 const TICKS = 11
 const TABLE = slotTable(KEY, ID, tickPoints(KEY, ID, 0, TICKS))
@@ -29,7 +30,7 @@ describe('a signature for a slot', () => {
   test('is one of BIP340, by any key, with the nonce point of the table', () => {
     fc.assert(
       fc.property(secret, bytes32, slotOf, (seed, message, slot) => {
-        const key = slotKey(seed)
+        const key = xOnlyKey(seed)
         expect(key.publicKey).toEqual(schnorr.getPublicKey(seed))
         const table = slotTable(key, ID, tickPoints(key, ID, 0, TICKS))
         const signature = signSlot(key, table, slot, message)
@@ -100,7 +101,7 @@ describe('two messages for one slot', () => {
     fc.assert(
       fc.property(secret, bytes32, bytes32, slotOf, (seed, one, other, slot) => {
         fc.pre(toHex(one) !== toHex(other))
-        const key = slotKey(seed)
+        const key = xOnlyKey(seed)
         const table = slotTable(key, ID, tickPoints(key, ID, 0, TICKS))
         const signed = [one, other].map((message) => ({ message, signature: signSlot(key, table, slot, message) }))
         const [first, second] = signed
@@ -134,7 +135,7 @@ describe('nonces', () => {
       hex({ ...ID, network: of(2) }, 0),
       hex({ ...ID, number: 10 }, 0),
       hex({ ...ID, salt: of(4) }, 0),
-      hex(ID, 0, slotKey(of(8))),
+      hex(ID, 0, xOnlyKey(of(8))),
     ]
     expect(new Set(all).size).toBe(all.length)
     expect(hex({ ...ID }, 0)).toBe(hex(ID, 0))
@@ -142,7 +143,7 @@ describe('nonces', () => {
 
   test('are the same for both secrets of an x-only key', () => {
     const negative = secp256k1.Point.Fn.toBytes(secp256k1.Point.Fn.neg(secp256k1.Point.Fn.fromBytes(KEY.secret)))
-    expect(slotKey(negative)).toEqual(KEY)
+    expect(xOnlyKey(negative)).toEqual(KEY)
   })
 
   test('of neighbours have differences that differ', () => {
@@ -158,8 +159,8 @@ describe('nonces', () => {
   })
 
   test('no zero and no number beyond the order is a key', () => {
-    expect(() => slotKey(of(0))).toThrow(RangeError)
-    expect(() => slotKey(of(0xff))).toThrow(RangeError)
+    expect(() => xOnlyKey(of(0))).toThrow(RangeError)
+    expect(() => xOnlyKey(of(0xff))).toThrow(RangeError)
   })
 })
 
