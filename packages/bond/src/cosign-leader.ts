@@ -13,7 +13,8 @@ import {
 import type { XOnlyKey } from './key.ts'
 import { isPartial, joinPartials, type Signing } from './musig.ts'
 import type { Stage } from './planned.ts'
-import { type BondTerms, setupId } from './terms.ts'
+import type { BondTerms } from './terms.ts'
+import { setupId } from './terms-codec.ts'
 
 /**
  * The sequencer's side of signing its bond. It leads: it opens sessions, hands everybody's nonces to everybody, and

@@ -12,7 +12,8 @@ import {
   signRound,
 } from './cosign-round.ts'
 import type { XOnlyKey } from './key.ts'
-import { type BondRules, type BondTerms, cosignersOf, findTermsFault, printOutpoint, setupId } from './terms.ts'
+import { type BondRules, type BondTerms, cosignersOf, findTermsFault, printOutpoint } from './terms.ts'
+import { setupId } from './terms-codec.ts'
 
 /**
  * A watcher's side of signing a bond: a function from what it knows and hears to what it knows then and must do. It

@@ -1,5 +1,65 @@
+export {
+  BondSpendError,
+  completeReturn,
+  type FraudSignature,
+  fraudSighash,
+  type Reward,
+  type SlashPlan,
+  signFraud,
+  slashByEquivocation,
+  slashByFraud,
+} from './complete.ts'
+export {
+  decodeCosignerMessage,
+  decodeLeaderMessage,
+  decodeRecord,
+  encodeCosignerMessage,
+  encodeLeaderMessage,
+  encodeRecord,
+} from './cosign-codec.ts'
+export {
+  type LeaderEffect,
+  type LeaderState,
+  type LeaderStep,
+  newRecord,
+  openSession,
+  stepLeader,
+} from './cosign-leader.ts'
+export type { BondRecord, CosignerMessage, CosignRefusal, LeaderMessage } from './cosign-message.ts'
+export { areCosigned } from './cosign-round.ts'
+export {
+  type CosignerEffect,
+  type CosignerParts,
+  type CosignerState,
+  type CosignerStep,
+  stepCosigner,
+} from './cosigner.ts'
+export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
 export { type XOnlyKey, xOnlyKey } from './key.ts'
 export type { TableId } from './nonce.ts'
+export {
+  type Claim,
+  claimSlot,
+  decodeLine,
+  encodeLine,
+  FRESH_LINE,
+  findStaleness,
+  type SlotLine,
+  SlotTakenError,
+  StaleLineError,
+} from './sign-once.ts'
 export { isSlotSignature, type SlotClaim } from './slot-claim.ts'
 export { extractSlotSecret, type SignedMessage, signSlot } from './slot-signature.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
+export { findSpendFault, type SpendFault } from './spend-check.ts'
+export {
+  type BondKeys,
+  type BondRules,
+  type BondTerms,
+  bondScript,
+  detectorOutput,
+  type FundedOutput,
+  findTermsFault,
+  forfeitOf,
+} from './terms.ts'
+export { setupId } from './terms-codec.ts'

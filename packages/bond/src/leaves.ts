@@ -4,7 +4,7 @@ import { OP } from './opcodes.ts'
 /** The detector's leaves, put together from parts. Each part leaves the stack as its comment says. */
 
 /** `<key> CHECKSIG`: takes a signature, leaves whether it is the key's. */
-export function signedBy(key: Uint8Array): Uint8Array {
+function signedBy(key: Uint8Array): Uint8Array {
   return concatBytes(push(key), Uint8Array.of(OP.CHECKSIG))
 }
 

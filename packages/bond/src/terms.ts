@@ -3,12 +3,10 @@ import {
   equalBytes,
   type L1Output,
   type Outpoint,
-  taggedHash,
   taprootKey,
   taprootScript,
   toHex,
   UNSPENDABLE_KEY,
-  Writer,
 } from '@kedge/core'
 import { isXOnlyPoint } from 'tiny-secp256k1'
 import { equivocationLeaf, fraudLeaf, returnLeaf } from './leaves.ts'
@@ -139,18 +137,4 @@ export function detectorOutput(keys: BondKeys, returnDelay: number): TreeOutput 
     returnLeaf(returnDelay, keys.return),
     fraudLeaf(keys.watchers, keys.threshold),
   ])
-}
-
-/** Names the terms as a whole. */
-export function setupId(terms: BondTerms): Uint8Array {
-  return taggedHash('kedge/bond/1', encodeTerms(terms))
-}
-
-export function encodeTerms(terms: BondTerms): Uint8Array {
-  const { keys, detectors, forfeit, returned } = terms
-  const writer = new Writer(1024).hash(terms.network).hash(keys.sequencer).hash(keys.slot).hash(keys.return)
-  writer.hashes(keys.watchers).u8(keys.threshold).u32(terms.returnDelay).u8(detectors.length)
-  for (const { outpoint, value } of [terms.bond, ...detectors]) writer.hash(outpoint.txid).u32(outpoint.vout).u64(value)
-  for (const { script, value } of [forfeit, returned]) writer.u64(value).sized(script)
-  return writer.bytes
 }

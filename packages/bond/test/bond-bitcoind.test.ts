@@ -18,12 +18,12 @@ import { slotTable, tickPoints } from '../src/slot-table.ts'
 import { signatureHash } from '../src/spend-check.ts'
 import { type BondTerms, bondScript, detectorOutput } from '../src/terms.ts'
 import {
-  describeOnBitcoind,
   expectAccepted,
   expectRefused,
   expectUnsigned,
   freshKey,
   fundedKey,
+  NO_BITCOIND,
   of,
   type Spending,
   useBitcoind,
@@ -33,7 +33,7 @@ import { cosign, KEYS, RULES, SECRETS, termsFor } from './parties.ts'
 const LOCKED = /non-BIP68-final/
 const GONE = /missing-inputs|missingorspent/
 
-describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (policy) => {
+describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s policy', (policy) => {
   const bitcoind = useBitcoind(policy)
 
   /** Signed first, funded only then; mined. */

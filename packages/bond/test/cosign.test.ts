@@ -6,7 +6,8 @@ import { type LeaderEffect, type LeaderState, newRecord, openSession, stepLeader
 import type { BondRecord, CosignerMessage, LeaderMessage } from '../src/cosign-message.ts'
 import { areCosigned } from '../src/cosign-round.ts'
 import { stepCosigner } from '../src/cosigner.ts'
-import { type BondTerms, findTermsFault, setupId } from '../src/terms.ts'
+import { type BondTerms, findTermsFault } from '../src/terms.ts'
+import { setupId } from '../src/terms-codec.ts'
 import { of } from './ground.ts'
 import {
   BOND,

@@ -5,15 +5,15 @@ import { type Coin, type CoinKey, coinKey, type Funding, sendTransaction, testAc
 import type { L1Output } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'
 import { Transaction } from 'bitcoinjs-lib'
-import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { findSpendFault } from '../src/spend-check.ts'
 
 /** What the tests here stand on: a real bitcoind, money, keys whose secrets everybody knows. */
 
 export const of = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 
-/** Skipped with one line where there is no bitcoind; in CI there must be one. */
-export const describeOnBitcoind = describe.skipIf(!hasBitcoind())
+/** Tests are then skipped with one line; in CI there must be a bitcoind. */
+export const NO_BITCOIND = !hasBitcoind()
 
 function hasBitcoind(): boolean {
   try {

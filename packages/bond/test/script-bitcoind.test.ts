@@ -1,11 +1,11 @@
 import { build, buildPayment, readTransaction, sendTransaction, testAccept } from '@kedge/bitcoin'
 import { concatBytes, fromHex, type L1Output, push, sha256, toHex, UNSPENDABLE_KEY } from '@kedge/core'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runScript, type ScriptChecks } from '../src/interpreter.ts'
 import { OP } from '../src/opcodes.ts'
 import { treeOutput } from '../src/tap-tree.ts'
-import { describeOnBitcoind, faultsOf, freshKey, fundedKey, type Spending, useBitcoind } from './ground.ts'
+import { faultsOf, freshKey, fundedKey, NO_BITCOIND, type Spending, useBitcoind } from './ground.ts'
 
 /** A leaf, and what is put onto its stack. No signature, so any transaction will do. */
 interface Program {
@@ -64,7 +64,7 @@ function programs(seed: number, each: number): Program[] {
   return [...byVerdict.values()].flatMap((list) => list.slice(0, each))
 }
 
-describeOnBitcoind('bitcoind and the interpreter', () => {
+describe.skipIf(NO_BITCOIND)('bitcoind and the interpreter', () => {
   const bitcoind = useBitcoind('core')
 
   test('agree on random programs, as to relay and as to consensus', { timeout: 60_000 }, async () => {
