@@ -37,6 +37,7 @@ export {
 export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
 export { type XOnlyKey, xOnlyKey } from './key.ts'
 export type { TableId } from './nonce.ts'
+export { type BondOutcome, bondOutcome } from './outcome.ts'
 export {
   type Claim,
   claimSlot,

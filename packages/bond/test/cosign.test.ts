@@ -275,7 +275,7 @@ test('restarts of anybody, and messages that are lost, delay it and change nothi
       expect(returned !== undefined && areCosigned(TERMS, 'return', [returned])).toBe(true)
       for (const { disk } of world.all) expect(disk.at(-1)?.slashes).toEqual(slashes)
     }),
-    { numRuns: 15 },
+    { numRuns: 10 },
   )
 })
 
