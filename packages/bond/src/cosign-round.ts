@@ -2,7 +2,7 @@ import { concatBytes, equalBytes, taggedHash, Writer } from '@kedge/core'
 import type { XOnlyKey } from './key.ts'
 import { isPublicNonce, type Nonces, openNonces, openSigning, type Signing, signPartial } from './musig.ts'
 import { bondSighash, isCosigned, type PlannedSpend, plannedSpends, type Stage } from './planned.ts'
-import { type BondTerms, cosignersOf } from './terms.ts'
+import { type BondTerms, bondKey, cosignersOf } from './terms.ts'
 
 /** One co-signer's part in one session: the same for who leads and who follows. */
 export interface Round {
@@ -27,7 +27,7 @@ export function openRound(
   const spends = plannedSpends(terms, stage)
   const own = spends.map((spend, at) => {
     const seed = taggedHash('kedge/bond-nonce', concatBytes(random, new Writer(4).u32(at).bytes))
-    return openNonces(key, cosigners, bondSighash(spend), seed)
+    return openNonces(key, bondKey(terms.keys), bondSighash(spend), seed)
   })
   return { session, terms, stage, spends, cosigners, own }
 }
@@ -53,10 +53,11 @@ export function isComplete(round: Round, key: Uint8Array, all: readonly (readonl
 }
 
 /** Of each spend what is being signed. @param all for each co-signer its nonces, checked by `isComplete` */
-export function signingsOf({ spends, cosigners }: Round, all: readonly (readonly Uint8Array[])[]): Signing[] {
+export function signingsOf({ terms, spends, cosigners }: Round, all: readonly (readonly Uint8Array[])[]): Signing[] {
   return spends.map((spend, at) =>
     openSigning(
       cosigners,
+      bondKey(terms.keys),
       bondSighash(spend),
       all.map((nonces) => nonces[at] as Uint8Array),
     ),

@@ -53,6 +53,7 @@ export { isSlotSignature, type SlotClaim } from './slot-claim.ts'
 export { extractSlotSecret, type SignedMessage, signSlot } from './slot-signature.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
 export { findSpendFault, type SpendFault } from './spend-check.ts'
+export { findBondFault } from './standing.ts'
 export {
   type BondKeys,
   type BondRules,

@@ -24,24 +24,12 @@ export function aggregateKey(cosigners: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
+ * @param aggregate the co-signers' `aggregateKey`
  * @param message the 32 bytes that are to be signed
  * @param random 32 bytes that never come again
  */
-export function openNonces(
-  key: XOnlyKey,
-  cosigners: readonly Uint8Array[],
-  message: Uint8Array,
-  random: Uint8Array,
-): Nonces {
-  const { secret, public: shown } = musig2.nonceGen(
-    lifted(key.publicKey),
-    key.secret,
-    aggregateKey(cosigners),
-    message,
-    undefined,
-    random,
-  )
-  return { secret, public: shown }
+export function openNonces(key: XOnlyKey, aggregate: Uint8Array, message: Uint8Array, random: Uint8Array): Nonces {
+  return musig2.nonceGen(lifted(key.publicKey), key.secret, aggregate, message, undefined, random)
 }
 
 /** Whether bytes that somebody sent are a public nonce. */
@@ -56,15 +44,19 @@ export interface Signing {
   readonly nonces: readonly Uint8Array[]
 }
 
-/** @param nonces public ones, in the co-signers' order, each checked by `isPublicNonce` */
+/**
+ * @param aggregate the co-signers' `aggregateKey`
+ * @param nonces public ones, in the co-signers' order, each checked by `isPublicNonce`
+ */
 export function openSigning(
   cosigners: readonly Uint8Array[],
+  aggregate: Uint8Array,
   message: Uint8Array,
   nonces: readonly Uint8Array[],
 ): Signing {
-  const tweak = tapTweak(aggregateKey(cosigners))
-  const aggregate = musig2.nonceAggregate([...nonces])
-  return { session: new musig2.Session(aggregate, cosigners.map(lifted), message, [tweak], [true]), nonces }
+  const joined = musig2.nonceAggregate([...nonces])
+  const session = new musig2.Session(joined, cosigners.map(lifted), message, [tapTweak(aggregate)], [true])
+  return { session, nonces }
 }
 
 /** @throws Error when the nonce was used before: its first use erases it. */

@@ -124,9 +124,18 @@ export function cosignersOf({ sequencer, watchers }: BondKeys): Uint8Array[] {
   return [sequencer, ...watchers].sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
 }
 
+/** The internal key of B: all co-signers' together. It takes a multiplication for each, so it is computed once. */
+export function bondKey(keys: BondKeys): Uint8Array {
+  const key = bondKeys.get(keys) ?? aggregateKey(cosignersOf(keys))
+  bondKeys.set(keys, key)
+  return key
+}
+
+const bondKeys = new WeakMap<BondKeys, Uint8Array>()
+
 /** B: by the key of all co-signers together, and by nothing else. */
 export function bondScript(keys: BondKeys): Uint8Array {
-  return taprootScript(taprootKey(aggregateKey(cosignersOf(keys))).key)
+  return taprootScript(taprootKey(bondKey(keys)).key)
 }
 
 /** D: no key path. Its leaves: by place. */

@@ -1,5 +1,5 @@
-import { type Built, buildPayment, readMempoolEntry, sendTransaction, signHash } from '@kedge/bitcoin'
-import type { L1Output } from '@kedge/core'
+import { type Built, buildPayment, sendTransaction, signHash } from '@kedge/bitcoin'
+import { equalBytes, type L1Output, type Outpoint } from '@kedge/core'
 import { Transaction } from 'bitcoinjs-lib'
 import { describe, expect, test } from 'vitest'
 import {
@@ -12,10 +12,12 @@ import {
   slashByFraud,
 } from '../src/complete.ts'
 import { xOnlyKey } from '../src/key.ts'
+import { type BondOutcome, bondOutcome } from '../src/outcome.ts'
 import { plannedReturn, plannedSlash, transactionOf } from '../src/planned.ts'
 import { extractSlotSecret, signSlot } from '../src/slot-signature.ts'
 import { slotTable, tickPoints } from '../src/slot-table.ts'
 import { signatureHash } from '../src/spend-check.ts'
+import { findBondFault } from '../src/standing.ts'
 import { type BondTerms, bondScript, detectorOutput } from '../src/terms.ts'
 import {
   expectAccepted,
@@ -23,6 +25,7 @@ import {
   expectUnsigned,
   freshKey,
   fundedKey,
+  mineAndRead,
   NO_BITCOIND,
   of,
   type Spending,
@@ -46,10 +49,13 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
     const [bond, ...rest] = funded
     if (bond === undefined) throw new Error('a bond')
     const terms = termsFor(bond, rest, freshKey().script)
-    const { slashes, returned } = cosign(terms)
+    const record = cosign(terms)
+    const { slashes, returned } = record
     if (returned === undefined) throw new Error('a return')
     expect(await sendTransaction(bitcoind().rpc, funding.raw, 0n)).toEqual({ ok: true })
-    await bitcoind().mine(1)
+    const { txid, outputs: mined } = await mineAndRead(bitcoind(), funding.txid)
+    const outputAt = (outpoint: Outpoint) => (equalBytes(outpoint.txid, txid) ? mined[outpoint.vout] : undefined)
+    expect(findBondFault(record, RULES, outputAt)).toBeUndefined()
     const plans = slashes.map((signature, at): SlashPlan => {
       return { terms, detector: at, signature, reward: { script: freshKey().script, feeRate: 2 } }
     })
@@ -60,9 +66,8 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
 
   const forfeit = 800_000n
 
-  async function expectMined({ txid }: Built) {
-    await bitcoind().mine(1)
-    expect(await readMempoolEntry(bitcoind().rpc, txid)).toBeUndefined()
+  async function expectMined(terms: BondTerms, { txid }: Pick<Built, 'txid'>, outcome: BondOutcome) {
+    expect(bondOutcome(terms, await mineAndRead(bitcoind(), txid))).toBe(outcome)
   }
 
   describe('what must work', () => {
@@ -71,7 +76,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       const built = slashByEquivocation(plan, equivocate())
       expect(built.vsize).toBeLessThanOrEqual(300)
       await expectAccepted(bitcoind(), spendingOf(plan.terms, built, 0), forfeit)
-      await expectMined(built)
+      await expectMined(plan.terms, built, 'slashed')
       const { outs } = Transaction.fromBuffer(built.raw)
       expect(outs.map(({ value }) => value)).toEqual([forfeit, 201_000n - built.fee])
     })
@@ -81,7 +86,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
         const { plan } = await newBond()
         const built = slashByFraud(plan, fraudOf(plan, SECRETS.watchers.toSpliced(absent, 1)))
         await expectAccepted(bitcoind(), spendingOf(plan.terms, built, 0), forfeit)
-        await expectMined(built)
+        await expectMined(plan.terms, built, 'slashed')
       }
     })
 
@@ -89,6 +94,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       const { plan } = await newBond()
       const built = slashByFraud(plan, fraudOf(plan, SECRETS.watchers))
       await expectAccepted(bitcoind(), spendingOf(plan.terms, built, 0), forfeit)
+      await expectMined(plan.terms, built, 'slashed')
     })
 
     test('the sequencer takes its bond back after T blocks, and not one earlier', async () => {
@@ -101,7 +107,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
         await bitcoind().mine(1)
       }
       await expectAccepted(bitcoind(), spending)
-      await expectMined(built)
+      await expectMined(terms, built, 'returned')
     })
 
     test('with two detectors either slashes, and the return needs both', async () => {
@@ -110,10 +116,12 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       if (second === undefined) throw new Error('a second slash')
       const built = slashByEquivocation(second, SECRETS.slot)
       await expectAccepted(bitcoind(), spendingOf(second.terms, built, 1), forfeit)
+      await expectMined(second.terms, built, 'slashed')
       const other = await newBond(2)
       await bitcoind().mine(RULES.returnDelay)
       const home = completeReturn(other.terms, other.returned, SECRETS.return)
       await expectAccepted(bitcoind(), returnOf(other.terms, home))
+      await expectMined(other.terms, home, 'returned')
     })
   })
 
@@ -143,6 +151,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       // Signed anew by the slot key, which is all that somebody with evidence has.
       await expectUnsigned(bitcoind(), withDetector(terms, { ...honest, raw }, 0, [SECRETS.slot]))
       await expectAccepted(bitcoind(), returnOf(terms, honest))
+      await expectMined(terms, honest, 'returned')
     })
 
     test('a slash without the detector', async () => {
@@ -261,7 +270,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       const hash = signatureHash({ transaction, spent, at: 0, leaf: output.leaf }, Transaction.SIGHASH_DEFAULT)
       transaction.setWitness(0, [signWith(secret, hash), output.leaf, output.control])
       await expectAccepted(bitcoind(), { raw: transaction.toBuffer(), spent })
-      await bitcoind().mine(1)
+      await expectMined(terms, { txid: transaction.getHash() }, 'frozen')
       const home = completeReturn(terms, returned, SECRETS.return)
       await expectRefused(bitcoind(), returnOf(terms, home), GONE)
       const slash = slashByEquivocation(plan, SECRETS.slot)
@@ -282,6 +291,7 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       without.outs.reverse()
       await expectUnsigned(bitcoind(), withDetector(terms, { ...honest, raw: without.toBuffer() }, 0, [SECRETS.slot]))
       await expectAccepted(bitcoind(), spendingOf(terms, honest, 0), forfeit)
+      await expectMined(terms, honest, 'slashed')
     })
   })
 })

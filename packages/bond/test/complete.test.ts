@@ -1,5 +1,5 @@
 import { publicKeyOf, readTransaction } from '@kedge/bitcoin'
-import { type L1Output, taprootScript } from '@kedge/core'
+import { equalBytes, type L1Output, type Outpoint, taprootScript } from '@kedge/core'
 import { Transaction } from 'bitcoinjs-lib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -14,6 +14,7 @@ import {
 import { bondOutcome } from '../src/outcome.ts'
 import { plannedReturn, plannedSlash, transactionOf } from '../src/planned.ts'
 import { findSpendFault } from '../src/spend-check.ts'
+import { findBondFault } from '../src/standing.ts'
 import { bondScript, detectorOutput } from '../src/terms.ts'
 import { of } from './ground.ts'
 import { BOND, cosign, DETECTOR, KEYS, RULES, SECRETS, termsFor } from './parties.ts'
@@ -54,6 +55,26 @@ describe('what is completed', () => {
     expect(slashByEquivocation({ ...dear, reward: { ...dear.reward, feeRate: 937 } }, SECRETS.slot).fee).toBe(200_518n)
     expect(() => slashByEquivocation({ ...PLAN, detector: 1 }, SECRETS.slot)).toThrow(RangeError)
   })
+})
+
+test('a bond stands by its terms, its signatures, and its outputs on Bitcoin', () => {
+  const { inputs } = plannedReturn(TERMS)
+  const outputAt = ({ txid, vout }: Outpoint): L1Output | undefined =>
+    inputs.find(({ outpoint }) => outpoint.vout === vout && equalBytes(outpoint.txid, txid))
+  expect(findBondFault(RECORD, RULES, outputAt)).toBeUndefined()
+  expect(findBondFault({ ...RECORD, returned: undefined }, RULES, outputAt)).toBeUndefined()
+  expect(findBondFault(RECORD, { ...RULES, minimum: 1_000_001n }, outputAt)).toBe('the bond is below 1000001 sat')
+  for (const slashes of [[], [RETURNED], [SLASH, SLASH]])
+    expect(findBondFault({ ...RECORD, slashes }, RULES, outputAt)).toMatch(/signatures are missing, or wrong/)
+  for (const at of inputs.keys()) {
+    const others = [undefined, { ...inputs[at], value: 1n }, { ...inputs[at], script: SCRIPT }]
+    for (const other of others) {
+      const fault = findBondFault(RECORD, RULES, (outpoint) =>
+        outpoint === inputs[at]?.outpoint ? (other as L1Output | undefined) : outputAt(outpoint),
+      )
+      expect(fault).toMatch(/is not there, or is another output/)
+    }
+  }
 })
 
 describe('what a transaction did to a bond', () => {

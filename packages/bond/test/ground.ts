@@ -1,8 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Coin, type CoinKey, coinKey, type Funding, sendTransaction, testAccept } from '@kedge/bitcoin'
-import type { L1Output } from '@kedge/core'
+import {
+  type Coin,
+  type CoinKey,
+  coinKey,
+  type Funding,
+  printHash,
+  readBlock,
+  readRawBlock,
+  readTip,
+  sendTransaction,
+  testAccept,
+} from '@kedge/bitcoin'
+import { equalBytes, type L1Output, type L1Transaction } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'
 import { Transaction } from 'bitcoinjs-lib'
 import { afterAll, beforeAll, expect } from 'vitest'
@@ -55,6 +66,16 @@ export async function fundedKey(bitcoind: Bitcoind, value: bigint): Promise<Fund
   const key = freshKey()
   const coin: Coin = { outpoint: await bitcoind.fund(key.script, value), value, height: undefined, coinbase: false }
   return { key, coins: [coin], feeRate: 2 }
+}
+
+/** Mines a block, and reads the transaction out of it. */
+export async function mineAndRead(bitcoind: Bitcoind, txid: Uint8Array): Promise<L1Transaction> {
+  await bitcoind.mine(1)
+  const { height, hash } = await readTip(bitcoind.rpc)
+  const block = readBlock(await readRawBlock(bitcoind.rpc, hash), height)
+  const found = block.transactions.find((transaction) => equalBytes(transaction.txid, txid))
+  if (found === undefined) throw new Error(`${printHash(txid)} is not in block ${height}`)
+  return found
 }
 
 /** A spend as Bitcoin sees it, and the outputs it spends. */
