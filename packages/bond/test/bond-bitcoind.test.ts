@@ -154,6 +154,14 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
       await expectMined(terms, honest, 'returned')
     })
 
+    test('a return by another key, though its time has come', async () => {
+      const { terms, returned } = await newBond()
+      await bitcoind().mine(RULES.returnDelay)
+      const honest = completeReturn(terms, returned, SECRETS.return)
+      for (const secret of [SECRETS.sequencer, SECRETS.slot, SECRETS.anchor, of(99)])
+        await expectUnsigned(bitcoind(), withDetector(terms, honest, 1, [secret]))
+    })
+
     test('a slash without the detector', async () => {
       const { plan } = await newBond()
       const transaction = Transaction.fromBuffer(slashByEquivocation(plan, SECRETS.slot).raw)
