@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { expectAgreement, joinLate, readLinks } from '../src/chaos/agreement.ts'
-import { mineSlowly, replaceBlocks } from '../src/chaos/branches.ts'
+import { mineSlowly } from '../src/chaos/branches.ts'
 import { gather, type Payer } from '../src/chaos/crowd.ts'
 import { freshDice } from '../src/chaos/dice.ts'
 import { Load } from '../src/chaos/load.ts'
@@ -58,7 +58,7 @@ describeOnBitcoind(
           for (let blocks = 0; (await voids()) === before && blocks < BLOCKS_MAX; blocks++) await mineSlowly(network, 1)
           await load.stop()
           expect(await voids()).toBeGreaterThan(before)
-          await replaceBlocks(network, 1)
+          await network.reorg(1)
           await settle(network, load)
         }),
     )

@@ -7,7 +7,7 @@ import {
   readMempoolEntry,
   testAccept,
 } from '@kedge/bitcoin'
-import { anchorScript, encodeMessage } from '@kedge/core'
+import { anchorScript, batchAnchor, encodeMessage } from '@kedge/core'
 import { expect, test } from 'vitest'
 import {
   ANCHOR_SECRET,
@@ -25,7 +25,9 @@ const HASH = new Uint8Array(32).fill(0xab)
 const BUDGET = { floor: 1_000n, refill: 30_000n }
 
 function planOf(link: LinkPlan['link'], number: number, funding: Funding): LinkPlan {
-  const payload = encodeMessage({ kind: 'batch', number, headerHash: HASH, word: HASH })
+  const payload = encodeMessage(
+    batchAnchor({ number, parent: HASH, origin: { height: 1, hash: HASH }, post: HASH }, HASH),
+  )
   return { params: PARAMS, link, payload, budget: BUDGET, funding }
 }
 

@@ -12,6 +12,7 @@ const anchor = (number: number, seed = number): Anchor => ({
   number,
   headerHash: hashOf(seed),
   word: hashOf(seed),
+  mark: hashOf(seed).slice(0, 7),
 })
 const signed: SignedRecord = { raw: hashOf(1), txid: hashOf(2), fee: 3n, vsize: 4, sentAt: 5 }
 

@@ -1,5 +1,5 @@
 import { buildPayment, coinKey } from '@kedge/bitcoin'
-import { type Anchor, encodeEvidence, GENESIS_ROOT, headerHash } from '@kedge/core'
+import { batchAnchor, encodeEvidence, GENESIS_ROOT, headerHash } from '@kedge/core'
 import { anchorTransactions } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { evidenceOn, isMined, noise, recordOf, type TestBatch, WINDOWS, withBatch } from './publishing.ts'
@@ -68,7 +68,11 @@ describe.skipIf(NO_BITCOIND)('evidence that a reorganisation puts before its bat
     await keeper.advance(world.chain)
     await world.mine()
     const header = noise('no header', 100)
-    const anchor: Anchor = { kind: 'batch', number: 2, headerHash: headerHash(header), word: GENESIS_ROOT }
+    const { height, hash } = world.chain
+    const anchor = batchAnchor(
+      { number: 2, parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
+      headerHash(header),
+    )
     await bind(world, keeper, anchor)
     await keeper.advance(world.chain)
     await world.mine()

@@ -1,5 +1,6 @@
 import {
   type Anchor,
+  batchAnchor,
   concatBytes,
   type DataKind,
   dataCarrier,
@@ -55,7 +56,10 @@ function batchOf(world: World, number: number, count: number): TestBatch {
     stepsRoot: new Uint8Array(32).fill(3),
     opCount: count,
   })
-  const anchor: Anchor = { kind: 'batch', number, headerHash: headerHash(headerBytes), word: GENESIS_ROOT }
+  const anchor = batchAnchor(
+    { number, parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
+    headerHash(headerBytes),
+  )
   return { anchor, source: { headerBytes, pre: GENESIS_ROOT, operations, stepRoots: new Uint8Array(32 * count) } }
 }
 

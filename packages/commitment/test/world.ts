@@ -19,6 +19,7 @@ import {
 import {
   type Anchor,
   anchorScript,
+  batchAnchor,
   type Chain,
   type ChainEvent,
   deriveBlock,
@@ -29,6 +30,7 @@ import {
   networkId,
   type Params,
   regtestRules,
+  resumeAnchor,
 } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'
 import { links, Store } from '@kedge/storage'
@@ -247,10 +249,11 @@ export async function bind(world: World, keeper: AnchorKeeper, anchor: Anchor): 
   keeper.noted(anchor.number, anchor)
 }
 
-/** The resume that begins a chain, as number 1, then batches. */
-export function anchorOf(number: number): Anchor {
-  if (number === 1) return { kind: 'resume', number, headerHash: new Uint8Array(32), word: new Uint8Array(32) }
-  return { kind: 'batch', number, headerHash: hashOf(number), word: hashOf(number) }
+/** The resume that begins a chain, as number 1, then batches, each on the one before it. @param origin of a batch that is to live */
+export function anchorOf(number: number, origin = { height: 0, hash: hashOf(0) }): Anchor {
+  if (number === 1) return resumeAnchor(number, hashOf(0))
+  const parent = number === 2 ? hashOf(0) : hashOf(number - 1)
+  return batchAnchor({ number, parent, origin, post: hashOf(number) }, hashOf(number))
 }
 
 function paramsWith(rules: Partial<Params['windows']>, genesis: Params['genesis'], scanHeight: number): Params {

@@ -13,14 +13,17 @@ import {
 } from './chain.ts'
 import type { Deposit } from './deposit.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
+import { isOfAge, type Origin } from './header.ts'
 import type { L1Block, L1Transaction } from './l1.ts'
 import {
   type Anchor,
+  type BatchAnchor,
   type ChallengeTag,
   type DataKind,
   decodeMessage,
   isKedgePayload,
   type Message,
+  markOf,
   type PartTag,
 } from './message.ts'
 import type { Params } from './params.ts'
@@ -169,7 +172,7 @@ class BlockStep {
       })
       return
     }
-    const reason = this.findNullity(anchor, number)
+    const reason = this.findNullity(anchor, number) ?? this.findMisplacement(anchor)
     if (reason !== undefined) {
       this.events.push({ kind: 'link', number, outcome: 'null', reason, txid })
       return
@@ -186,6 +189,24 @@ class BlockStep {
     })
   }
 
+  /**
+   * A batch whose origin or parent is another than it was built on never lives: a reorganisation moved it, or it comes too
+   * late. What was built on it names it as its parent in turn, so nothing counts before a resume.
+   */
+  private findMisplacement(anchor: Anchor): string | undefined {
+    const fault = anchor.kind === 'batch' ? this.findMarkFault(anchor.mark) : undefined
+    if (fault !== undefined) this.chain = { ...this.chain, mode: 'broken' }
+    return fault
+  }
+
+  private findMarkFault(mark: Uint8Array): string | undefined {
+    const origin = originOf(this.court, this.height, mark)
+    const right = origin && markOf({ origin, parent: headOf(this.chain).headerHash })
+    if (right === undefined || !equalBytes(right.subarray(0, PARENT_AT), mark.subarray(0, PARENT_AT)))
+      return 'it has lapsed: its origin is not in the best chain, or not of the right age'
+    return equalBytes(right, mark) ? undefined : 'it names another parent than the head'
+  }
+
   /** Why a well-formed link is without effect (it takes its number all the same). */
   private findNullity(anchor: Anchor, number: number): string | undefined {
     if (anchor.number !== number) return `it says number ${anchor.number}`
@@ -195,13 +216,13 @@ class BlockStep {
     return isZero(anchor.word) ? undefined : "the resume's nonce root is not zero"
   }
 
-  private findBatchNullity(anchor: Anchor): string | undefined {
+  private findBatchNullity(anchor: BatchAnchor): string | undefined {
     if (this.chain.mode !== 'active') return 'the chain waits for a resume'
     // Messages name a batch by its header, so a second one of the same header could not be voided for its number.
     return findInLine(this.chain, anchor.headerHash) && 'a batch that is not final has this header'
   }
 
-  private appendBatch(anchor: Anchor): void {
+  private appendBatch(anchor: BatchAnchor): void {
     const batch: AnchoredBatch = {
       number: anchor.number,
       headerHash: anchor.headerHash,
@@ -302,6 +323,18 @@ class BlockStep {
       this.events.push({ kind: 'void', number, headerHash, ...why })
     })
   }
+}
+
+/** Where the parent begins in an anchor's mark. */
+const PARENT_AT = 4
+
+/** The one block of the right age, k to S below the anchor, whose height ends like the mark says. */
+function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Array): Origin | undefined {
+  const youngest = anchorHeight - params.windows.originDepth
+  const low = (mark[0] as number) | ((mark[1] as number) << 8)
+  const height = youngest - ((youngest - low) & 0xffff)
+  const hash = facts.blockHash(height)
+  return hash !== undefined && isOfAge(params, anchorHeight, { height }) ? { height, hash } : undefined
 }
 
 /** The one Kedge message of a transaction; none if it has two tags. Link payloads outside a link are nothing. */

@@ -131,7 +131,7 @@ export function hasLapsed(params: Params, facts: Facts, anchorHeight: number, or
 }
 
 /** k ≤ a − o ≤ S. */
-export function isOfAge({ windows }: Params, anchorHeight: number, origin: Origin): boolean {
+export function isOfAge({ windows }: Params, anchorHeight: number, origin: Pick<Origin, 'height'>): boolean {
   const age = anchorHeight - origin.height
   return age >= windows.originDepth && age <= windows.staleness
 }

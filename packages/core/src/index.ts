@@ -101,6 +101,8 @@ export { Ledger } from './ledger.ts'
 export { computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves } from './merkle.ts'
 export {
   type Anchor,
+  type BatchAnchor,
+  batchAnchor,
   type ChallengeTag,
   type DataKind,
   type DepositTag,

@@ -1,17 +1,32 @@
 import { Reader, Writer } from './codec.ts'
 import { ZERO_HASH } from './hash.ts'
+import type { Header } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
 export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag
 
-export interface Anchor {
-  readonly kind: 'batch' | 'resume'
+/** What a link of the anchor chain says. */
+export type Anchor = BatchAnchor | ResumeAnchor
+
+export interface BatchAnchor {
+  readonly kind: 'batch'
   readonly number: number
-  /** Of the batch's header; of the parent's where it is a resume. */
   readonly headerHash: Uint8Array
-  /** The post state root; zeros (a nonce root later) where it is a resume. */
+  /** The post state root. */
+  readonly word: Uint8Array
+  readonly mark: Uint8Array
+}
+
+export interface ResumeAnchor {
+  readonly kind: 'resume'
+  readonly number: number
+  /** The parent's. */
+  readonly headerHash: Uint8Array
+  /** Zeros (a nonce root later). */
   readonly word: Uint8Array
 }
+
+export const MARK_BYTES = 7
 
 export interface DepositTag {
   readonly kind: 'deposit'
@@ -44,8 +59,25 @@ const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
 const KINDS = { batch: 1, resume: 2, deposit: 16, challenge: 17, part: 18, evidence: 19 } as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
-export function resumeAnchor(number: number, parent: Uint8Array): Anchor {
+export function resumeAnchor(number: number, parent: Uint8Array): ResumeAnchor {
   return { kind: 'resume', number, headerHash: parent, word: ZERO_HASH }
+}
+
+export function batchAnchor(
+  header: Pick<Header, 'number' | 'parent' | 'origin' | 'post'>,
+  hash: Uint8Array,
+): BatchAnchor {
+  return { kind: 'batch', number: header.number, headerHash: hash, word: header.post, mark: markOf(header) }
+}
+
+/**
+ * As much of a batch's place as an anchor has room for, so that Bitcoin alone, without the header, shows whether a
+ * reorganisation took its origin or its parent: the origin's height (its low 16 bits: origins are at most S blocks old)
+ * and the first 2 bytes of its hash, the first 3 bytes of the parent's.
+ */
+export function markOf({ origin, parent }: Pick<Header, 'origin' | 'parent'>): Uint8Array {
+  const { height, hash } = origin
+  return Uint8Array.of(height & 0xff, (height >> 8) & 0xff, ...hash.subarray(0, 2), ...parent.subarray(0, 3))
 }
 
 export function encodeMessage(message: Message): Uint8Array {
@@ -53,7 +85,7 @@ export function encodeMessage(message: Message): Uint8Array {
   switch (message.kind) {
     case 'batch':
     case 'resume':
-      return writer.u32(message.number).hash(message.headerHash).hash(message.word).bytes
+      return writeAnchor(writer, message).bytes
     case 'deposit':
       return writer.hash(message.key).hash(message.refundKey).bytes
     case 'challenge':
@@ -62,6 +94,13 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'evidence':
       return writer.hash(message.headerHash).bytes
   }
+}
+
+/** All anchors are of one size. */
+function writeAnchor(writer: Writer, anchor: Anchor): Writer {
+  writer.u32(anchor.number).hash(anchor.headerHash).hash(anchor.word)
+  if (anchor.kind === 'resume') return writer.zeros(MARK_BYTES)
+  return writer.fixed(anchor.mark, MARK_BYTES)
 }
 
 /** Undefined for a payload that is not Kedge's, or is no known message to the last byte. */
@@ -78,14 +117,15 @@ export function isKedgePayload(payload: Uint8Array): boolean {
 
 function readBody(reader: Reader, kind: number): Message | undefined {
   switch (kind) {
-    case KINDS.batch:
-    case KINDS.resume:
-      return {
-        kind: kind === KINDS.batch ? 'batch' : 'resume',
-        number: reader.u32(),
-        headerHash: reader.hash(),
-        word: reader.hash(),
-      }
+    case KINDS.batch: {
+      const [number, hash, word] = [reader.u32(), reader.hash(), reader.hash()]
+      return { kind: 'batch', number, headerHash: hash, word, mark: reader.fixed(MARK_BYTES) }
+    }
+    case KINDS.resume: {
+      const [number, parent, word] = [reader.u32(), reader.hash(), reader.hash()]
+      reader.zeros(MARK_BYTES)
+      return { kind: 'resume', number, headerHash: parent, word }
+    }
     case KINDS.deposit:
       return { kind: 'deposit', key: reader.hash(), refundKey: reader.hash() }
     case KINDS.challenge:

@@ -4,7 +4,7 @@ import { decodeHeader, type Header, headerHash } from './header.ts'
 import { type Inclusion, MAX_INCLUSION_HELPERS, MAX_TRANSACTION_BYTES, readInclusion } from './inclusion.ts'
 import type { L1Transaction, Outpoint } from './l1.ts'
 import { computeRoot } from './merkle.ts'
-import { decodeMessage } from './message.ts'
+import { batchAnchor, decodeMessage, encodeMessage } from './message.ts'
 import { decodeOperation, MAX_OPERATION_BYTES, operationId } from './operation.ts'
 import type { Params } from './params.ts'
 import { anchorScript, dataCarrier } from './scripts.ts'
@@ -137,8 +137,8 @@ function findAnchorFault(
   const message = payload && decodeMessage(payload)
   if (message?.kind !== 'batch') return 'the transaction anchors no batch'
   if (!equalBytes(message.headerHash, hash)) return 'the transaction anchors another header'
-  if (message.number !== header.number || !equalBytes(message.word, header.post))
-    return 'the anchor’s number or state root is not the header’s'
+  if (!equalBytes(encodeMessage(message), encodeMessage(batchAnchor(header, hash))))
+    return 'the anchor’s number, state root, origin or parent is not the header’s'
   const carriesOn = next !== undefined && equalBytes(next.script, anchorScript(params))
   return carriesOn ? undefined : 'the transaction does not carry the anchor chain on'
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type AnchoredBatch, answerBlocks, finalHeight, findInLine } from '../src/chain.ts'
-import type { DataKind } from '../src/message.ts'
+import { batchAnchor, type DataKind } from '../src/message.ts'
 import { encodeParts, encodeWhole } from '../src/publication.ts'
 import {
   challengeTransaction,
@@ -217,10 +217,7 @@ test('a header hash of zeros is no way back to genesis: nobody can answer for it
   const resumed = rollup.chain.final.headerHash
   expect(resumed).toEqual(zero)
   const child = rollup.build()
-  rollup.mine(
-    rollup.link({ kind: 'batch', headerHash: zero, word: child.header.post }),
-    challengeTransaction(zero, 'data'),
-  )
+  rollup.mine(rollup.link(batchAnchor(child.header, zero)), challengeTransaction(zero, 'data'))
   expect(rollup.post(child).map(say)).toEqual(['link 3: batch'])
   expect(rollup.chain.line[1]?.parent).toEqual(zero)
   expect(

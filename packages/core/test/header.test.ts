@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from '../src/bytes.ts'
 import { decodeEvidence, type Evidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
-import { decodeHeader, HEADER_BYTES, type Header, headerHash } from '../src/header.ts'
+import { decodeHeader, HEADER_BYTES, type Header, headerHash, type Origin } from '../src/header.ts'
+import { batchAnchor } from '../src/message.ts'
 import { evidenceTransaction } from './bitcoin.ts'
 import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
 import { fundedRollup, pay } from './economy.ts'
@@ -32,7 +33,7 @@ function judge(rollup: Rollup, batch: Batch, parent: Batch | undefined, post = b
   const evidence = headerEvidence(batch, parent)
   expect(decodeEvidence(encodeEvidence(evidence))).toEqual(evidence)
   const verdict = verifyEvidence(rollup.derivation.court, { ...linkOf(rollup, batch), post }, evidence)
-  const link = rollup.link({ kind: 'batch', headerHash: batch.hash, word: post })
+  const link = rollup.link({ ...batchAnchor(batch.header, batch.hash), word: post, mark: rollup.mark })
   const [, outcome] = rollup.mine(link, evidenceTransaction(batch.hash, encodeEvidence(evidence))).map(say)
   const number = rollup.chain.link.number
   expect(outcome).toBe(
@@ -115,9 +116,29 @@ describe('faults', () => {
   })
 })
 
+describe('an anchor’s mark', () => {
+  const elsewhere = 'it names another parent than the head'
+
+  /** What becomes of an honest batch under a mark, and of the resume behind it. */
+  function markedBy(change: (mark: Uint8Array) => Uint8Array): string[] {
+    const { rollup } = fundedRollup()
+    const batch = rollup.build(pay(0, 1, 0))
+    const anchor = rollup.link({ ...batchAnchor(batch.header, batch.hash), mark: change(rollup.mark) })
+    return rollup.mine(anchor, rollup.resume()).map(say)
+  }
+
+  test('holds the origin’s height and hash and the parent’s hash: with another byte it is null, and a resume goes on', () => {
+    expect(markedBy((mark) => mark)[0]).toBe('link 4: batch')
+    for (let at = 0; at < 7; at++) {
+      const said = markedBy((mark) => mark.with(at, (mark[at] as number) ^ 1))
+      expect(said).toEqual([`link 4: null, ${at < 4 ? LAPSED : elsewhere}`, 'link 5: resume'])
+    }
+  })
+})
+
 describe('lapse', () => {
-  /** A batch whose origin lies `age` blocks below its anchor, judged by each claim. */
-  function lapse(age: number): string[] {
+  /** Evidence against a batch whose origin lies `age` blocks below its anchor, by each claim. */
+  function judgeAge(age: number): string[] {
     const { rollup, last } = fundedRollup()
     const batch = rollup.build(pay(0, 1, 0))
     const claims: Evidence[] = [headerEvidence(batch, last)]
@@ -130,26 +151,63 @@ describe('lapse', () => {
     })
   }
 
-  test('between k and S blocks below the anchor it has not lapsed', () => {
-    expect(lapse(0)).toEqual(['lapsed', 'lapsed'])
-    expect(lapse(1)).toEqual(['the header is in order', 'no deposit was skipped'])
-    expect(lapse(20)).toEqual(['the header is in order', 'no deposit was skipped'])
-    expect(lapse(21)).toEqual(['lapsed', 'lapsed'])
+  test('shows in the header too, where a mark says otherwise', () => {
+    expect(judgeAge(0)).toEqual(['lapsed', 'lapsed'])
+    expect(judgeAge(1)).toEqual(['the header is in order', 'no deposit was skipped'])
+    expect(judgeAge(20)).toEqual(['the header is in order', 'no deposit was skipped'])
+    expect(judgeAge(21)).toEqual(['lapsed', 'lapsed'])
   })
 
-  test('when Bitcoin drops the origin, the same anchor on the other branch is void by its header', () => {
-    const { rollup, last } = fundedRollup()
-    rollup.mine()
+  /** A batch whose anchor stands `age` blocks above its origin, and the link behind it. */
+  function lapse(age: number): string[] {
+    const { rollup } = fundedRollup()
     const batch = rollup.build(pay(0, 1, 0))
-    const anchor = rollup.anchor(batch)
-    rollup.mine(anchor)
+    while (rollup.bitcoin.height < batch.header.origin.height + age - 1) rollup.mine()
+    return rollup.mine(rollup.anchor(batch), rollup.resume()).map(say)
+  }
+
+  test('between k and S blocks below the anchor the origin is of the right age', () => {
+    expect(lapse(1)).toEqual(['link 4: batch', 'link 5: null, the resume names another header than the head'])
+    expect(lapse(20)).toEqual(['link 4: batch', 'link 5: null, the resume names another header than the head'])
+    expect(lapse(21)).toEqual([`link 4: null, ${LAPSED}`, 'link 5: resume'])
+  })
+
+  test('a batch with an origin that is no block, or not deep enough, never lives', () => {
+    const { rollup } = fundedRollup()
+    const { origin } = rollup
+    const wrong: Origin[] = [
+      { height: origin.height, hash: bytes32(1) },
+      { height: origin.height + 1, hash: origin.hash },
+      { height: 0xffffffff, hash: origin.hash },
+      { height: 0, hash: origin.hash },
+    ]
+    for (const named of wrong) {
+      const { header, hash } = rollup.build()
+      const anchor = rollup.link(batchAnchor({ ...header, origin: named }, hash))
+      const number = header.number
+      expect(rollup.mine(anchor).map(say)[0]).toBe(`link ${number}: null, ${LAPSED}`)
+      expect(rollup.chain.mode).toBe('broken')
+      rollup.mine(rollup.resume())
+    }
+  })
+
+  test('when Bitcoin drops the origin, the same anchors on the other branch never live, and a resume goes on at once', () => {
+    const { rollup } = fundedRollup()
+    rollup.mine()
+    const [batch, child] = [rollup.build(pay(0, 1, 0)), rollup.build(pay(0, 1, 1))]
+    const anchors = [rollup.anchor(batch), rollup.anchor(child)]
+    rollup.mine(...anchors)
     const { bitcoin } = rollup
     bitcoin.rewind(batch.header.origin.height - 1)
     bitcoin.mineEmpty(1)
-    const proof = evidenceTransaction(batch.hash, encodeEvidence(headerEvidence(batch, last)))
-    bitcoin.mine(anchor, proof)
+    bitcoin.mine(...anchors)
+    bitcoin.mineEmpty(6)
     const other = new Derivation()
     const said = bitcoin.blocks.flatMap((block) => other.follow(block).map(say))
-    expect(said.slice(-2)).toEqual(['link 4: batch', 'void 4: evidence, lapsed'])
+    const links = said.filter((line) => line.startsWith('link'))
+    expect(links.slice(-2)).toEqual([`link 4: null, ${LAPSED}`, 'link 5: null, the chain waits for a resume'])
+    expect(other.chain).toMatchObject({ mode: 'broken', line: [], final: { number: 3 } })
   })
 })
+
+const LAPSED = 'it has lapsed: its origin is not in the best chain, or not of the right age'

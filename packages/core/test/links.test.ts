@@ -3,7 +3,7 @@ import { headOf } from '../src/chain.ts'
 import { deriveBlock } from '../src/derive.ts'
 import { ZERO_HASH } from '../src/hash.ts'
 import type { L1Output } from '../src/l1.ts'
-import { type Anchor, encodeMessage } from '../src/message.ts'
+import { type BatchAnchor, batchAnchor, encodeMessage, resumeAnchor } from '../src/message.ts'
 import { dataCarrierScript } from '../src/scripts.ts'
 import { coin, linkOutput, linkTransaction, spend, tagOutput, transaction } from './bitcoin.ts'
 import { Derivation, Rollup, startedRollup } from './rollup.ts'
@@ -62,7 +62,7 @@ describe('links', () => {
   test('a spend of another output is none', () => {
     const rollup = startedRollup()
     const { outpoint } = rollup.chain.link
-    const anchor: Anchor = { kind: 'batch', number: 2, headerHash: bytes32(2), word: bytes32(3) }
+    const anchor = batchOf(2)
     const other = { ...outpoint, vout: 2 }
     expect(rollup.mine(linkTransaction(other, anchor), linkTransaction(params.genesis, anchor))).toEqual([])
     expect(rollup.chain.link.number).toBe(1)
@@ -72,15 +72,15 @@ describe('links', () => {
     const rollup = startedRollup()
     const batch = rollup.build()
     const { outpoint } = rollup.chain.link
-    const wrong = linkTransaction(outpoint, { kind: 'batch', number, headerHash: batch.hash, word: batch.header.post })
+    const wrong = linkTransaction(outpoint, { ...batchAnchor(batch.header, batch.hash), number })
     expect(rollup.mine(wrong).map(say)).toEqual([`link 2: null, it says number ${number}`])
     expect(rollup.chain).toMatchObject({ mode: 'active', line: [], link: { number: 2 } })
   })
 
   test('a resume is null when its number, its parent or its word is wrong', () => {
     const rollup = startedRollup()
-    const resume: Anchor = { kind: 'resume', number: 2, headerHash: ZERO_HASH, word: ZERO_HASH }
-    const tries: [Partial<Anchor>, string][] = [
+    const resume = resumeAnchor(2, ZERO_HASH)
+    const tries: [Partial<typeof resume>, string][] = [
       [{ number: 3 }, 'link 2: null, it says number 3'],
       [{ number: 3, headerHash: bytes32(1) }, 'link 3: null, the resume names another header than the head'],
       [{ number: 4, word: bytes32(1) }, "link 4: null, the resume's nonce root is not zero"],
@@ -113,7 +113,7 @@ describe('links', () => {
 })
 
 describe('a malformed spend closes the chain', () => {
-  const anchor: Anchor = { kind: 'batch', number: 2, headerHash: bytes32(2), word: bytes32(3) }
+  const anchor = batchOf(2)
   const tag = tagOutput(anchor)
   const carrier = (payload: Uint8Array): L1Output => ({ value: 0n, script: dataCarrierScript(payload) })
   const deposit = tagOutput({ kind: 'deposit', key: bytes32(1), refundKey: bytes32(2) })
@@ -127,7 +127,10 @@ describe('a malformed spend closes the chain', () => {
     ['a message that is no link', [deposit, linkOutput()]],
     ['an unknown kind', [carrier(Uint8Array.of(...encodeMessage(anchor)).with(4, 3)), linkOutput()]],
     ['a payload cut short', [carrier(encodeMessage(anchor).slice(0, -1)), linkOutput()]],
-    ['a payload that goes on', [carrier(Uint8Array.of(...encodeMessage(anchor), 0)), linkOutput()]],
+    [
+      'a payload that goes on',
+      [{ value: 0n, script: Uint8Array.of(0x6a, 0x4c, 81, ...encodeMessage(anchor), 0) }, linkOutput()],
+    ],
     ['an empty script', [{ value: 0n, script: new Uint8Array(0) }, linkOutput()]],
   ])('%s', (_, outputs) => {
     const rollup = startedRollup()
@@ -156,7 +159,9 @@ describe('a malformed spend closes the chain', () => {
 
   test('further outputs and a second payload do not matter to a link', () => {
     const rollup = startedRollup()
-    const link = transaction([spend(rollup.chain.link.outpoint), coin()], [tag, linkOutput(), deposit, tag])
+    const { header, hash } = rollup.build()
+    const outputs = [tagOutput(batchAnchor(header, hash)), linkOutput(), deposit, tag]
+    const link = transaction([spend(rollup.chain.link.outpoint), coin()], outputs)
     expect(rollup.mine(link).map(say)).toEqual(['link 2: batch'])
   })
 })
@@ -171,3 +176,11 @@ test('each node derives the same chain, however late it begins', () => {
   expect(late.chain).toEqual(rollup.chain)
   expect(late.events).toEqual(rollup.derivation.events)
 })
+
+/** A batch of no header in particular. */
+function batchOf(number: number): BatchAnchor {
+  return batchAnchor(
+    { number, parent: bytes32(4), origin: { height: 101, hash: bytes32(1) }, post: bytes32(3) },
+    bytes32(2),
+  )
+}

@@ -6,7 +6,7 @@ import type { Header } from '../src/header.ts'
 import { proveInclusion } from '../src/inclusion.ts'
 import type { Outpoint } from '../src/l1.ts'
 import { MerkleLog, rowOf } from '../src/merkle.ts'
-import { encodeMessage } from '../src/message.ts'
+import { batchAnchor, encodeMessage } from '../src/message.ts'
 import { encodeOperation, operationId } from '../src/operation.ts'
 import { encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
 import { encodeReceipt, tickMessage } from '../src/receipt.ts'
@@ -120,7 +120,7 @@ function linksOf({ number, coins }: Setting, { hash, header }: ReturnType<typeof
   const start = number === 2 ? params.genesis : { txid: bytes32(0xaa), vout: 1 }
   const resume = encodeMessage({ kind: 'resume', number: number - 1, headerHash: bytes32(0), word: bytes32(0) })
   const previous = link(start, resume)
-  const tag = encodeMessage({ kind: 'batch', number: header.number, headerHash: hash, word: header.post })
+  const tag = encodeMessage(batchAnchor(header, hash))
   const anchor = link({ txid: hashTwice(previous), vout: 1 }, tag)
   return { previous, anchor, txid: hashTwice(anchor) }
 }

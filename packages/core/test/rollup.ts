@@ -9,7 +9,7 @@ import { encodeHeader, type Header, headerHash, type Origin } from '../src/heade
 import type { L1Block, L1Transaction, Outpoint } from '../src/l1.ts'
 import { Ledger } from '../src/ledger.ts'
 import { merkleRoot, rowOf } from '../src/merkle.ts'
-import { type Anchor, resumeAnchor } from '../src/message.ts'
+import { type BatchAnchor, batchAnchor, markOf, type ResumeAnchor, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { CommittedBatch } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
@@ -124,6 +124,8 @@ export class Rollup {
   private readonly built: Batch[] = []
   /** Those that a link was made for, by their hash. */
   private readonly linked = new Set<string>()
+  /** Of lies: who lies in a header marks its anchor as an honest one's, else it would never live. */
+  private readonly marks = new Map<string, Uint8Array>()
   private next: { readonly outpoint: Outpoint; readonly number: number } = { outpoint: params.genesis, number: 0 }
 
   constructor(isSigned: Context['isSigned'] = isQuickSigned) {
@@ -168,6 +170,13 @@ export class Rollup {
   private heed(event: ChainEvent): void {
     if (event.kind === 'void') this.takeBack(event.headerHash)
     if (event.kind === 'link' && event.outcome === 'batch') this.adopt(event.headerHash)
+    if (event.kind === 'link' && event.outcome === 'null' && this.chain.mode === 'broken') this.unstack(this.standing)
+  }
+
+  /** How many of the built batches the head stands on, itself included. */
+  private get standing(): number {
+    const head = headOf(this.chain).headerHash
+    return 1 + this.built.findIndex(({ hash }) => equalBytes(hash, head))
   }
 
   /** Stands on a batch that Bitcoin has and the ledger has not: after a reorg. */
@@ -189,7 +198,7 @@ export class Rollup {
   }
 
   /** The next link; several before the next block follow one another. */
-  link(anchor: Omit<Anchor, 'number'>): L1Transaction {
+  link(anchor: Omit<BatchAnchor, 'number'> | Omit<ResumeAnchor, 'number'>): L1Transaction {
     const number = this.next.number + 1
     const transaction = linkTransaction(this.next.outpoint, { ...anchor, number })
     this.next = { outpoint: { txid: transaction.txid, vout: 1 }, number }
@@ -202,7 +211,13 @@ export class Rollup {
 
   anchor(batch: Batch): L1Transaction {
     this.linked.add(toHex(batch.hash))
-    return this.link({ kind: 'batch', headerHash: batch.hash, word: batch.header.post })
+    const mark = this.marks.get(toHex(batch.hash))
+    return this.link({ ...batchAnchor(batch.header, batch.hash), ...(mark && { mark }) })
+  }
+
+  /** Of an anchor that is mined next. */
+  get mark(): Uint8Array {
+    return markOf({ origin: this.origin, parent: headOf(this.chain).headerHash })
   }
 
   get origin(): Origin {
@@ -236,7 +251,9 @@ export class Rollup {
     const honest = this.built.pop()
     if (honest === undefined) throw new Error('nothing was built to lie about')
     const { network: id, number, parent, origin } = honest.header
-    return this.keep(commit({ network: id, number, parent, origin }, { ...honest, ...content }, instead))
+    const lie = commit({ network: id, number, parent, origin }, { ...honest, ...content }, instead)
+    this.marks.set(toHex(lie.hash), markOf(honest.header))
+    return this.keep(lie)
   }
 
   /** Mines a batch's link. */

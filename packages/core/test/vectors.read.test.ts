@@ -202,7 +202,9 @@ test('messages', () => {
   const { messages, refused } = read('messages')
   for (const { message, payload, script } of list(messages)) {
     expect(toJson(decodeMessage(hex(payload)))).toEqual(message)
-    expect(encodeMessage(bytesIn<Message>(message, 'headerHash', 'word', 'key', 'refundKey'))).toEqual(hex(payload))
+    expect(encodeMessage(bytesIn<Message>(message, 'headerHash', 'word', 'mark', 'key', 'refundKey'))).toEqual(
+      hex(payload),
+    )
     expect(dataCarrier(hex(script))).toEqual(hex(payload))
   }
   for (const { name, payload } of list(refused)) expect(decodeMessage(hex(payload)), String(name)).toBeUndefined()

@@ -19,6 +19,7 @@ import {
   type Anchor,
   anchorScript,
   BatchExecution,
+  batchAnchor,
   buildHeader,
   encodeMessage,
   encodeTransfer,
@@ -188,7 +189,7 @@ export class Rollup {
   /** Sends the oldest batch's link. */
   async anchor(built: Built): Promise<void> {
     if (this.unanchored.shift() !== built) throw new Error('batches are anchored in their order')
-    await this.sendLink({ kind: 'batch', number: built.number, headerHash: built.hash, word: built.header.post })
+    await this.sendLink(batchAnchor(built.header, built.hash))
     this.parent = built.hash
   }
 

@@ -21,11 +21,8 @@ export interface OwnResume {
 
 /** What Bitcoin will say once every intended anchor is mined in its order. */
 export interface Plan {
-  /**
-   * `doomed`: a batch on its way can't live. Nothing stands on it, and no resume counts before it is void.
-   * `broken`: the next number has to be a resume's.
-   */
-  readonly mode: Chain['mode'] | 'doomed'
+  /** `broken`: the next number has to be a resume's. */
+  readonly mode: Chain['mode']
   readonly head: Head
   /** Own batches that are not anchored yet and will live. */
   readonly tail: readonly Head[]
@@ -57,7 +54,7 @@ export function planAhead(
     } else if (mode === 'active' && equalBytes(link.parent, head.headerHash) && !lapses(link.origin)) {
       head = { number: link.number, headerHash: link.headerHash }
       tail.push(head)
-    } else if (mode === 'active') mode = 'doomed'
+    } else if (mode === 'active') mode = 'broken'
   }
   return { mode: mode === 'active' && lastNumber < taken ? 'broken' : mode, head, tail, lastNumber }
 }

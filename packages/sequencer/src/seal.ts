@@ -2,6 +2,7 @@ import {
   type Anchor,
   type BatchPlace,
   type BuiltHeader,
+  batchAnchor,
   buildHeader,
   type DataKind,
   encodeWhole,
@@ -42,7 +43,7 @@ export async function sealBatch(
     steps: encodeWhole('steps', { ...sealed, headerBytes: built.bytes }),
   }
   return {
-    anchor: { kind: 'batch', number: open.place.number, headerHash: built.hash, word: sealed.post },
+    anchor: batchAnchor(built.header, built.hash),
     built,
     honest,
     writes: executor.writesOf(built.hash, built.bytes, sealed, wholes),

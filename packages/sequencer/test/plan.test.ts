@@ -79,14 +79,17 @@ describe('planAhead', () => {
     // A reorganisation brought 5 back to life; 9 was sealed on 4, behind a resume that named 4.
     const intended = [batch(5), batch(6), resume(8, 4), batch(9, 4), batch(10, 9), resume(11, 6)]
     const plan = planOf(chain('active', 4, [4]), intended)
-    expect(plan).toMatchObject({ mode: 'doomed', head: { number: 6 }, lastNumber: 11 })
+    expect(plan).toMatchObject({ mode: 'active', head: { number: 6 }, lastNumber: 11 })
     expect(numbers(plan.tail)).toEqual([5, 6])
   })
 
   it('gives a batch no place whose origin is gone or too old', () => {
     const plan = planOf(chain('active', 4, [4]), [batch(5), batch(6, 5, 79), batch(7, 6)])
-    expect(plan).toMatchObject({ mode: 'doomed', head: { number: 5 }, lastNumber: 7 })
+    expect(plan).toMatchObject({ mode: 'broken', head: { number: 5 }, lastNumber: 7 })
     expect(numbers(plan.tail)).toEqual([5])
+    expect(planOf(chain('active', 4, [4]), [batch(5, 4, 79), resume(6, 4), batch(7, 4)])).toMatchObject({
+      ...{ mode: 'active', head: { number: 7 } },
+    })
   })
 
   it('leaves numbers that others may have used unseen to resumes', () => {

@@ -261,16 +261,17 @@ describe('after a void', () => {
     expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: true }])
   })
 
-  it('goes on from nothing that lost its origin and was final before anybody could show it', async () => {
-    const final = (last: number) => sequencer.node.follower.chain.final.number >= last
+  it('goes on behind a reorganisation deeper than the dispute window whose blocks come all at once', async () => {
     // Batch 3 goes from its block into the first new one; its origin is not in that branch.
     await workshop.bitcoind.reorg(3, 1 + workshop.params.windows.dispute)
     await sequencer.turn()
-    expect(final(3)).toBe(true)
-    expect(sequencer.node.executor.rejection).toMatchObject({ number: 3, fault: 'lapsed' })
-    expect(sequencer.producer.reason).toBe('chain-broken')
+    expect(sequencer.node.executor.rejection).toBeUndefined()
+    expect(sequencer.node.follower.links.get(3)).toMatchObject({ outcome: 'null' })
     await restart()
-    await sequencer.turn()
-    expect(sequencer.node.executor.rejection).toMatchObject({ number: 3, fault: 'lapsed' })
+    await mine(2)
+    expect(sequencer.node.follower.chain.mode).toBe('active')
+    expect(sequencer.producer.reason).toBeUndefined()
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+    expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: true }])
   })
 })

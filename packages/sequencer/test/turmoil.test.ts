@@ -108,10 +108,9 @@ async function challengeOne(): Promise<void> {
   if (batch !== undefined) await workshop.challenge(batch.headerHash)
 }
 
-/** Few blocks at once: what has lapsed in them must be proven before it is final. */
 async function reorganise(): Promise<void> {
   const depth = Math.min(1 + random(DEEPEST), sequencer.node.follower.chain.height - fork)
-  const blocks = 1 + random(3)
+  const blocks = 1 + random(DEEPEST)
   if (depth < 1) return
   // With everything that was in the blocks, or without.
   await workshop.bitcoind.reorg(depth, random(2) === 0 ? blocks : Array.from({ length: blocks }, () => []))

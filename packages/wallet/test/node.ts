@@ -18,6 +18,7 @@ import {
   anchorScript,
   BatchExecution,
   type BuiltHeader,
+  batchAnchor,
   buildHeader,
   dataCarrierScript,
   decodeTransfer,
@@ -162,7 +163,7 @@ export class LedgerNode {
   private seal(open: BatchExecution): Omit<Sealed, 'height' | 'block'> {
     const paths = open.operations.map((_, index) => open.provePath(index))
     const header = buildHeader(this.place, open.seal())
-    const tag = encodeMessage({ kind: 'batch', number: this.number, headerHash: header.hash, word: header.header.post })
+    const tag = encodeMessage(batchAnchor(header.header, header.hash))
     const outputs = [
       { value: 0n, script: dataCarrierScript(tag) },
       { value: 10_000n, script: anchorScript(this.params) },

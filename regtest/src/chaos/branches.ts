@@ -2,20 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { callRpc, printHash, readBlockHash, readTip } from '@kedge/bitcoin'
 import type { RegtestNetwork } from '../network.ts'
 
-/** Reorganisations as nodes meet them: block by block, with time to act in between, or all at once. */
-
-/** A branch this deep comes block by block: evidence needs a block of its own before the dispute window is over. */
-const PACED_FROM = 4
-
 /** For nodes to see a block and send what they have to say about it. */
 const PACE_MS = 250
-
-/** Replaces the newest blocks by one more. What they held goes back into the mempool, and into the first new block. */
-export async function replaceBlocks(network: RegtestNetwork, depth: number): Promise<void> {
-  if (depth < PACED_FROM) return network.reorg(depth)
-  await network.reorg(depth, 1)
-  await mineSlowly(network, depth)
-}
 
 export async function mineSlowly(network: RegtestNetwork, blocks: number): Promise<void> {
   for (let block = 0; block < blocks; block++) {
@@ -41,6 +29,5 @@ export async function goBack(network: RegtestNetwork, from: string, to: string):
 /** Leaves everything from `height` on for a third branch, which may be shorter: it is the only one that is left. */
 export async function goElsewhere(network: RegtestNetwork, height: number, blocks: number): Promise<void> {
   const tip = await readTip(network.bitcoind.rpc)
-  await network.reorg(tip.height - height + 1, 1)
-  await mineSlowly(network, blocks)
+  await network.reorg(tip.height - height + 1, blocks)
 }

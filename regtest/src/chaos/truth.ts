@@ -49,6 +49,8 @@ export interface Truth {
   readonly live: readonly LiveBatch[]
   /** Numbers of batches that are void. */
   readonly voids: readonly number[]
+  /** Links that a reorganisation left without effect. */
+  readonly moved: readonly number[]
   /** Of every header that was ever anchored, by number. */
   readonly anchored: ReadonlyMap<number, string>
   readonly ledger: Ledger
@@ -69,7 +71,7 @@ export async function deriveTruth(
   const network = networkId(params)
   const signed = (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer))
   const court: Court = { params, network, facts, isSigned: signed }
-  const { chain, live, voids, anchored } = await readBitcoin(rpc, court, facts)
+  const { chain, live, voids, moved, anchored } = await readBitcoin(rpc, court, facts)
   const ledger = new Ledger()
   const payments = new Map<string, number[]>()
   let parent = genesisEnd(params)
@@ -79,7 +81,7 @@ export async function deriveTruth(
     parent = execute(court, ledger, batch, parent, body)
     for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
   }
-  return { chain, live, voids, anchored, ledger, payments, credited: creditedBy(facts, ledger) }
+  return { chain, live, voids, moved, anchored, ledger, payments, credited: creditedBy(facts, ledger) }
 }
 
 async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
@@ -89,6 +91,7 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
   let chain = genesisChain(params, below)
   const batches = new Map<number, LiveBatch>()
   const voids: number[] = []
+  const moved: number[] = []
   const anchored = new Map<number, string>()
   const { height: tip } = await readTip(rpc)
   for (let height = params.scanHeight; height <= tip; height++) {
@@ -96,11 +99,14 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
     if (hash === undefined) throw new Error('Bitcoin moved while it was read')
     const block = readBlock(await readRawBlock(rpc, hash), height)
     const derived = deriveBlock(court, chain, block)
-    for (const event of derived.events) follow(event, derived.chain, batches, voids, anchored)
+    for (const event of derived.events) {
+      follow(event, derived.chain, batches, voids, anchored)
+      if (event.kind === 'link' && event.outcome === 'null') moved.push(event.number)
+    }
     facts.append(height, hash, derived.deposits)
     chain = derived.chain
   }
-  return { chain, live: withParents([...batches.values()]), voids, anchored }
+  return { chain, live: withParents([...batches.values()]), voids, moved, anchored }
 }
 
 function follow(

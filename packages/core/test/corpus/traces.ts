@@ -1,7 +1,7 @@
 import type { Chain } from '../../src/chain.ts'
 import { encodeEvidence } from '../../src/evidence.ts'
 import type { L1Block, L1Transaction } from '../../src/l1.ts'
-import type { Anchor, DataKind } from '../../src/message.ts'
+import { batchAnchor, type DataKind } from '../../src/message.ts'
 import { encodeParts, encodeWhole } from '../../src/publication.ts'
 import {
   challengeTransaction,
@@ -103,7 +103,7 @@ function links(): Json {
   const [one, two] = [rollup.build(), rollup.build()]
   story.mine('two batches in one block', rollup.anchor(one), rollup.anchor(two))
   const three = rollup.build()
-  const wrong: Anchor = { kind: 'batch', number: 9, headerHash: three.hash, word: three.header.post }
+  const wrong = { ...batchAnchor(three.header, three.hash), number: 9 }
   story.mine('a batch with another number: null', linkTransaction(rollup.chain.link.outpoint, wrong))
   story.mine('a batch whose header is anchored already: null', rollup.anchor(two))
   const stale = { kind: 'resume', headerHash: one.hash, word: bytes32(0) } as const
