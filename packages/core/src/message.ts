@@ -26,7 +26,7 @@ export interface ResumeAnchor {
   readonly word: Uint8Array
 }
 
-export const MARK_BYTES = 7
+const MARK_BYTES = 7
 
 export interface DepositTag {
   readonly kind: 'deposit'
