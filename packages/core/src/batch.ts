@@ -13,8 +13,7 @@ import {
   operationId,
   type Refusal,
 } from './operation.ts'
-import type { HashedSteps } from './steps.ts'
-import type { Transfer } from './transfer.ts'
+import type { SignedOperation } from './signed.ts'
 
 /** What a batch is executed under, apart from the state it starts from. */
 export interface BatchContext extends Context {
@@ -40,7 +39,7 @@ export class BatchExecution {
   constructor(context: BatchContext, ledger: Ledger) {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
     this.context = context
-    this.judging = { ...context, isSigned: (owner, transfer) => this.isSigned(owner, transfer) }
+    this.judging = { ...context, isSigned: (owner, operation) => this.isSigned(owner, operation) }
     this.ledger = ledger
     this.pre = ledger.root
   }
@@ -96,9 +95,9 @@ export class BatchExecution {
     return undefined
   }
 
-  private isSigned(owner: Uint8Array, transfer: Transfer): boolean {
+  private isSigned(owner: Uint8Array, operation: SignedOperation): boolean {
     const known = this.signedBy !== undefined && equalBytes(owner, this.signedBy)
-    return known || this.context.isSigned(owner, transfer)
+    return known || this.context.isSigned(owner, operation)
   }
 
   /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */

@@ -174,9 +174,7 @@ export {
   UNSPENDABLE_KEY,
   vaultScript,
 } from './scripts.ts'
-export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
-export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
-export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
+export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from './signed.ts'
 export {
   decodeTotals,
   encodeTotals,
@@ -188,10 +186,4 @@ export {
 } from './totals.ts'
 export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
-export {
-  type AnchorBlock,
-  type PaymentVerdict,
-  type Reservation,
-  type ShownPayment,
-  verifyPayment,
-} from './verify-payment.ts'
+export { leastWithdrawal, type Withdrawal, withdrawalMessage } from './withdrawal.ts'

@@ -1,21 +1,14 @@
-import { type Account, MAX_CELL } from './cell.ts'
-import { U64_MAX } from './codec.ts'
+import type { Account } from './cell.ts'
 import { applyCollect, COLLECT_KIND, type Collect, decodeCollect, encodeCollect } from './collect.ts'
 import { applyCredit, type Credit, DEPOSIT_KIND, decodeCredit, encodeCredit } from './deposit.ts'
 import { taggedHash } from './hash.ts'
 import type { Params } from './params.ts'
+import { applySigned, cellsOfSigned, decodeSigned, encodeSigned, type SignedOperation, withinBounds } from './signed.ts'
 import type { Totals } from './totals.ts'
-import {
-  applyTransfer,
-  decodeTransfer,
-  encodeTransfer,
-  TRANSFER_BYTES,
-  TRANSFER_KIND,
-  type Transfer,
-} from './transfer.ts'
+import { TRANSFER_BYTES } from './transfer.ts'
 
 /** What changes the ledger. Each kind lives in a file of its own; this one joins them. */
-export type Operation = Transfer | Credit | Collect
+export type Operation = SignedOperation | Credit | Collect
 
 /** The longest operation of any kind; whatever is longer does not decode. */
 export const MAX_OPERATION_BYTES = TRANSFER_BYTES
@@ -31,6 +24,8 @@ export type Refusal =
   | 'expired'
   | 'may-not-create'
   | 'fee-too-low'
+  | 'payout-fee-too-low'
+  | 'dust'
   | 'wrong-recipient'
   | 'insufficient-funds'
   | 'overflow'
@@ -43,8 +38,8 @@ export interface Context {
   readonly params: Params
   /** Height of the batch's origin block: the ledger's only clock. */
   readonly originHeight: number
-  /** Whether `owner` signed the transfer. A caller may have checked it before, bound to exactly these two. */
-  readonly isSigned: (owner: Uint8Array, transfer: Transfer) => boolean
+  /** Whether `owner` signed the operation. A caller may have checked it before, bound to exactly these two. */
+  readonly isSigned: (owner: Uint8Array, operation: SignedOperation) => boolean
 }
 
 /** Cells by number. @throws MissingCellError for a cell that was not supplied: it must never read as empty. */
@@ -64,15 +59,14 @@ export type Outcome =
 export type Apply<O> = (context: Context, cells: Cells, totals: Totals, operation: O) => Outcome
 
 /** The one transition: built with by the sequencer, checked with by every node, judged with in a fraud proof. */
-export const applyOperation: Apply<Operation> = (context, cells, totals, operation) => {
-  const outcome = applyKind(context, cells, totals, operation)
-  return outcome.ok && overflows(outcome.updates, outcome.totals) ? { ok: false, refusal: 'overflow' } : outcome
-}
+export const applyOperation: Apply<Operation> = (context, cells, totals, operation) =>
+  withinBounds(applyKind(context, cells, totals, operation))
 
 const applyKind: Apply<Operation> = (context, cells, totals, operation) => {
   switch (operation.kind) {
     case 'transfer':
-      return applyTransfer(context, cells, totals, operation)
+    case 'withdrawal':
+      return applySigned(context, cells, totals, operation)
     case 'deposit':
       return applyCredit(context, cells, totals, operation)
     case 'collect':
@@ -80,19 +74,11 @@ const applyKind: Apply<Operation> = (context, cells, totals, operation) => {
   }
 }
 
-/**
- * Whether something no longer fits its field. True states are far from that, but a fraud proof may start from any state
- * that a liar committed to.
- */
-function overflows(updates: readonly CellUpdate[], totals: Totals): boolean {
-  for (const { account } of updates) if (account.nonce > U64_MAX || account.balance > U64_MAX) return true
-  return totals.count >= MAX_CELL || totals.fees > U64_MAX || totals.supply > U64_MAX
-}
-
 export function encodeOperation(operation: Operation): Uint8Array {
   switch (operation.kind) {
     case 'transfer':
-      return encodeTransfer(operation)
+    case 'withdrawal':
+      return encodeSigned(operation)
     case 'deposit':
       return encodeCredit(operation)
     case 'collect':
@@ -102,14 +88,12 @@ export function encodeOperation(operation: Operation): Uint8Array {
 
 export function decodeOperation(bytes: Uint8Array): Operation | undefined {
   switch (bytes[0]) {
-    case TRANSFER_KIND:
-      return decodeTransfer(bytes)
     case DEPOSIT_KIND:
       return decodeCredit(bytes)
     case COLLECT_KIND:
       return decodeCollect(bytes)
     default:
-      return undefined
+      return decodeSigned(bytes)
   }
 }
 
@@ -123,8 +107,19 @@ export function operationId(bytes: Uint8Array): Uint8Array {
  * it belong to no cell: the operation is refused without looking at any.
  */
 export function touchedCells(operation: Operation, count: number): readonly number[] {
-  const named = operation.kind === 'transfer' ? [operation.from, operation.toCell] : [operation.cell]
-  return [...new Set(named)].filter((cell) => cell <= count).sort((a, b) => a - b)
+  return [...new Set(namedCells(operation))].filter((cell) => cell <= count).sort((a, b) => a - b)
+}
+
+/** Those that it names, in its own order. */
+export function namedCells(operation: Operation): readonly number[] {
+  switch (operation.kind) {
+    case 'transfer':
+    case 'withdrawal':
+      return cellsOfSigned(operation)
+    case 'deposit':
+    case 'collect':
+      return [operation.cell]
+  }
 }
 
 export class MissingCellError extends Error {

@@ -12,6 +12,8 @@ export interface Params {
   readonly chain: BitcoinChain
   /** The output whose spend is link 1 of the anchor chain. */
   readonly genesis: Outpoint
+  /** The output that the vault chain begins with: whoever set the network up paid it to the vault script. */
+  readonly vault: VaultGenesis
   /** The first Bitcoin block that is read. Nothing below it exists for the ledger. */
   readonly scanHeight: number
   readonly keys: NetworkKeys
@@ -19,6 +21,11 @@ export interface Params {
   readonly windows: Windows
   readonly caps: Caps
   readonly fees: Fees
+}
+
+export interface VaultGenesis extends Outpoint {
+  /** Satoshis. */
+  readonly value: bigint
 }
 
 export type BitcoinChain = 'regtest' | 'signet' | 'testnet4' | 'main'
@@ -51,6 +58,14 @@ export interface Windows {
   readonly dispute: number
   /** X: after this many blocks without a spend the watchers may spend the anchor link. */
   readonly takeover: number
+  /** F: an operation that was forced this deep below a batch's origin must stand in the batch. */
+  readonly forced: number
+  /** E: the chain ends after this many blocks without a live batch. */
+  readonly exit: number
+  /** R: after this many blocks the depositor may take back a deposit that nobody swept. */
+  readonly refund: number
+  /** m: a deposit is not swept in the last blocks before that. */
+  readonly margin: number
 }
 
 export interface Caps {
@@ -58,6 +73,8 @@ export interface Caps {
   readonly operations: number
   /** Deposits in one batch. */
   readonly deposits: number
+  /** Forced operations in one batch. */
+  readonly forced: number
   /** q: virtual bytes of answers that a Bitcoin block is expected to carry; challenges queue at this rate. */
   readonly answerVbytesPerBlock: number
 }
@@ -67,8 +84,14 @@ export interface Fees {
   readonly transfer: bigint
   /** Millisatoshis more for creating a cell. */
   readonly cell: bigint
-  /** Satoshis: smaller outputs to the vault are no deposits. */
+  /** Satoshis: smaller outputs are no deposits. */
   readonly minDeposit: bigint
+  /** Satoshis that a deposit is credited less than its value: what sweeping it may cost. */
+  readonly deposit: bigint
+  /** Satoshis: nothing that a payout pays is smaller. */
+  readonly dust: bigint
+  /** Satoshis: what a withdrawal must allow for its share of the payout's fee. */
+  readonly payout: bigint
   /** Satoshis that a data challenge burns. */
   readonly challenge: bigint
 }
@@ -78,9 +101,15 @@ const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest'
 /** Regtest's windows and caps (rules.md §2.8). */
 export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> = {
   chain: 'regtest',
-  windows: { originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40 },
-  caps: { operations: 8192, deposits: 1024, answerVbytesPerBlock: 1_000_000 },
-  fees: { transfer: 100n, cell: 10_000n, minDeposit: 1_000n, challenge: 10_000n },
+  windows: {
+    ...{ originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40 },
+    ...{ forced: 2, exit: 60, refund: 80, margin: 21 },
+  },
+  caps: { operations: 8192, deposits: 1024, forced: 256, answerVbytesPerBlock: 1_000_000 },
+  fees: {
+    ...{ transfer: 100n, cell: 10_000n },
+    ...{ minDeposit: 1_000n, deposit: 500n, dust: 546n, payout: 100n, challenge: 10_000n },
+  },
 }
 
 export function networkId(params: Params): Uint8Array {
@@ -88,21 +117,25 @@ export function networkId(params: Params): Uint8Array {
 }
 
 function encodeParams(params: Params): Uint8Array {
-  const { keys, windows, caps, fees } = params
+  const { keys, vault, windows: w, caps, fees } = params
   const writer = new Writer()
     .u8(CHAINS.indexOf(params.chain))
     .hash(params.genesis.txid)
     .u32(params.genesis.vout)
+    .hash(vault.txid)
+    .u32(vault.vout)
+    .u64(vault.value)
     .u32(params.scanHeight)
     .hash(keys.anchor)
     .hash(keys.slot)
     .hash(keys.fees)
     .hashes(keys.watchers)
     .u8(keys.threshold)
-  for (const blocks of [windows.originDepth, windows.staleness, windows.challenge, windows.answer]) writer.u32(blocks)
-  for (const blocks of [windows.proof, windows.dispute, windows.takeover]) writer.u32(blocks)
-  for (const cap of [caps.operations, caps.deposits, caps.answerVbytesPerBlock]) writer.u32(cap)
-  return writer.u64(fees.transfer).u64(fees.cell).u64(fees.minDeposit).u64(fees.challenge).bytes
+  for (const blocks of [w.originDepth, w.staleness, w.challenge, w.answer, w.proof, w.dispute]) writer.u32(blocks)
+  for (const blocks of [w.takeover, w.forced, w.exit, w.refund, w.margin]) writer.u32(blocks)
+  for (const cap of [caps.operations, caps.deposits, caps.forced, caps.answerVbytesPerBlock]) writer.u32(cap)
+  for (const fee of [fees.transfer, fees.cell, fees.minDeposit, fees.deposit]) writer.u64(fee)
+  return writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge).bytes
 }
 
 /** Why these parameters cannot be a network's, or undefined. The relations are rules.md §2's. */
@@ -116,13 +149,21 @@ export function findParamsFault(params: Params): string | undefined {
     [w.proof > w.challenge, 'proof must exceed challenge'],
     [w.answer >= 1, 'answer must be at least 1'],
     [w.takeover >= 2 * w.staleness && w.takeover <= 65_535, 'takeover must be between 2 × staleness and 65535'],
+    [w.exit >= w.takeover + w.staleness, 'exit must be at least takeover + staleness'],
+    [w.exit > w.challenge + w.answer + w.staleness, 'exit must exceed challenge + answer + staleness'],
+    [w.margin >= w.originDepth + w.staleness, 'margin must be at least originDepth + staleness'],
+    [w.refund > w.margin + w.originDepth, 'refund must exceed margin + originDepth'],
+    [w.refund <= 65_535, 'refund must be at most 65535'],
     [caps.operations >= 1 && caps.operations <= 1 << 20, 'caps.operations must be between 1 and 2^20'],
-    [caps.deposits >= 1 && caps.deposits <= caps.operations, 'caps.deposits must be between 1 and caps.operations'],
+    [caps.deposits >= 1 && caps.forced >= 1, 'caps.deposits and caps.forced must be at least 1'],
+    [caps.deposits + caps.forced <= caps.operations, 'caps.deposits + caps.forced must be at most caps.operations'],
     [caps.answerVbytesPerBlock >= 1, 'caps.answerVbytesPerBlock must be at least 1'],
     [keys.watchers.length >= 1 && keys.watchers.length <= 15, 'there must be 1 to 15 watchers'],
     [keys.threshold >= 1 && keys.threshold <= keys.watchers.length, 'threshold must be between 1 and the watchers'],
     [!hasTwins(keys.watchers), 'watchers must differ'],
-    [fees.minDeposit * 1000n > fees.cell, 'minDeposit must exceed the cell fee'],
+    [(fees.minDeposit - fees.deposit) * 1000n > fees.cell, 'minDeposit must exceed the deposit fee and the cell fee'],
+    [fees.dust >= 546n, 'dust must be at least 546 sat'],
+    [params.vault.value >= fees.dust, 'the vault must begin with no less than dust'],
     [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
   ]
   const broken = must.find(([holds]) => !holds)?.[1]
@@ -143,6 +184,7 @@ export function paramsToJson(params: Params): unknown {
   return {
     chain: params.chain,
     genesis: { txid: toHex(params.genesis.txid), vout: params.genesis.vout },
+    vault: { txid: toHex(params.vault.txid), vout: params.vault.vout, value: String(params.vault.value) },
     scanHeight: params.scanHeight,
     keys: {
       anchor: toHex(params.keys.anchor),
@@ -159,15 +201,20 @@ export function paramsToJson(params: Params): unknown {
 
 /** @throws Error naming the key that is missing, unknown or out of shape. */
 export function paramsFromJson(json: unknown): Params {
-  const top = fields(json, 'params', ['chain', 'genesis', 'scanHeight', 'keys', 'windows', 'caps', 'fees'])
+  const top = fields(json, 'params', ['chain', 'genesis', 'vault', 'scanHeight', 'keys', 'windows', 'caps', 'fees'])
   const genesis = fields(top.genesis, 'genesis', ['txid', 'vout'])
+  const vault = fields(top.vault, 'vault', ['txid', 'vout', 'value'])
   const keys = fields(top.keys, 'keys', ['anchor', 'slot', 'fees', 'watchers', 'threshold'])
-  const fees = fields(top.fees, 'fees', ['transfer', 'cell', 'minDeposit', 'challenge'])
   if (!CHAINS.includes(top.chain as BitcoinChain)) throw new Error(`params: chain must be one of ${CHAINS.join(', ')}`)
   if (!Array.isArray(keys.watchers)) throw new Error('params: keys.watchers must be a list')
   const params: Params = {
     chain: top.chain as BitcoinChain,
     genesis: { txid: hash(genesis.txid, 'genesis.txid'), vout: count(genesis.vout, 'genesis.vout') },
+    vault: {
+      txid: hash(vault.txid, 'vault.txid'),
+      vout: count(vault.vout, 'vault.vout'),
+      value: amount(vault.value, 'vault.value'),
+    },
     scanHeight: count(top.scanHeight, 'scanHeight'),
     keys: {
       anchor: hash(keys.anchor, 'keys.anchor'),
@@ -178,12 +225,7 @@ export function paramsFromJson(json: unknown): Params {
     },
     windows: counts(top.windows, 'windows', Object.keys(regtestRules.windows)) as unknown as Windows,
     caps: counts(top.caps, 'caps', Object.keys(regtestRules.caps)) as unknown as Caps,
-    fees: {
-      transfer: amount(fees.transfer, 'fees.transfer'),
-      cell: amount(fees.cell, 'fees.cell'),
-      minDeposit: amount(fees.minDeposit, 'fees.minDeposit'),
-      challenge: amount(fees.challenge, 'fees.challenge'),
-    },
+    fees: amounts(top.fees, 'fees', Object.keys(regtestRules.fees)) as unknown as Fees,
   }
   const fault = findParamsFault(params)
   if (fault !== undefined) throw new Error(`params: ${fault}`)
@@ -203,6 +245,11 @@ function fields(json: unknown, at: string, names: readonly string[]): Record<str
 function counts(json: unknown, at: string, names: readonly string[]): Record<string, number> {
   const record = fields(json, at, names)
   return Object.fromEntries(names.map((name) => [name, count(record[name], `${at}.${name}`)]))
+}
+
+function amounts(json: unknown, at: string, names: readonly string[]): Record<string, bigint> {
+  const record = fields(json, at, names)
+  return Object.fromEntries(names.map((name) => [name, amount(record[name], `${at}.${name}`)]))
 }
 
 function count(value: unknown, at: string): number {

@@ -17,7 +17,7 @@ import { dataCarrier, dataCarrierScript } from '../src/scripts.ts'
 import { decodeTotals, encodeTotals, type Totals } from '../src/totals.ts'
 import { decodeTransfer, encodeTransfer } from '../src/transfer.ts'
 import { commit } from './rollup.ts'
-import { bytes32, CASES, FUZZ_TIMEOUT, network, params, transferOf } from './world.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, network, params, transferOf, withdrawalOf } from './world.ts'
 
 /** Every decoder of bytes from outside: it never throws, accepts one form of each value, and loses nothing of it. */
 
@@ -44,9 +44,21 @@ const transfer = fc
     signature: bytesOf(64),
   })
   .map(transferOf)
+const withdrawal = fc
+  .record({
+    ...{ from: cell, nonce: u64, amount: u64, payoutFee: u64, fee: u64, expiry: u32, signature: bytesOf(64) },
+    script: fc.oneof(
+      hash.map((program) => concatBytes(Uint8Array.of(0x51, 32), program)),
+      hash.map((program) => concatBytes(Uint8Array.of(0, 32), program)),
+      bytesOf(20).map((program) => concatBytes(Uint8Array.of(0, 20), program)),
+      bytesOf(20).map((program) => concatBytes(Uint8Array.of(0xa9, 20), program, Uint8Array.of(0x87))),
+      bytesOf(20).map((program) => concatBytes(Uint8Array.of(0x76, 0xa9, 20), program, Uint8Array.of(0x88, 0xac))),
+    ),
+  })
+  .map(withdrawalOf)
 const credit = fc.record({ kind: fc.constant('deposit' as const), position, key: hash, amount: u64, cell })
 const collect = fc.record({ kind: fc.constant('collect' as const), cell, amount: u64 })
-const operation: fc.Arbitrary<Operation> = fc.oneof(transfer, credit, collect)
+const operation: fc.Arbitrary<Operation> = fc.oneof(transfer, withdrawal, credit, collect)
 const account = fc.record({ owner: hash, nonce: u64, balance: u64 })
 const totals: fc.Arbitrary<Totals> = fc.record({
   ...{ count: cell, supply: u64, fees: u64, owed: u64 },

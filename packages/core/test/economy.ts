@@ -11,14 +11,29 @@ import {
 } from '../src/operation.ts'
 import type { Totals } from '../src/totals.ts'
 import type { Transfer } from '../src/transfer.ts'
+import type { Withdrawal } from '../src/withdrawal.ts'
 import { depositTransaction } from './bitcoin.ts'
 import { type Batch, type Content, type Rollup, startedRollup } from './rollup.ts'
-import { isQuickSigned, isSigned, keyOf, type Payment, params, quickKey, quickSign, secretOf, sign } from './world.ts'
+import {
+  isQuickSigned,
+  isSigned,
+  keyOf,
+  type Payment,
+  params,
+  quickKey,
+  quickSign,
+  quickWithdrawal,
+  secretOf,
+  sign,
+  signWithdrawal,
+  type Taking,
+} from './world.ts'
 
 /** Who owns the cells, and how they sign. */
 export interface Owners {
   readonly key: (owner: number) => Uint8Array
   readonly sign: (owner: number, payment: Payment) => Transfer
+  readonly signWithdrawal: (owner: number, taking: Taking) => Withdrawal
   readonly isSigned: Context['isSigned']
 }
 
@@ -26,6 +41,7 @@ export interface Owners {
 const quickOwners: Owners = {
   key: quickKey,
   sign: (owner, payment) => quickSign(quickKey(owner), payment),
+  signWithdrawal: (owner, taking) => quickWithdrawal(quickKey(owner), taking),
   isSigned: isQuickSigned,
 }
 
@@ -35,6 +51,7 @@ const realKeys = Array.from({ length: 12 }, (_, at) => keyOf(41 + at))
 export const realOwners: Owners = {
   key: (owner) => realKeys[owner] as Uint8Array,
   sign: (owner, payment) => sign(secretOf(41 + owner), payment),
+  signWithdrawal: (owner, taking) => signWithdrawal(secretOf(41 + owner), taking),
   isSigned,
 }
 
@@ -66,6 +83,11 @@ export function pay(
 /** A transfer that creates the cell `to`. */
 export function payNew(from: number, to: number, nonce: number, owners = quickOwners): Transfer {
   return pay(from, to, nonce, { mayCreate: true, fee: params.fees.transfer + params.fees.cell }, owners)
+}
+
+/** A withdrawal of 5,000 sat from a cell. */
+export function withdraw(from: number, nonce: number, more: Partial<Taking> = {}, owners = quickOwners): Withdrawal {
+  return owners.signWithdrawal(from, { from, nonce: BigInt(nonce), amount: 5_000n, ...more })
 }
 
 /** What a rigged step leaves behind, given what it started from. */

@@ -15,11 +15,11 @@ import {
 } from '../src/evidence.ts'
 import { hashRecord, ZERO_HASH, zeroHash } from '../src/hash.ts'
 import type { AnchoredLink } from '../src/header.ts'
-import { encodeOperation, type Operation } from '../src/operation.ts'
+import { encodeOperation, namedCells, type Operation } from '../src/operation.ts'
 import { proveEnd, proveStep } from '../src/prove.ts'
 import { decodeTotals, encodeTotals } from '../src/totals.ts'
 import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
-import { fundedRollup, mint, nothing, pay, payNew, rig, withRoot } from './economy.ts'
+import { fundedRollup, mint, nothing, pay, payNew, rig, withdraw, withRoot } from './economy.ts'
 import type { Batch, Rollup } from './rollup.ts'
 import { bytes32, CASES, FUZZ_TIMEOUT } from './world.ts'
 
@@ -30,7 +30,10 @@ interface Case {
   readonly claims: readonly Evidence[]
 }
 
-/** Transfers in a ring, each third one to a new cell: the trees of cells and steps pass through powers of two. */
+/**
+ * Transfers in a ring, each third one to a new cell, so that the trees of cells and steps pass through powers of two;
+ * each fifth one is a withdrawal instead.
+ */
 function operationsOf(cells: number, count: number): Operation[] {
   const nonces = Array.from({ length: cells }, () => 0)
   let next = cells
@@ -38,6 +41,7 @@ function operationsOf(cells: number, count: number): Operation[] {
     const from = at % cells
     const nonce = nonces[from] as number
     nonces[from] = nonce + 1
+    if (at % 5 === 4) return withdraw(from, nonce)
     return at % 3 === 0 || cells === 1 ? payNew(from, next++, nonce) : pay(from, (from + 1) % cells, nonce)
   })
 }
@@ -265,8 +269,8 @@ function tellLie(draw: Draw): { rollup: Rollup; batch: Batch; found: string } {
       }
     }
     case 1: {
-      const operation = operations[at] as Operation & { kind: 'transfer' }
-      const cell = draw(2) === 0 ? operation.from : operation.toCell
+      const named = namedCells(operations[at] as Operation)
+      const cell = named[draw(named.length)] as number
       const batch = rollup.put(rig(context, ledger, operations, at, mint(context, cell, BigInt(1 + draw(1000)))))
       return { rollup, batch, found: `step ${at}: wrong-root` }
     }

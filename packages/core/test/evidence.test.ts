@@ -13,7 +13,7 @@ import {
 import { hashPair, ZERO_HASH, zeroHash } from '../src/hash.ts'
 import { headerHash } from '../src/header.ts'
 import { depthOf, MerkleLog, proveLeaves, rowOf } from '../src/merkle.ts'
-import { encodeOperation, type Operation, operationId } from '../src/operation.ts'
+import { encodeOperation, namedCells, type Operation, operationId } from '../src/operation.ts'
 import { proveEnd, proveStep } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
 import { encodeTotals, stateRoot, type Totals } from '../src/totals.ts'
@@ -179,7 +179,7 @@ function afterAnyState(
   const bytes = encodeOperation(operation)
   const content = { pre, operations: [bytes, bytes], stepRoots: concatBytes(before, bytes32(0xee)) }
   const batch = commit(rollup.place, content)
-  const named = [...new Set(operation.kind === 'transfer' ? [operation.from, operation.toCell] : [operation.cell])]
+  const named = [...new Set(namedCells(operation))]
   const touched = named.filter((cell) => cell <= totals.count).sort((a, b) => a - b)
   const evidence: StepEvidence = {
     claim: 'step',

@@ -7,9 +7,10 @@ import { L1Facts } from '../src/facts.ts'
 import { Ledger } from '../src/ledger.ts'
 import { decodeOperation, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { Transfer } from '../src/transfer.ts'
+import type { Withdrawal } from '../src/withdrawal.ts'
 import { firstBehind, Model } from './model.ts'
 import { commit, contextOf, ledgerBytes } from './rollup.ts'
-import { bytes32, CASES, FUZZ_TIMEOUT, network, params, quickKey, quickSign } from './world.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, network, params, quickKey, quickSign, quickWithdrawal } from './world.ts'
 
 /** What somebody tries next; which cells and amounts it means depends on what there is. */
 interface Try {
@@ -69,6 +70,7 @@ function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: 
   const count = model.accounts.length
   if (kind === 0) return { kind: 'collect', cell: whom % (count + 2), amount }
   if (kind === 1) return collectRightly(model, amount)
+  if (kind > 16 && due === undefined) return withdrawalOfTry(model, who % Math.max(count, 1), amount, flaw)
   if (kind === 2 && due !== undefined) return creditOf(due, whom % (count + 2))
   if (kind > 4 && due !== undefined) return creditOf(due, cellOf(model, due.key))
   if (kind === 3)
@@ -118,6 +120,34 @@ function transferOfTry(model: Model, from: number, toCell: number, amount: bigin
   const payment = { ...right, ...flaws[flaw] }
   const amountInRange = payment.amount < 0n ? 0n : payment.amount
   return quickSign(flaw === 12 ? quickKey(77) : payer.owner, { ...payment, amount: amountInRange })
+}
+
+function withdrawalOfTry(model: Model, from: number, amount: bigint, flaw: number): Withdrawal {
+  const payer = model.accounts[from] ?? { owner: quickKey(0), nonce: 0n, balance: 0n }
+  const { fees } = params
+  const most = (payer.balance - fees.transfer) / 1000n
+  const right = { from, amount: amount % 10_000n, nonce: payer.nonce, payoutFee: fees.payout }
+  const flaws: Record<number, Partial<Withdrawal>> = {
+    1: { nonce: payer.nonce + 1n },
+    2: { nonce: payer.nonce - (payer.nonce > 0n ? 1n : 0n) },
+    3: { fee: fees.transfer - 1n },
+    4: { expiry: ORIGIN.height - 1 },
+    5: { expiry: ORIGIN.height },
+    6: { payoutFee: fees.payout - 1n },
+    7: { amount: fees.dust + fees.payout - 1n },
+    8: { amount: fees.dust + fees.payout },
+    9: { amount: most },
+    10: { amount: most + 1n },
+    11: { from: model.accounts.length },
+    13: { amount: 2n ** 64n - 1n },
+    14: { fee: 2n ** 64n - 1n },
+    15: { payoutFee: 2n ** 64n - 1n },
+  }
+  const taking = { ...right, ...flaws[flaw] }
+  return quickWithdrawal(flaw === 12 ? quickKey(77) : payer.owner, {
+    ...taking,
+    amount: taking.amount < 0n ? 0n : taking.amount,
+  })
 }
 
 /** Builds one batch from what is tried, comparing each step with the model; gives the roots the model had. */

@@ -19,6 +19,8 @@ export class Model {
     switch (operation.kind) {
       case 'transfer':
         return this.transfer(operation, originHeight)
+      case 'withdrawal':
+        return this.withdraw(operation, originHeight)
       case 'deposit':
         return this.credit(operation)
       case 'collect':
@@ -38,6 +40,20 @@ export class Model {
     this.set(from, { ...payer, nonce: nonce + 1n, balance: payer.balance - amount - fee })
     this.give(toCell, to, amount)
     this.totals = { ...this.totals, count: this.accounts.length, fees: this.totals.fees + fee }
+    return true
+  }
+
+  private withdraw(operation: Operation & { kind: 'withdrawal' }, originHeight: number): boolean {
+    const { from, nonce, amount, payoutFee, fee, expiry } = operation
+    const payer = this.accounts[from]
+    if (payer === undefined || nonce !== payer.nonce || originHeight > expiry) return false
+    if (fee < params.fees.transfer || payoutFee < params.fees.payout || amount - payoutFee < params.fees.dust)
+      return false
+    const taken = amount * 1000n
+    if (payer.balance < taken + fee || !isQuickSigned(payer.owner, operation)) return false
+    this.set(from, { ...payer, nonce: nonce + 1n, balance: payer.balance - taken - fee })
+    const { fees, owed, withdrawals } = this.totals
+    this.totals = { ...this.totals, fees: fees + fee, owed: owed + taken, withdrawals: withdrawals + 1 }
     return true
   }
 

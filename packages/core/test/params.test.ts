@@ -26,8 +26,14 @@ test.each<[string, Params]>([
   ['takeover must be between 2 × staleness and 65535', windows({ takeover: 65_536 })],
   ['caps.operations must be between 1 and 2^20', caps({ operations: 0 })],
   ['caps.operations must be between 1 and 2^20', caps({ operations: 2 ** 20 + 1 })],
-  ['caps.deposits must be between 1 and caps.operations', caps({ deposits: 65 })],
-  ['caps.deposits must be between 1 and caps.operations', caps({ deposits: 0 })],
+  ['exit must be at least takeover + staleness', windows({ exit: 59 })],
+  ['exit must exceed challenge + answer + staleness', windows({ answer: 38 })],
+  ['margin must be at least originDepth + staleness', windows({ margin: 20 })],
+  ['refund must exceed margin + originDepth', windows({ refund: 22 })],
+  ['refund must be at most 65535', windows({ refund: 65_536 })],
+  ['caps.deposits and caps.forced must be at least 1', caps({ deposits: 0 })],
+  ['caps.deposits and caps.forced must be at least 1', caps({ forced: 0 })],
+  ['caps.deposits + caps.forced must be at most caps.operations', caps({ deposits: 62 })],
   ['caps.answerVbytesPerBlock must be at least 1', caps({ answerVbytesPerBlock: 0 })],
   ['there must be 1 to 15 watchers', keys({ watchers: [], threshold: 0 })],
   ['there must be 1 to 15 watchers', keys({ watchers: Array.from({ length: 16 }, (_, at) => bytes32(at)) })],
@@ -35,7 +41,9 @@ test.each<[string, Params]>([
   ['threshold must be between 1 and the watchers', keys({ threshold: 0 })],
   ['watchers must differ', keys({ watchers: [keyOf(1), keyOf(2), keyOf(1)] })],
   ['keys.anchor must be on the curve', keys({ anchor: bytes32(3) })],
-  ['minDeposit must exceed the cell fee', fees({ minDeposit: 10n })],
+  ['minDeposit must exceed the deposit fee and the cell fee', fees({ minDeposit: 510n })],
+  ['dust must be at least 546 sat', fees({ dust: 545n })],
+  ['the vault must begin with no less than dust', { ...params, vault: { ...params.vault, value: 545n } }],
   ['the challenge payment must be at least 330 sat', fees({ challenge: 329n })],
 ])('%s', (fault, broken) => {
   expect(findParamsFault(broken)).toBe(fault)
@@ -47,6 +55,10 @@ describe('the network’s id', () => {
     { ...params, chain: 'signet' },
     { ...params, genesis: { ...params.genesis, vout: 2 } },
     { ...params, genesis: { ...params.genesis, txid: bytes32(1) } },
+    ...[{ txid: bytes32(1) }, { vout: 1 }, { value: 9_999n }].map((one) => ({
+      ...params,
+      vault: { ...params.vault, ...one },
+    })),
     { ...params, scanHeight: 102 },
     ...(['anchor', 'slot', 'fees'] as const).map((name) => keys({ [name]: bytes32(1) })),
     keys({ watchers: params.keys.watchers.slice(1) }),
@@ -59,6 +71,6 @@ describe('the network’s id', () => {
   test('changes with every number of it', () => {
     const ids = [params, ...variants].map((one) => toHex(networkId(one)))
     expect(new Set(ids).size).toBe(ids.length)
-    expect(ids.length).toBe(1 + 9 + 7 + 3 + 4)
+    expect(ids.length).toBe(1 + 12 + 11 + 4 + 7)
   })
 })

@@ -25,6 +25,7 @@ function network(watchers: number, threshold: number, takeover = 40): Params {
     ...regtestRules,
     windows: { ...regtestRules.windows, takeover },
     genesis: { txid: new Uint8Array(32).fill(7), vout: 1 },
+    vault: { txid: new Uint8Array(32).fill(7), vout: 2, value: 1_000n },
     scanHeight: 101,
     keys: {
       anchor: keyOf(1),

@@ -18,9 +18,8 @@ import { decodePaymentProof, encodePaymentProof } from '../src/payment-proof.ts'
 import { decodePart } from '../src/publication.ts'
 import { verifyReceipt } from '../src/receipt.ts'
 import { dataCarrier } from '../src/scripts.ts'
+import { decodeSigned, encodeSigned, signedMessage } from '../src/signed.ts'
 import { decodeTotals, stateRoot } from '../src/totals.ts'
-import { decodeTransfer, encodeTransfer, transferMessage } from '../src/transfer.ts'
-import { verifyPayment } from '../src/verify-payment.ts'
 import { judgeVector } from './corpus/headers.ts'
 import { hex, type Json, toJson, totalsFrom } from './corpus/json.ts'
 import { vectorContext } from './corpus/operations.ts'
@@ -61,12 +60,12 @@ test('params', () => {
 })
 
 test('signatures', () => {
-  for (const { transfer, message, signature, operation, owner } of list(read('signatures').cases)) {
-    const decoded = decodeTransfer(hex(operation))
+  for (const { signed, message, signature, operation, owner } of list(read('signatures').cases)) {
+    const decoded = decodeSigned(hex(operation))
     if (decoded === undefined) throw new Error('it does not decode')
-    expect(toJson(decoded)).toEqual(transfer)
-    expect(encodeTransfer(decoded)).toEqual(hex(operation))
-    expect(transferMessage(network, decoded)).toEqual(hex(message))
+    expect(toJson(decoded)).toEqual(signed)
+    expect(encodeSigned(decoded)).toEqual(hex(operation))
+    expect(signedMessage(network, decoded)).toEqual(hex(message))
     expect(decoded.signature).toEqual(hex(signature))
     expect(isSigned(hex(owner), decoded)).toBe(true)
   }

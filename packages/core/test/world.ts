@@ -4,8 +4,10 @@ import type { Account } from '../src/cell.ts'
 import { taggedHash } from '../src/hash.ts'
 import type { Context } from '../src/operation.ts'
 import { networkId, type Params, regtestRules } from '../src/params.ts'
+import { type SignedOperation, signedMessage } from '../src/signed.ts'
 import { GENESIS_TOTALS, type Totals } from '../src/totals.ts'
-import { type Transfer, transferMessage } from '../src/transfer.ts'
+import type { Transfer } from '../src/transfer.ts'
+import type { Withdrawal } from '../src/withdrawal.ts'
 
 /** The network that all tests are on: regtest's windows, caps small enough to reach. */
 
@@ -16,8 +18,9 @@ export const keyOf = (seed: number): Uint8Array => schnorr.getPublicKey(secretOf
 
 export const params: Params = {
   ...regtestRules,
-  caps: { operations: 64, deposits: 4, answerVbytesPerBlock: 1_000_000 },
+  caps: { operations: 64, deposits: 4, forced: 3, answerVbytesPerBlock: 1_000_000 },
   genesis: { txid: bytes32(0x0e), vout: 1 },
+  vault: { txid: bytes32(0x0f), vout: 0, value: 10_000n },
   scanHeight: 101,
   keys: { anchor: keyOf(1), slot: keyOf(2), fees: keyOf(3), watchers: [keyOf(11), keyOf(12), keyOf(13)], threshold: 2 },
 }
@@ -36,31 +39,54 @@ export function transferOf(payment: Payment): Transfer {
   return { kind: 'transfer', ...plain, memo: bytes32(0), signature: new Uint8Array(64), ...payment }
 }
 
-/** BIP340 with zero auxiliary randomness, so that vectors stay the same. Costs milliseconds. */
-export function sign(secret: Uint8Array, payment: Payment): Transfer {
-  const transfer = transferOf(payment)
-  return { ...transfer, signature: schnorr.sign(transferMessage(network, transfer), secret, bytes32(0)) }
+/** What a withdrawal says; what is left out is the most ordinary: a whole coin of it to a key of somebody's. */
+export type Taking = Pick<Withdrawal, 'from' | 'amount'> & Partial<Omit<Withdrawal, 'kind'>>
+
+/** P2TR of a key that nobody looks at. */
+export const payoutScript = (seed = 1): Uint8Array => concatBytes(Uint8Array.of(0x51, 32), bytes32(seed))
+
+export function withdrawalOf(taking: Taking): Withdrawal {
+  const plain = { nonce: 0n, script: payoutScript(), payoutFee: 1_000n, fee: params.fees.transfer, expiry: 0xffffffff }
+  return { kind: 'withdrawal', ...plain, signature: new Uint8Array(64), ...taking }
 }
 
-export const isSigned: Context['isSigned'] = (owner, transfer) =>
-  schnorr.verify(transfer.signature, transferMessage(network, transfer), owner)
+/** BIP340 with zero auxiliary randomness, so that vectors stay the same. Costs milliseconds. */
+export function sign(secret: Uint8Array, payment: Payment): Transfer {
+  return signOperation(secret, transferOf(payment))
+}
+
+export function signWithdrawal(secret: Uint8Array, taking: Taking): Withdrawal {
+  return signOperation(secret, withdrawalOf(taking))
+}
+
+function signOperation<O extends SignedOperation>(secret: Uint8Array, operation: O): O {
+  return { ...operation, signature: schnorr.sign(signedMessage(network, operation), secret, bytes32(0)) }
+}
+
+export const isSigned: Context['isSigned'] = (owner, operation) =>
+  schnorr.verify(operation.signature, signedMessage(network, operation), owner)
 
 /**
  * A stand-in for BIP340 where thousands of signatures are needed and none is the point: anybody can make one, but it
- * fits one owner and one transfer only. `quickKey`s are owners' names, and lie on no curve.
+ * fits one owner and one operation only. `quickKey`s are owners' names, and lie on no curve.
  */
 export function quickSign(owner: Uint8Array, payment: Payment): Transfer {
   const transfer = transferOf(payment)
   return { ...transfer, signature: quickSignature(owner, transfer) }
 }
 
-export const isQuickSigned: Context['isSigned'] = (owner, transfer) =>
-  equalBytes(transfer.signature, quickSignature(owner, transfer))
+export function quickWithdrawal(owner: Uint8Array, taking: Taking): Withdrawal {
+  const withdrawal = withdrawalOf(taking)
+  return { ...withdrawal, signature: quickSignature(owner, withdrawal) }
+}
+
+export const isQuickSigned: Context['isSigned'] = (owner, operation) =>
+  equalBytes(operation.signature, quickSignature(owner, operation))
 
 export const quickKey = (seed: number): Uint8Array => taggedHash('test/key', Uint8Array.of(seed & 255, seed >> 8))
 
-function quickSignature(owner: Uint8Array, transfer: Transfer): Uint8Array {
-  const half = taggedHash('test/signature', concatBytes(owner, transferMessage(network, transfer)))
+function quickSignature(owner: Uint8Array, operation: SignedOperation): Uint8Array {
+  const half = taggedHash('test/signature', concatBytes(owner, signedMessage(network, operation)))
   return concatBytes(half, half)
 }
 

@@ -14,15 +14,17 @@ import {
   payNew as payNewAny,
   realOwners,
   rig,
+  withdraw as withdrawAny,
   withRoot,
 } from '../economy.ts'
 import { type Batch, contextOf, execute, type Rollup } from '../rollup.ts'
-import { bytes32, type Payment } from '../world.ts'
+import { bytes32, type Payment, type Taking } from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
 const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {}) =>
   payAny(from, to, nonce, more, realOwners)
 const payNew = (from: number, to: number, nonce: number) => payNewAny(from, to, nonce, realOwners)
+const withdraw = (from: number, nonce: number, more: Partial<Taking> = {}) => withdrawAny(from, nonce, more, realOwners)
 const START = { height: 0, tx: 0, vout: 0 }
 
 /** A batch, what is claimed against it, and in whose court. */
@@ -96,6 +98,10 @@ function guilty(): [string, () => Trial][] {
     ['step: a transfer to oneself', () => refusedOperation(pay(0, 0, 0))],
     ['step: more than there is', () => refusedOperation(pay(0, 1, 0, { amount: 10n ** 8n }))],
     ['step: another’s signature', () => refusedOperation(forged)],
+    ['step: a withdrawal of more than there is', () => refusedOperation(withdraw(0, 0, { amount: 10n ** 8n }))],
+    ['step: a withdrawal of dust', () => refusedOperation(withdraw(0, 0, { amount: 1_545n }))],
+    ['step: another’s withdrawal', () => refusedOperation({ ...withdraw(0, 0), signature: withdraw(2, 0).signature })],
+    ['step: a withdrawal that leaves the money where it was', () => minted(5, withdraw(0, 0), 0)],
     ['step: a deposit that nobody made', () => refusedOperation(invented)],
     ['step: fees for somebody else', () => refusedOperation({ kind: 'collect', cell: 0, amount: 10n })],
     ['step: a wrong root, the first', () => wrongRoot(0)],

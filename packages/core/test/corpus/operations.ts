@@ -2,12 +2,22 @@ import { concatBytes } from '../../src/bytes.ts'
 import { type Account, encodeAccount } from '../../src/cell.ts'
 import { sha256 } from '../../src/hash.ts'
 import { applyOperation, type Context, decodeOperation, encodeOperation, type Operation } from '../../src/operation.ts'
+import { type SignedOperation, signedMessage } from '../../src/signed.ts'
 import { encodeTotals, type Totals } from '../../src/totals.ts'
-import { transferMessage } from '../../src/transfer.ts'
 import { CellTree } from '../../src/tree.ts'
-import { pay as payAny, realOwners } from '../economy.ts'
+import { pay as payAny, realOwners, withdraw as withdrawAny } from '../economy.ts'
 import { naiveRoot } from '../model.ts'
-import { accountOf, isSigned, network, type Payment, params, secretOf, totalsOf } from '../world.ts'
+import {
+  accountOf,
+  isSigned,
+  network,
+  type Payment,
+  params,
+  payoutScript,
+  secretOf,
+  type Taking,
+  totalsOf,
+} from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
 /** The height of the origin that all of them are executed under. */
@@ -52,7 +62,7 @@ const transfers = (): Try[] => [
   ['undecodable: a byte short', three, encodeOperation(pay(0, 1, 0)).slice(0, -1)],
   ['undecodable: unknown flags', three, encodeOperation(pay(0, 1, 0)).with(57, 2)],
   ['undecodable: a cell number of 2^48', three, encodeOperation(pay(0, 1, 0)).with(7, 1)],
-  ['undecodable: an unknown kind', three, encodeOperation(pay(0, 1, 0)).with(0, 4)],
+  ['undecodable: an unknown kind', three, encodeOperation(pay(0, 1, 0)).with(0, 6)],
   ['undecodable: nothing', three, new Uint8Array(0)],
   ['unknown payer', three, pay(0, 1, 0, { from: 3 })],
   ['unknown recipient', three, pay(0, 3, 0, { ...toNew, toCell: 4 })],
@@ -88,6 +98,59 @@ const transfers = (): Try[] => [
     pay(0, 1, 0),
   ],
 ]
+
+const withdraw = (from: number, nonce: number, more: Partial<Taking> = {}) => withdrawAny(from, nonce, more, realOwners)
+const program = (size: number) => new Uint8Array(size).fill(7)
+
+const withdrawals = (): Try[] => {
+  const rich = stateOf([accountOf(key(0), 10_000_000n), accountOf(key(1), 20_000_100n, 7n)])
+  const bytes = encodeOperation(withdraw(0, 0))
+  return [
+    ['to P2TR', rich, withdraw(0, 0)],
+    ['to P2WSH', rich, withdraw(0, 0, { script: concatBytes(Uint8Array.of(0, 32), program(32)) })],
+    ['to P2WPKH', rich, withdraw(0, 0, { script: concatBytes(Uint8Array.of(0, 20), program(20)) })],
+    [
+      'to P2SH',
+      rich,
+      withdraw(0, 0, { script: concatBytes(Uint8Array.of(0xa9, 20), program(20), Uint8Array.of(0x87)) }),
+    ],
+    [
+      'to P2PKH',
+      rich,
+      withdraw(0, 0, {
+        script: concatBytes(Uint8Array.of(0x76, 0xa9, 20), program(20), Uint8Array.of(0x88, 0xac)),
+      }),
+    ],
+    ['of everything', rich, withdraw(1, 7, { amount: 20_000n })],
+    ['of the least', rich, withdraw(0, 0, { amount: 646n, payoutFee: 100n })],
+    ['at its expiry', rich, withdraw(0, 0, { expiry: ORIGIN_HEIGHT })],
+    ['the last that can be counted', stateOf(rich.accounts, 0n, { withdrawals: 0xfffffffe }), withdraw(0, 0)],
+    ['up to all that can be owed', stateOf(rich.accounts, 0n, { owed: TOP - 5_000_000n }), withdraw(0, 0)],
+    ['undecodable: a byte behind it', rich, concatBytes(bytes, Uint8Array.of(0))],
+    ['undecodable: a byte short', rich, bytes.slice(0, -1)],
+    ['undecodable: a script of kind 0', rich, bytes.with(17, 0)],
+    ['undecodable: a script of kind 6', rich, bytes.with(17, 6)],
+    ['undecodable: a short script with something behind it', rich, bytes.with(17, 3)],
+    ['unknown cell', rich, withdraw(0, 0, { from: 2 })],
+    ['nonce used', rich, withdraw(1, 6)],
+    ['nonce ahead', rich, withdraw(0, 1)],
+    ['expired', rich, withdraw(0, 0, { expiry: ORIGIN_HEIGHT - 1 })],
+    ['fee too low', rich, withdraw(0, 0, { fee: 99n })],
+    ['too little for the payout', rich, withdraw(0, 0, { payoutFee: 99n })],
+    ['dust', rich, withdraw(0, 0, { amount: 645n, payoutFee: 100n })],
+    ['a limit beyond the amount', rich, withdraw(0, 0, { payoutFee: TOP })],
+    ['more than there is', rich, withdraw(0, 0, { amount: 10_000n })],
+    ['an amount beyond all bounds', rich, withdraw(0, 0, { amount: TOP })],
+    ['overflow of the count', stateOf(rich.accounts, 0n, { withdrawals: 0xffffffff }), withdraw(0, 0)],
+    ['overflow of what is owed', stateOf(rich.accounts, 0n, { owed: TOP - 4_999_999n }), withdraw(0, 0)],
+    ['overflow of the fees', stateOf(rich.accounts, TOP, { supply: TOP }), withdraw(0, 0)],
+    ['overflow of the nonce', stateOf([accountOf(key(0), 10_000_000n, TOP)]), withdraw(0, 0, { nonce: TOP })],
+    ['signed by another', rich, realOwners.signWithdrawal(1, { from: 0, amount: 5_000n })],
+    ['another amount than was signed', rich, { ...withdraw(0, 0), amount: 5_001n }],
+    ['another script than was signed', rich, { ...withdraw(0, 0), script: payoutScript(2) }],
+    ['another limit than was signed', rich, { ...withdraw(0, 0), payoutFee: 1_001n }],
+  ]
+}
 
 const credit = (cell: number, owner: Uint8Array, amount: bigint): Operation => {
   return { kind: 'deposit', position: { height: 120, tx: 4, vout: 1 }, key: owner, amount, cell }
@@ -170,6 +233,7 @@ function vectorOf(kind: string): (entry: Try) => Json {
 export function operationVectors(): Json {
   const cases = [
     ...transfers().map(vectorOf('transfer')),
+    ...withdrawals().map(vectorOf('withdrawal')),
     ...credits().map(vectorOf('deposit')),
     ...collects().map(vectorOf('collect')),
   ]
@@ -182,19 +246,22 @@ export function operationVectors(): Json {
 
 /** What is signed, and the signature that auxiliary randomness of zeros gives. */
 export function signatureVectors(): Json {
-  const cases = [pay(0, 1, 0), pay(1, 0, 7, { ...toNew, memo: sha256(Uint8Array.of(2)), expiry: 200 })].map(
-    (transfer, at) => ({
-      name: at === 0 ? 'plain' : 'every field',
-      secret: toJson(secretOf(41 + transfer.from)),
-      owner: toJson(key(transfer.from)),
-      transfer: toJson(transfer),
-      message: toJson(transferMessage(network, transfer)),
-      signature: toJson(transfer.signature),
-      operation: toJson(encodeOperation(transfer)),
-    }),
-  )
+  const signed: [string, SignedOperation][] = [
+    ['transfer: plain', pay(0, 1, 0)],
+    ['transfer: every field', pay(1, 0, 7, { ...toNew, memo: sha256(Uint8Array.of(2)), expiry: 200 })],
+    ['withdrawal', withdraw(0, 3, { expiry: 200, fee: 777n })],
+  ]
+  const cases = signed.map(([name, operation]) => ({
+    name,
+    secret: toJson(secretOf(41 + operation.from)),
+    owner: toJson(key(operation.from)),
+    signed: toJson(operation),
+    message: toJson(signedMessage(network, operation)),
+    signature: toJson(operation.signature),
+    operation: toJson(encodeOperation(operation)),
+  }))
   return {
-    about: 'a transfer, the 32 bytes that its payer signs, the signature and the operation',
+    about: 'a signed operation, the 32 bytes that its cell’s owner signs, the signature and the operation in bytes',
     network: toJson(network),
     cases,
   }
