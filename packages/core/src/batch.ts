@@ -1,4 +1,5 @@
-import { equalBytes } from './bytes.ts'
+import { concatBytes, equalBytes } from './bytes.ts'
+import { type Claim, claimOf } from './claim.ts'
 import { creditOf, encodeCredit } from './deposit.ts'
 import { depositDue, type Facts, findDutyFault } from './duty.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
@@ -35,6 +36,7 @@ export class BatchExecution {
   private readonly pre: Uint8Array
   private readonly ids = new MerkleLog()
   private readonly encoded: Uint8Array[] = []
+  private readonly claimed: Claim[] = []
 
   constructor(context: BatchContext, ledger: Ledger) {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
@@ -84,15 +86,20 @@ export class BatchExecution {
     id: Uint8Array = operationId(bytes),
     signedBy?: Uint8Array,
   ): Refusal | undefined {
-    const fault = findDutyFault(this.depositDue(), operation)
+    const fault = findDutyFault(this.context.params, this.depositDue(), operation)
     if (fault !== undefined) return fault
     this.signedBy = signedBy
     const outcome = applyOperation(this.judging, this.ledger.tree, this.ledger.totals, operation)
     if (!outcome.ok) return outcome.refusal
+    if (outcome.totals.withdrawals > this.ledger.totals.withdrawals) this.claim(operation)
     this.ledger.apply(outcome.updates, outcome.totals)
     this.ids.append(id)
     this.encoded.push(bytes)
     return undefined
+  }
+
+  private claim(operation: Operation): void {
+    if (operation.kind === 'withdrawal') this.claimed.push(claimOf(this.ledger.totals.withdrawals, operation))
   }
 
   private isSigned(owner: Uint8Array, operation: SignedOperation): boolean {
@@ -103,7 +110,7 @@ export class BatchExecution {
   /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */
   addDeposits(cellOf: (key: Uint8Array) => number | undefined): void {
     for (let due = this.depositDue(); due !== undefined; due = this.depositDue()) {
-      const credit = creditOf(due, cellOf(due.key) ?? this.ledger.totals.count)
+      const credit = creditOf(this.context.params, due, cellOf(due.deposit.key) ?? this.ledger.totals.count)
       const refusal = this.add(credit, encodeCredit(credit))
       if (refusal !== undefined) throw new Error(`a due deposit can't be credited: ${refusal}`)
     }
@@ -111,17 +118,17 @@ export class BatchExecution {
 
   /** Hashes all steps. The ledger then stands after this batch. */
   seal(): SealedBatch {
-    return this.sealed(this.ledger.seal())
-  }
-
-  /** `seal`, with the steps that `Ledger.cut` gave, and somebody has hashed. */
-  settle(hashed: HashedSteps): SealedBatch {
-    return this.sealed(this.ledger.settle(hashed))
-  }
-
-  private sealed({ roots, stepsRoot, delta }: HashedSteps): SealedBatch {
-    const { pre, ids, encoded: operations } = this
-    return { pre, post: this.ledger.root, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations, delta }
+    const { roots, delta } = this.ledger.seal()
+    return {
+      pre: this.pre,
+      post: this.ledger.root,
+      opsRoot: this.ids.root(),
+      stepRoots: roots,
+      stepsRoot: merkleRoot(stepLeaves(this.pre, roots)),
+      operations: this.encoded,
+      claims: this.claimed,
+      delta,
+    }
   }
 
   /** Takes everything back. */
@@ -138,6 +145,8 @@ export interface SealedBatch {
   /** A row: the state root after each operation. */
   readonly stepRoots: Uint8Array
   readonly operations: readonly Uint8Array[]
+  /** What its withdrawals claim from the vault, in order. */
+  readonly claims: readonly Claim[]
   /** For `Ledger.undo`. */
   readonly delta: Uint8Array
 }

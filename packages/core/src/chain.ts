@@ -4,6 +4,7 @@ import type { AnchoredLink } from './header.ts'
 import type { Outpoint } from './l1.ts'
 import type { DataKind } from './message.ts'
 import type { Params } from './params.ts'
+import { genesisVault, type Vault } from './vault.ts'
 
 /**
  * What Bitcoin alone says about the rollup at one height: the anchor chain, which batches live, what is challenged.
@@ -22,6 +23,7 @@ export interface Chain {
   readonly final: { readonly number: number; readonly headerHash: Uint8Array }
   /** Answers to challenges queue up to this height. */
   readonly queue: number
+  readonly vault: Vault
 }
 
 export interface AnchoredBatch extends AnchoredLink {
@@ -46,6 +48,7 @@ export function genesisChain(params: Params, parentHash: Uint8Array): Chain {
     line: [],
     final: { number: 0, headerHash: ZERO_HASH },
     queue: 0,
+    vault: genesisVault(params),
   }
 }
 

@@ -1,11 +1,15 @@
 import { equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
-import { comparePositions, type Position } from './l1.ts'
+import { comparePositions, type L1Transaction, type Outpoint, type Position } from './l1.ts'
+import type { DepositTag } from './message.ts'
 import type { Apply } from './operation.ts'
+import type { Params } from './params.ts'
+import { depositOutput } from './scripts.ts'
 import { MAX_SUPPLY } from './totals.ts'
 
-/** A deposit as Bitcoin states it: an output to the vault in a transaction with one deposit tag. */
+/** A deposit as Bitcoin states it: an output to the script that is derived from the transaction's one deposit tag. */
 export interface Deposit {
+  /** Of the output. */
   readonly position: Position
   readonly txid: Uint8Array
   /** The rollup key to credit. */
@@ -15,9 +19,20 @@ export interface Deposit {
   readonly value: bigint
 }
 
-/** The operation that credits a deposit. */
+/**
+ * A deposit that the vault has swept. Only now can its depositor no longer take it back, so only now does it fall due:
+ * in the order of sweeps.
+ */
+export interface SweptDeposit {
+  /** Of the input that spent it. */
+  readonly position: Position
+  readonly deposit: Deposit
+}
+
+/** The operation that credits a swept deposit. */
 export interface Credit {
   readonly kind: 'deposit'
+  /** Of the sweep's input. */
   readonly position: Position
   readonly key: Uint8Array
   /** Millisatoshis. */
@@ -29,12 +44,12 @@ export const DEPOSIT_KIND = 2
 const DEPOSIT_BYTES = 61
 
 export function encodeCredit(credit: Credit): Uint8Array {
-  const { height, tx, vout } = credit.position
+  const { height, tx, index } = credit.position
   return new Writer(DEPOSIT_BYTES)
     .u8(DEPOSIT_KIND)
     .u32(height)
     .u32(tx)
-    .u32(vout)
+    .u32(index)
     .hash(credit.key)
     .u64(credit.amount)
     .cell(credit.cell).bytes
@@ -43,20 +58,43 @@ export function encodeCredit(credit: Credit): Uint8Array {
 export function decodeCredit(bytes: Uint8Array): Credit | undefined {
   const reader = new Reader(bytes)
   reader.exactly(DEPOSIT_KIND)
-  const position = { height: reader.u32(), tx: reader.u32(), vout: reader.u32() }
+  const position = { height: reader.u32(), tx: reader.u32(), index: reader.u32() }
   const credit: Credit = { kind: 'deposit', position, key: reader.hash(), amount: reader.u64(), cell: reader.cell() }
   return reader.done ? credit : undefined
 }
 
-export function creditOf(deposit: Deposit, cell: number): Credit {
-  return { kind: 'deposit', position: deposit.position, key: deposit.key, amount: deposit.value * 1000n, cell }
+export function outpointOf({ txid, position }: Deposit): Outpoint {
+  return { txid, vout: position.index }
 }
 
-export function creditsDeposit(credit: Credit, deposit: Deposit): boolean {
+/** The deposits that a transaction with this tag makes, at a place in Bitcoin. */
+export function readDeposits(
+  params: Params,
+  transaction: L1Transaction,
+  place: { readonly height: number; readonly tx: number },
+  { key, refundKey }: DepositTag,
+): Deposit[] {
+  const { script } = depositOutput(params, key, refundKey)
+  return transaction.outputs.flatMap((output, index) => {
+    if (output.value < params.fees.minDeposit || !equalBytes(output.script, script)) return []
+    return [{ position: { ...place, index }, txid: transaction.txid, key, refundKey, value: output.value }]
+  })
+}
+
+/** Millisatoshis: the deposit less what sweeping it may cost. */
+export function creditedAmount(params: Params, deposit: Deposit): bigint {
+  return (deposit.value - params.fees.deposit) * 1000n
+}
+
+export function creditOf(params: Params, { position, deposit }: SweptDeposit, cell: number): Credit {
+  return { kind: 'deposit', position, key: deposit.key, amount: creditedAmount(params, deposit), cell }
+}
+
+export function creditsDeposit(params: Params, credit: Credit, { position, deposit }: SweptDeposit): boolean {
   return (
-    comparePositions(credit.position, deposit.position) === 0 &&
+    comparePositions(credit.position, position) === 0 &&
     equalBytes(credit.key, deposit.key) &&
-    credit.amount === deposit.value * 1000n
+    credit.amount === creditedAmount(params, deposit)
   )
 }
 

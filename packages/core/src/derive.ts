@@ -11,16 +11,17 @@ import {
   headOf,
   isOpen,
 } from './chain.ts'
-import type { Deposit } from './deposit.ts'
+import { type Deposit, outpointOf, readDeposits, type SweptDeposit } from './deposit.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
-import { isOfAge, type Origin } from './header.ts'
-import type { L1Block, L1Transaction } from './l1.ts'
+import type { BlockFacts } from './facts.ts'
+import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
 import {
   type Anchor,
   type BatchAnchor,
   type ChallengeTag,
   type DataKind,
   decodeMessage,
+  type EvidenceTag,
   isKedgePayload,
   type Message,
   markOf,
@@ -29,7 +30,8 @@ import {
 import type { Params } from './params.ts'
 import { readPieces } from './pieces.ts'
 import { decodePart, type Part } from './publication.ts'
-import { anchorScript, dataCarrier, signalScript, vaultScript } from './scripts.ts'
+import { anchorScript, dataCarrier, signalScript } from './scripts.ts'
+import { findVaultInput, spendVault } from './vault.ts'
 
 /** What a block changed, for those who act on it. `txid` is where it stands. */
 export type ChainEvent =
@@ -80,13 +82,24 @@ export type ChainEvent =
       readonly reason: string
       readonly txid: Uint8Array
     }
+  | {
+      readonly kind: 'vault'
+      readonly number: number
+      /** `other`: the chain goes on, and that is all. */
+      readonly outcome: 'sweep' | 'payout' | 'other' | 'close'
+      /** How many deposits it sweeps. */
+      readonly swept: number
+      /** Numbers of the claims that it pays. */
+      readonly claims: readonly number[]
+      readonly txid: Uint8Array
+    }
   | { readonly kind: 'final'; readonly number: number; readonly headerHash: Uint8Array }
 
 export type VoidCause = 'evidence' | 'unanswered' | 'ancestor'
 
 export interface Derived {
   readonly chain: Chain
-  readonly deposits: readonly Deposit[]
+  readonly facts: BlockFacts
   readonly events: readonly ChainEvent[]
 }
 
@@ -102,9 +115,9 @@ export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived
     throw new Error(`block ${block.height} does not follow block ${chain.height}`)
   const step = new BlockStep(court, chain, block)
   step.expireChallenges()
-  const deposits = block.transactions.flatMap((transaction, index) => step.read(transaction, index))
+  for (const [index, transaction] of block.transactions.entries()) step.read(transaction, index)
   step.finalize()
-  return { chain: step.chain, deposits, events: step.events }
+  return { chain: step.chain, facts: step.facts, events: step.events }
 }
 
 class BlockStep {
@@ -112,6 +125,9 @@ class BlockStep {
   private readonly params: Params
   private readonly height: number
   readonly events: ChainEvent[] = []
+  private readonly made = new Map<string, Deposit>()
+  private readonly swept: SweptDeposit[] = []
+  private readonly refunded: Deposit[] = []
   chain: Chain
 
   constructor(court: Court, chain: Chain, block: L1Block) {
@@ -121,27 +137,61 @@ class BlockStep {
     this.chain = { ...chain, height: block.height, hash: block.hash }
   }
 
+  get facts(): BlockFacts {
+    return { deposits: [...this.made.values()], swept: this.swept, refunded: this.refunded }
+  }
+
   expireChallenges(): void {
     const late = (challenge: Challenge) => isOpen(challenge) && challenge.deadline < this.height
     const at = this.chain.line.findIndex((batch) => challengesOf(batch).some(late))
     if (at >= 0) this.void(at, 'unanswered')
   }
 
-  /** Reads one transaction: a link, or at most one message. Gives the deposits in it. */
-  read(transaction: L1Transaction, index: number): Deposit[] {
+  /** Reads one transaction: a link, or at most one message; and what it spends of vault and deposits. */
+  read(transaction: L1Transaction, index: number): void {
+    const message = this.readLinkOrMessage(transaction)
+    this.readSpends(transaction, index, message)
+    if (message?.kind !== 'deposit') return
+    const made = readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
+    for (const deposit of made) this.made.set(outpointKey(outpointOf(deposit)), deposit)
+  }
+
+  /** Gives the message, unless the transaction is a link. */
+  private readLinkOrMessage(transaction: L1Transaction): Tag | undefined {
     const { txid, vout } = this.chain.link.outpoint
     const input = transaction.inputs.findIndex(
       ({ previous }) => previous.vout === vout && equalBytes(previous.txid, txid),
     )
     if (input >= 0 && this.chain.mode !== 'closed') {
       this.readLink(transaction, input)
-      return []
+      return undefined
     }
     const message = readMessage(transaction)
-    if (message?.kind === 'deposit')
-      return readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
-    if (message !== undefined) this.readTag(transaction, message)
-    return []
+    if (message !== undefined && message.kind !== 'deposit' && message.kind !== 'payout')
+      this.readTag(transaction, message)
+    return message
+  }
+
+  private readSpends(transaction: L1Transaction, index: number, message: Tag | undefined): void {
+    const spent = this.findSpentDeposits(transaction, index)
+    const input = findVaultInput(this.chain.vault, transaction)
+    if (input < 0) return void this.refunded.push(...spent.map(({ deposit }) => deposit))
+    const tag = message?.kind === 'payout' ? message : undefined
+    const { vault, sweeps, claims } = spendVault(this.params, this.chain.vault, transaction, input, this.height, tag)
+    this.chain = { ...this.chain, vault }
+    if (sweeps) this.swept.push(...spent)
+    else this.refunded.push(...spent.map(({ deposit }) => deposit))
+    const swept = sweeps ? spent.length : 0
+    const outcome = !sweeps ? 'close' : claims.length > 0 ? 'payout' : swept > 0 ? 'sweep' : 'other'
+    this.events.push({ kind: 'vault', number: vault.number, outcome, swept, claims, txid: transaction.txid })
+  }
+
+  /** The deposits that a transaction spends, made in earlier blocks or in this one. */
+  private findSpentDeposits(transaction: L1Transaction, tx: number): SweptDeposit[] {
+    return transaction.inputs.flatMap(({ previous }, index) => {
+      const deposit = this.made.get(outpointKey(previous)) ?? this.court.facts.depositAt(previous)
+      return deposit === undefined ? [] : [{ position: { height: this.height, tx, index }, deposit }]
+    })
   }
 
   finalize(): void {
@@ -234,7 +284,7 @@ class BlockStep {
     this.chain = { ...this.chain, line: [...this.chain.line, batch] }
   }
 
-  private readTag(transaction: L1Transaction, message: Exclude<Message, Anchor | { kind: 'deposit' }>): void {
+  private readTag(transaction: L1Transaction, message: ChallengeTag | PartTag | EvidenceTag): void {
     const { txid } = transaction
     const { headerHash } = message
     const ignore = (reason: string) =>
@@ -325,20 +375,10 @@ class BlockStep {
   }
 }
 
-/** Where the parent begins in an anchor's mark. */
-const PARENT_AT = 4
-
-/** The one block of the right age, k to S below the anchor, whose height ends like the mark says. */
-function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Array): Origin | undefined {
-  const youngest = anchorHeight - params.windows.originDepth
-  const low = (mark[0] as number) | ((mark[1] as number) << 8)
-  const height = youngest - ((youngest - low) & 0xffff)
-  const hash = facts.blockHash(height)
-  return hash !== undefined && isOfAge(params, anchorHeight, { height }) ? { height, hash } : undefined
-}
+type Tag = Exclude<Message, Anchor>
 
 /** The one Kedge message of a transaction; none if it has two tags. Link payloads outside a link are nothing. */
-function readMessage(transaction: L1Transaction): Exclude<Message, Anchor> | undefined {
+function readMessage(transaction: L1Transaction): Tag | undefined {
   const payloads = transaction.outputs
     .map(({ script }) => dataCarrier(script))
     .filter((payload) => payload !== undefined && isKedgePayload(payload))
@@ -359,18 +399,6 @@ function readAnchor(transaction: L1Transaction): Anchor | undefined {
 function isNextLink(params: Params, transaction: L1Transaction): boolean {
   const next = transaction.outputs[1]
   return next !== undefined && equalBytes(next.script, anchorScript(params))
-}
-
-function readDeposits(
-  params: Params,
-  transaction: L1Transaction,
-  place: { readonly height: number; readonly tx: number },
-  tag: { readonly key: Uint8Array; readonly refundKey: Uint8Array },
-): Deposit[] {
-  return transaction.outputs.flatMap(({ script, value }, vout) => {
-    if (value < params.fees.minDeposit || !equalBytes(script, vaultScript(params))) return []
-    return [{ position: { ...place, vout }, txid: transaction.txid, key: tag.key, refundKey: tag.refundKey, value }]
-  })
 }
 
 function paysSignal(court: Court, transaction: L1Transaction): boolean {

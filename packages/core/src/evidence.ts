@@ -208,7 +208,7 @@ function verifyStepClaim(court: Court, header: Header, evidence: StepEvidence): 
   const operation = decodeOperation(evidence.operation)
   if (operation === undefined) return withoutCells(evidence, 'undecodable')
   const due = depositDue(court.params, court.facts, header.origin.height, totals, index)
-  const dutyFault = findDutyFault(due, operation)
+  const dutyFault = findDutyFault(court.params, due, operation)
   if (dutyFault !== undefined) return withoutCells(evidence, dutyFault)
   return judgeExecution(court, header, evidence, totals, operation)
 }

@@ -1,54 +1,81 @@
-import type { Deposit } from './deposit.ts'
+import { type Deposit, outpointOf, type SweptDeposit } from './deposit.ts'
 import type { Facts } from './duty.ts'
-import { comparePositions, type Position } from './l1.ts'
+import { comparePositions, type Outpoint, outpointKey, type Position } from './l1.ts'
+
+/** What a block says that batches must heed. */
+export interface BlockFacts {
+  /** Made in it. */
+  readonly deposits: readonly Deposit[]
+  /** Swept by it. */
+  readonly swept: readonly SweptDeposit[]
+  /** Spent by it otherwise: taken back, as a rule. */
+  readonly refunded: readonly Deposit[]
+}
 
 /** Bitcoin's best chain as far as batches must heed it, in memory: append at the tip, truncate on a reorg. */
 export class L1Facts implements Facts {
   private readonly from: number
-  private readonly hashes: Uint8Array[] = []
-  private readonly deposits: Deposit[] = []
+  private readonly blocks: (BlockFacts & { readonly hash: Uint8Array })[] = []
+  private readonly swept: SweptDeposit[] = []
+  private readonly unspent = new Map<string, Deposit>()
 
   constructor(scanHeight: number) {
     this.from = scanHeight
   }
 
-  append(height: number, hash: Uint8Array, deposits: readonly Deposit[]): void {
-    if (height !== this.from + this.hashes.length) throw new Error(`block ${height} does not follow ${this.tip}`)
-    this.hashes.push(hash)
-    this.deposits.push(...deposits)
+  append(height: number, hash: Uint8Array, { deposits, swept, refunded }: BlockFacts): void {
+    if (height !== this.from + this.blocks.length) throw new Error(`block ${height} does not follow ${this.tip}`)
+    this.blocks.push({ hash, deposits, swept, refunded })
+    for (const deposit of deposits) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
+    for (const { deposit } of swept) this.unspent.delete(outpointKey(outpointOf(deposit)))
+    for (const deposit of refunded) this.unspent.delete(outpointKey(outpointOf(deposit)))
+    this.swept.push(...swept)
   }
 
   /** Forgets all blocks above `height`. */
   truncate(height: number): void {
-    this.hashes.length = Math.max(0, Math.min(this.hashes.length, height - this.from + 1))
-    while ((this.deposits.at(-1)?.position.height ?? 0) > height) this.deposits.pop()
+    const dropped = this.blocks.splice(Math.max(0, height - this.from + 1)).reverse()
+    for (const { deposits, swept, refunded } of dropped) {
+      for (const { deposit } of swept) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
+      for (const deposit of refunded) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
+      for (const deposit of deposits) this.unspent.delete(outpointKey(outpointOf(deposit)))
+      this.swept.length -= swept.length
+    }
   }
 
   get tip(): number {
-    return this.from + this.hashes.length - 1
+    return this.from + this.blocks.length - 1
   }
 
   blockHash(height: number): Uint8Array | undefined {
-    return this.hashes[height - this.from]
+    return this.blocks[height - this.from]?.hash
   }
 
-  depositAfter(position: Position): Deposit | undefined {
-    return this.deposits[this.firstBehind(position)]
+  depositAt(outpoint: Outpoint): Deposit | undefined {
+    return this.unspent.get(outpointKey(outpoint))
   }
 
-  /** All deposits behind a position, in Bitcoin's order. */
-  depositsAfter(position: Position): readonly Deposit[] {
-    return this.deposits.slice(this.firstBehind(position))
+  /** All deposits whose outputs nothing has spent, in Bitcoin's order. */
+  unspentDeposits(): readonly Deposit[] {
+    return [...this.unspent.values()].sort((a, b) => comparePositions(a.position, b.position))
   }
 
-  private firstBehind(position: Position): number {
-    let [low, high] = [0, this.deposits.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const deposit = this.deposits[middle] as Deposit
-      if (comparePositions(deposit.position, position) <= 0) low = middle + 1
-      else high = middle
-    }
-    return low
+  sweptAfter(position: Position): SweptDeposit | undefined {
+    return this.swept[firstBehind(this.swept, position)]
   }
+
+  /** All swept deposits behind a position, in the order of their sweeps. */
+  allSweptAfter(position: Position): readonly SweptDeposit[] {
+    return this.swept.slice(firstBehind(this.swept, position))
+  }
+}
+
+function firstBehind(list: readonly { readonly position: Position }[], position: Position): number {
+  let [low, high] = [0, list.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (comparePositions((list[middle] as { readonly position: Position }).position, position) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

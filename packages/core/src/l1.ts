@@ -1,3 +1,5 @@
+import { toHex } from './bytes.ts'
+
 /**
  * Bitcoin as the ledger reads it. The bitcoin package parses raw blocks into these values and knows nothing more.
  * Hashes and txids are in hashing order (reverse of what Bitcoin's RPC shows).
@@ -6,6 +8,11 @@
 export interface Outpoint {
   readonly txid: Uint8Array
   readonly vout: number
+}
+
+/** An outpoint as a map's key. */
+export function outpointKey({ txid, vout }: Outpoint): string {
+  return `${toHex(txid)}:${vout}`
 }
 
 export interface L1Input {
@@ -33,13 +40,15 @@ export interface L1Block {
   readonly transactions: readonly L1Transaction[]
 }
 
-/** A place in Bitcoin: the order in which deposits fall due. */
+/** A place in Bitcoin: the order in which deposits and forced operations fall due. */
 export interface Position {
   readonly height: number
+  /** Of the transaction in its block. */
   readonly tx: number
-  readonly vout: number
+  /** Of the output or input in its transaction. */
+  readonly index: number
 }
 
 export function comparePositions(a: Position, b: Position): number {
-  return a.height - b.height || a.tx - b.tx || a.vout - b.vout
+  return a.height - b.height || a.tx - b.tx || a.index - b.index
 }

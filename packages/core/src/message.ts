@@ -3,7 +3,7 @@ import { ZERO_HASH } from './hash.ts'
 import type { Header } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
-export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag
+export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag
 
 /** What a link of the anchor chain says. */
 export type Anchor = BatchAnchor | ResumeAnchor
@@ -54,9 +54,18 @@ export interface EvidenceTag {
   readonly headerHash: Uint8Array
 }
 
+/** Which claims a payout pays. */
+export interface PayoutTag {
+  readonly kind: 'payout'
+  /** The last final header when it was built: what it says is owed, its batch and those before it have. */
+  readonly headerHash: Uint8Array
+  /** Numbers of claims, ascending, all within `CLAIM_SPAN` of the first. */
+  readonly claims: readonly number[]
+}
+
 const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
 
-const KINDS = { batch: 1, resume: 2, deposit: 16, challenge: 17, part: 18, evidence: 19 } as const
+const KINDS = { batch: 1, resume: 2, deposit: 16, challenge: 17, part: 18, evidence: 19, payout: 20 } as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
 export function resumeAnchor(number: number, parent: Uint8Array): ResumeAnchor {
@@ -93,14 +102,38 @@ export function encodeMessage(message: Message): Uint8Array {
       return writer.hash(message.headerHash).u8(1 + DATA_KINDS.indexOf(message.data)).bytes
     case 'evidence':
       return writer.hash(message.headerHash).bytes
+    case 'payout':
+      return writeClaims(writer.hash(message.headerHash), message.claims).bytes
   }
 }
 
-/** All anchors are of one size. */
-function writeAnchor(writer: Writer, anchor: Anchor): Writer {
-  writer.u32(anchor.number).hash(anchor.headerHash).hash(anchor.word)
-  if (anchor.kind === 'resume') return writer.zeros(MARK_BYTES)
-  return writer.fixed(anchor.mark, MARK_BYTES)
+const BITMAP_BYTES = 39
+
+/** A payout's claims lie within so many numbers from its first one: its tag fills 80 bytes then. */
+export const CLAIM_SPAN = 8 * BITMAP_BYTES
+
+/** The first one's number u32, then a bitmap from it on, the lowest bit first, without zero bytes at its end. */
+function writeClaims(writer: Writer, claims: readonly number[]): Writer {
+  const [start, last] = [claims[0], claims.at(-1)]
+  if (start === undefined || last === undefined || last - start >= CLAIM_SPAN)
+    throw new RangeError('the claims have no bitmap')
+  const bitmap = new Uint8Array(((last - start) >> 3) + 1)
+  for (const claim of claims) {
+    const at = claim - start
+    bitmap[at >> 3] = (bitmap[at >> 3] as number) | (1 << (at & 7))
+  }
+  return writer.u32(start).fixed(bitmap, bitmap.length)
+}
+
+function readClaims(reader: Reader): number[] {
+  const start = reader.u32()
+  const bitmap = reader.view(reader.left)
+  const claims = [...bitmap].flatMap((byte, at) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => (byte >> bit) & 1).map((bit) => start + 8 * at + bit),
+  )
+  const isCanonical = bitmap.length <= BITMAP_BYTES && claims[0] === start && bitmap.at(-1) !== 0
+  if (!isCanonical || (claims.at(-1) ?? 0) > 0xffffffff) reader.failed = true
+  return claims
 }
 
 /** Undefined for a payload that is not Kedge's, or is no known message to the last byte. */
@@ -136,6 +169,8 @@ function readBody(reader: Reader, kind: number): Message | undefined {
     }
     case KINDS.evidence:
       return { kind: 'evidence', headerHash: reader.hash() }
+    case KINDS.payout:
+      return { kind: 'payout', headerHash: reader.hash(), claims: readClaims(reader) }
     default:
       return undefined
   }

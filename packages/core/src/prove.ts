@@ -75,7 +75,7 @@ function neededCells(context: BatchContext, ledger: Ledger, bytes: Uint8Array, i
   const operation = decodeOperation(bytes)
   if (operation === undefined) return []
   const due = depositDue(context.params, context.facts, context.origin.height, ledger.totals, index)
-  return findDutyFault(due, operation) === undefined ? touchedCells(operation, ledger.totals.count) : []
+  return findDutyFault(context.params, due, operation) === undefined ? touchedCells(operation, ledger.totals.count) : []
 }
 
 function openingOf(ledger: Ledger): Opening {

@@ -16,6 +16,7 @@ const OP_RETURN = 0x6a
 const OP_DROP = 0x75
 const OP_NUMEQUAL = 0x9c
 const OP_CHECKSIG = 0xac
+const OP_CHECKSIGVERIFY = 0xad
 const OP_CHECKSEQUENCEVERIFY = 0xb2
 const OP_CHECKSIGADD = 0xba
 
@@ -28,7 +29,9 @@ export const UNSPENDABLE_KEY = fromHex('50929b74c1a04954b78b4b6035e97a5e078a5a0f
 /** The longest OP_RETURN push that Core before version 30 and Knots relay. */
 const MAX_PAYLOAD = 80
 
-/** A taproot output with one leaf: its script, and the two last witness items of a spend by that leaf. */
+const networkIdOf = once(networkId)
+
+/** A taproot output's script, and the two last witness items of a spend by one of its leaves. */
 export interface LeafOutput {
   readonly script: Uint8Array
   readonly leaf: Uint8Array
@@ -39,16 +42,19 @@ export interface LeafOutput {
 export const anchorScript = once((params) => anchorOutput(params).script)
 
 /** Output script of the vault, which deposits pay to. */
-export const vaultScript = once((params) => leafOutput(UNSPENDABLE_KEY, vaultLeaf(params)).script)
+export const vaultScript = (params: Params): Uint8Array => vaultOutput(params).script
 
 /**
  * What messages without a link pay to, so that block filters find them. Anybody may spend it, but
  * only a block later: nobody can hang a child on an unconfirmed message to make replacing it dear.
  */
 export const signalScript = once((params) => {
-  const witnessScript = concatBytes(push(networkId(params)), Uint8Array.of(OP_DROP, OP_1, OP_CHECKSEQUENCEVERIFY))
+  const witnessScript = concatBytes(push(networkIdOf(params)), Uint8Array.of(OP_DROP, OP_1, OP_CHECKSEQUENCEVERIFY))
   return concatBytes(Uint8Array.of(0), push(sha256(witnessScript)))
 })
+
+/** The vault, as the watchers spend it: its script, leaf and control block. */
+export const vaultOutput = once((params) => leafOutput(UNSPENDABLE_KEY, vaultLeaf(params)))
 
 /** An anchor link, as the watchers spend it: its script, leaf and control block. */
 export function anchorOutput(params: Params): LeafOutput {
@@ -78,8 +84,55 @@ export function quorum(keys: readonly Uint8Array[], threshold: number): Uint8Arr
 /** @throws Error when `internalKey` is not on the curve. */
 export function leafOutput(internalKey: Uint8Array, leaf: Uint8Array): LeafOutput {
   const { key, odd } = taprootKey(internalKey, tapLeafHash(leaf))
-  const control = concatBytes(Uint8Array.of(odd ? TAPSCRIPT + 1 : TAPSCRIPT), internalKey)
+  const control = concatBytes(controlHead(odd), internalKey)
   return { script: taprootScript(key), leaf, control }
+}
+
+/** A deposit's output: the watchers may sweep it at once, the depositor alone may take it back later. */
+export interface DepositOutput {
+  readonly script: Uint8Array
+  /** `threshold` watchers: the vault's own leaf. */
+  readonly sweep: LeafOutput
+  /** The refund key, once the output is `refund` blocks old. */
+  readonly refund: LeafOutput
+}
+
+/**
+ * Derived from the network and both keys: nobody knows the discrete logarithm of H + r·G, so there is no key path, and r
+ * commits the output to the rollup key that its tag must name.
+ */
+export function depositOutput(params: Params, key: Uint8Array, refundKey: Uint8Array): DepositOutput {
+  const r = taggedHash('kedge/deposit', concatBytes(networkIdOf(params), key, refundKey))
+  const internalKey = addToKey(UNSPENDABLE_KEY, r).key
+  const leaves = [vaultLeaf(params), refundLeaf(params, refundKey)] as const
+  const hashes = leaves.map(tapLeafHash) as [Uint8Array, Uint8Array]
+  const { key: outputKey, odd } = taprootKey(internalKey, tapBranchHash(...hashes))
+  const script = taprootScript(outputKey)
+  const [sweep, refund] = leaves.map((leaf, at): LeafOutput => {
+    const control = concatBytes(controlHead(odd), internalKey, hashes[1 - at] as Uint8Array)
+    return { script, leaf, control }
+  }) as [LeafOutput, LeafOutput]
+  return { script, sweep, refund }
+}
+
+/** `<refund key> CHECKSIGVERIFY <R> CHECKSEQUENCEVERIFY`: the number stays on the stack, and is true. */
+export function refundLeaf(params: Params, refundKey: Uint8Array): Uint8Array {
+  const check = Uint8Array.of(OP_CHECKSIGVERIFY)
+  return concatBytes(push(refundKey), check, pushNumber(params.windows.refund), Uint8Array.of(OP_CHECKSEQUENCEVERIFY))
+}
+
+/** BIP341's hash of two subtrees, the lesser first. */
+function tapBranchHash(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return taggedHash('TapBranch', isLess(a, b) ? concatBytes(a, b) : concatBytes(b, a))
+}
+
+function isLess(a: Uint8Array, b: Uint8Array): boolean {
+  const at = a.findIndex((byte, index) => byte !== b[index])
+  return at >= 0 && (a[at] as number) < (b[at] as number)
+}
+
+function controlHead(odd: boolean): Uint8Array {
+  return Uint8Array.of(odd ? TAPSCRIPT + 1 : TAPSCRIPT)
 }
 
 /** BIP341's hash of a tapscript leaf; the root of a tree that has no other leaf. */
@@ -97,9 +150,13 @@ export function taprootKey(
   internalKey: Uint8Array,
   root?: Uint8Array,
 ): { readonly key: Uint8Array; readonly odd: boolean } {
+  return addToKey(internalKey, tapTweak(internalKey, root))
+}
+
+/** The point of even y with this x, plus `scalar` times the base point. @throws Error when there is no such point. */
+function addToKey(key: Uint8Array, scalar: Uint8Array): { readonly key: Uint8Array; readonly odd: boolean } {
   const { lift_x, pointToBytes } = schnorr.utils
-  const tweak = bytesToNumberBE(tapTweak(internalKey, root))
-  const point = lift_x(bytesToNumberBE(internalKey)).add(schnorr.Point.BASE.multiply(tweak))
+  const point = lift_x(bytesToNumberBE(key)).add(schnorr.Point.BASE.multiply(bytesToNumberBE(scalar)))
   return { key: pointToBytes(point), odd: (point.toAffine().y & 1n) === 1n }
 }
 
@@ -142,8 +199,8 @@ function compactSize(value: number): Uint8Array {
   return value < 0xfd ? Uint8Array.of(value) : new Writer(3).u8(0xfd).u16(value).bytes
 }
 
-function once(compute: (params: Params) => Uint8Array): (params: Params) => Uint8Array {
-  const known = new WeakMap<Params, Uint8Array>()
+function once<T extends object>(compute: (params: Params) => T): (params: Params) => T {
+  const known = new WeakMap<Params, T>()
   return (params) => {
     const script = known.get(params) ?? compute(params)
     known.set(params, script)

@@ -23,7 +23,7 @@ export const TOTALS_BYTES = 64
 /** 21 million bitcoin in millisatoshis. */
 export const MAX_SUPPLY = 2_100_000_000_000_000_000n
 
-const START: Position = { height: 0, tx: 0, vout: 0 }
+const START: Position = { height: 0, tx: 0, index: 0 }
 
 export const GENESIS_TOTALS: Totals = {
   count: 0,
@@ -41,7 +41,7 @@ export function encodeTotals(totals: Totals): Uint8Array {
 
 export function writeTotals(writer: Writer, totals: Totals): Writer {
   writer.u64(BigInt(totals.count)).u64(totals.supply).u64(totals.fees).u64(totals.owed)
-  for (const { height, tx, vout } of [totals.depositCursor, totals.forcedCursor]) writer.u32(height).u32(tx).u32(vout)
+  for (const { height, tx, index } of [totals.depositCursor, totals.forcedCursor]) writer.u32(height).u32(tx).u32(index)
   return writer.u32(totals.withdrawals).zeros(4)
 }
 
@@ -51,8 +51,8 @@ export function decodeTotals(bytes: Uint8Array): Totals | undefined {
   const supply = reader.u64()
   const fees = reader.u64()
   const owed = reader.u64()
-  const depositCursor = { height: reader.u32(), tx: reader.u32(), vout: reader.u32() }
-  const forcedCursor = { height: reader.u32(), tx: reader.u32(), vout: reader.u32() }
+  const depositCursor = { height: reader.u32(), tx: reader.u32(), index: reader.u32() }
+  const forcedCursor = { height: reader.u32(), tx: reader.u32(), index: reader.u32() }
   const withdrawals = reader.u32()
   reader.zeros(4)
   return reader.done ? { count, supply, fees, owed, depositCursor, forcedCursor, withdrawals } : undefined

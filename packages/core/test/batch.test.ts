@@ -53,7 +53,9 @@ describe('execution', () => {
 
   test('credits what is due, first, to the cell an owner has or to a new one', () => {
     const rollup = startedRollup()
-    rollup.mine(...[0, 1, 0, 2, 1].map((owner, at) => depositTransaction(quickKey(owner), 1_000n + BigInt(at))))
+    rollup.mine(
+      ...rollup.swept(...[0, 1, 0, 2, 1].map((owner, at) => depositTransaction(quickKey(owner), 1_000n + BigInt(at)))),
+    )
     const execution = new BatchExecution(rollup.context, rollup.ledger)
     expect(execution.add(pay(0, 1, 0))).toBe('deposit-due')
     execution.addDeposits((key) => findCell(rollup.ledger, key))
@@ -62,7 +64,7 @@ describe('execution', () => {
     expect(execution.depositDue()).toBeUndefined()
     execution.seal()
     const next = new BatchExecution(rollup.context, rollup.ledger)
-    expect(next.depositDue()?.value).toBe(1_004n)
+    expect(next.depositDue()?.deposit.value).toBe(1_004n)
     expect(() => next.addDeposits(() => 0)).toThrow("a due deposit can't be credited: wrong-recipient")
   })
 
@@ -126,7 +128,7 @@ describe('checking', () => {
     const { rollup } = fundedRollup()
     const blind = rollup.context
     const origin = rollup.origin
-    rollup.mine(depositTransaction(quickKey(0), 1_000n))
+    rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 1_000n)))
     const content = execute({ ...blind, origin, originHeight: origin.height }, rollup.ledger, [])
     const batch = commit(rollup.place, content)
     const checked = checkBatch(rollup.context, rollup.ledger, batch.header, [], [])

@@ -1,11 +1,11 @@
-import { concatBytes } from '../src/bytes.ts'
+import { concatBytes, toHex } from '../src/bytes.ts'
 import { Writer } from '../src/codec.ts'
 import { SIGNAL_VALUE } from '../src/derive.ts'
 import { taggedHash } from '../src/hash.ts'
 import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src/l1.ts'
 import { type Anchor, encodeMessage, type Message } from '../src/message.ts'
 import { pieceLeaf, pieceWitness, splitPieces } from '../src/pieces.ts'
-import { anchorScript, dataCarrierScript, signalScript, vaultScript } from '../src/scripts.ts'
+import { anchorScript, dataCarrierScript, depositOutput, signalScript, vaultScript } from '../src/scripts.ts'
 import { bytes32, keyOf, params } from './world.ts'
 
 /** Bitcoin in memory: blocks of real transaction values. Only the hashes are not Bitcoin's own. */
@@ -54,10 +54,26 @@ export function linkTransaction(previous: Outpoint, anchor: Anchor): L1Transacti
   return transaction([spend(previous), coin()], [tagOutput(anchor), linkOutput(), changeOutput()])
 }
 
-/** A deposit for `key`, an output to the vault for each value. */
+export const REFUND_KEY = keyOf(22)
+
+/** An output that is a deposit for `key`, where the tag says so. */
+export function depositOutputOf(key: Uint8Array, value: bigint): L1Output {
+  const { script } = depositOutput(params, key, REFUND_KEY)
+  depositScripts.add(toHex(script))
+  return { value, script }
+}
+
+const depositScripts = new Set<string>()
+
+/** Whether `depositOutputOf` made it. */
+export const isDepositScript = (script: Uint8Array): boolean => depositScripts.has(toHex(script))
+
+export const depositTag = (key: Uint8Array): L1Output => tagOutput({ kind: 'deposit', key, refundKey: REFUND_KEY })
+
+/** A deposit for `key`, an output for each value. */
 export function depositTransaction(key: Uint8Array, ...values: readonly bigint[]): L1Transaction {
-  const tag = tagOutput({ kind: 'deposit', key, refundKey: bytes32(0xfd) })
-  return transaction([coin()], [...values.map(vaultOutput), tag, changeOutput()])
+  const outputs = values.map((value) => depositOutputOf(key, value))
+  return transaction([coin()], [...outputs, depositTag(key), changeOutput()])
 }
 
 export function challengeTransaction(

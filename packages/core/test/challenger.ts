@@ -1,13 +1,13 @@
 import { type BatchContext, checkBatch } from '../src/batch.ts'
-import type { Deposit } from '../src/deposit.ts'
+import type { SweptDeposit } from '../src/deposit.ts'
 import type { Evidence, HeaderEvidence } from '../src/evidence.ts'
-import { L1Facts } from '../src/facts.ts'
+import type { L1Facts } from '../src/facts.ts'
 import type { AnchoredLink } from '../src/header.ts'
 import type { Ledger } from '../src/ledger.ts'
 import { operationId } from '../src/operation.ts'
 import { findFirstDifference, proveEnd, proveStep } from '../src/prove.ts'
+import { factsOf } from './facts.ts'
 import { type Batch, contextOf, type Rollup } from './rollup.ts'
-import { params } from './world.ts'
 
 /** What Bitcoin will say of a batch that is anchored in the next block. */
 export function linkOf(rollup: Rollup, batch: Batch): AnchoredLink {
@@ -43,15 +43,10 @@ export function headerEvidence(batch: Batch, parent?: Batch): HeaderEvidence {
   return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) }
 }
 
-/** Bitcoin as a liar would have it: the same blocks with other deposits. */
-export function factsWith(rollup: Rollup, deposits: readonly Deposit[]): L1Facts {
-  const facts = new L1Facts(params.scanHeight)
-  for (const { height, hash } of rollup.bitcoin.blocks) {
-    facts.append(
-      height,
-      hash,
-      deposits.filter(({ position }) => position.height === height),
-    )
-  }
-  return facts
+/** Bitcoin as a liar would have it: the same blocks with other swept deposits. */
+export function factsWith(rollup: Rollup, swept: readonly SweptDeposit[]): L1Facts {
+  return factsOf(
+    rollup.bitcoin.blocks.map(({ hash }) => hash),
+    { swept },
+  )
 }

@@ -19,7 +19,7 @@ import { bytes32, params, quickKey, quickSign } from './world.ts'
 /** A batch of five transfers, anchored at 105 as number 3. Its windows: W = 2, C = 3, P = 3, D = 6. */
 function anchored(): { rollup: Rollup; batch: Batch; a: number } {
   const rollup = startedRollup()
-  rollup.mine(depositTransaction(quickKey(0), 100_000n))
+  rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 100_000n)))
   rollup.post(rollup.build())
   const pay = (nonce: bigint) =>
     quickSign(quickKey(0), { from: 0, to: quickKey(1), toCell: 1, amount: 1n, nonce, mayCreate: true, fee: 10_100n })
@@ -143,7 +143,7 @@ describe('raising', () => {
 /** An empty batch whose challenge stands in the block of its anchor. */
 function challengedAtOnce(): { rollup: Rollup; batch: Batch } {
   const rollup = startedRollup()
-  rollup.mine(depositTransaction(quickKey(0), 100_000n))
+  rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 100_000n)))
   rollup.post(rollup.build())
   const batch = rollup.build()
   rollup.mine(rollup.anchor(batch), challenge(batch, 'data'))

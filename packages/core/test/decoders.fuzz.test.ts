@@ -28,7 +28,7 @@ const cell = fc.oneof(fc.nat(100), fc.constantFrom(0, 2 ** 32, 2 ** 48 - 1))
 const bytesOf = (size: number) => fc.uint8Array({ minLength: size, maxLength: size })
 const hash = bytesOf(32)
 const hashes = fc.array(hash, { maxLength: 5 })
-const position = fc.record({ height: u32, tx: u32, vout: u32 })
+const position = fc.record({ height: u32, tx: u32, index: u32 })
 
 const transfer = fc
   .record({
@@ -92,6 +92,12 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('deposit' as const), key: hash, refundKey: hash }),
   fc.record({ kind: fc.constantFrom('challenge' as const, 'part' as const), headerHash: hash, data: dataKind }),
   fc.record({ kind: fc.constant('evidence' as const), headerHash: hash }),
+  fc
+    .record({ headerHash: hash, start: u32, gaps: fc.uniqueArray(fc.nat(311), { maxLength: 20 }) })
+    .map(({ headerHash: to, start, gaps }) => {
+      const more = gaps.filter((gap) => gap > 0 && start + gap <= 0xffffffff).sort((a, b) => a - b)
+      return { kind: 'payout' as const, headerHash: to, claims: [start, ...more.map((gap) => start + gap)] }
+    }),
 )
 const receipt: fc.Arbitrary<Receipt> = fc.record({
   tick: fc.record({ number: u32, index: u32, origin, parent: hash, count: u32, opsRoot: hash }),

@@ -58,7 +58,9 @@ export const realOwners: Owners = {
 /** A rollup on which `count` accounts hold 100,000 sat each: cell i is owner i's. */
 export function fundedRollup(count = 5, owners = quickOwners): { rollup: Rollup; last: Batch } {
   const rollup = startedRollup(owners.isSigned)
-  rollup.mine(...Array.from({ length: count }, (_, at) => depositTransaction(owners.key(at), 100_000n)))
+  rollup.mine(
+    ...rollup.swept(...Array.from({ length: count }, (_, at) => depositTransaction(owners.key(at), 100_000n))),
+  )
   let last = rollup.build()
   rollup.post(last)
   while (rollup.ledger.tree.count < count) {

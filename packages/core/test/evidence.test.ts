@@ -258,7 +258,7 @@ test('a fault that shows without cells must come without them', () => {
 
 const invented: Operation = {
   kind: 'deposit',
-  position: { height: 104, tx: 1, vout: 0 },
+  position: { height: 104, tx: 1, index: 0 },
   key: quickKey(0),
   amount: 10n ** 6n,
   cell: 0,

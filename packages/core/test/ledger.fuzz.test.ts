@@ -2,12 +2,12 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type BatchContext, BatchExecution, checkBatch } from '../src/batch.ts'
 import { concatBytes, toHex } from '../src/bytes.ts'
-import { creditOf, type Deposit } from '../src/deposit.ts'
-import { L1Facts } from '../src/facts.ts'
+import { creditOf, type SweptDeposit } from '../src/deposit.ts'
 import { Ledger } from '../src/ledger.ts'
 import { decodeOperation, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { Transfer } from '../src/transfer.ts'
 import type { Withdrawal } from '../src/withdrawal.ts'
+import { factsOf, sweptAt } from './facts.ts'
 import { firstBehind, Model } from './model.ts'
 import { commit, contextOf, ledgerBytes } from './rollup.ts'
 import { bytes32, CASES, FUZZ_TIMEOUT, network, params, quickKey, quickSign, quickWithdrawal } from './world.ts'
@@ -46,35 +46,26 @@ const incoming = fc.array(fc.record({ who: fc.nat(OWNERS - 1), value: fc.bigInt(
   maxLength: 9,
 })
 
-function factsOf(received: readonly { readonly who: number; readonly value: bigint }[]): {
-  facts: L1Facts
-  deposits: Deposit[]
-} {
-  const facts = new L1Facts(params.scanHeight)
-  const deposits = received.map(({ who, value }, at) => {
-    const position = { height: 102 + at, tx: 1, vout: 0 }
-    return { position, txid: bytes32(at), key: quickKey(who), refundKey: bytes32(0), value }
-  })
-  for (let height = params.scanHeight; height <= ORIGIN.height; height++) {
-    facts.append(
-      height,
-      bytes32(height),
-      deposits.filter(({ position }) => position.height === height),
-    )
-  }
-  return { facts, deposits: deposits.filter(({ position }) => position.height <= ORIGIN.height) }
+function factsOfReceived(received: readonly { readonly who: number; readonly value: bigint }[]) {
+  const swept = received.map(({ who, value }, at) =>
+    sweptAt({ height: 102 + at, tx: 1, index: 1 }, quickKey(who), value),
+  )
+  const hashes = Array.from({ length: ORIGIN.height - params.scanHeight + 1 }, (_, at) =>
+    bytes32(params.scanHeight + at),
+  )
+  return { facts: factsOf(hashes, { swept }), due: swept.filter(({ position }) => position.height <= ORIGIN.height) }
 }
 
 /** The operation that is tried: sound, unless a flaw is asked for. */
-function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: Deposit | undefined): Operation {
+function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: SweptDeposit | undefined): Operation {
   const count = model.accounts.length
   if (kind === 0) return { kind: 'collect', cell: whom % (count + 2), amount }
   if (kind === 1) return collectRightly(model, amount)
   if (kind > 16 && due === undefined) return withdrawalOfTry(model, who % Math.max(count, 1), amount, flaw)
-  if (kind === 2 && due !== undefined) return creditOf(due, whom % (count + 2))
-  if (kind > 4 && due !== undefined) return creditOf(due, cellOf(model, due.key))
+  if (kind === 2 && due !== undefined) return creditOf(params, due, whom % (count + 2))
+  if (kind > 4 && due !== undefined) return creditOf(params, due, cellOf(model, due.deposit.key))
   if (kind === 3)
-    return { kind: 'deposit', position: { height: who, tx: whom, vout: 0 }, key: quickKey(who), amount, cell: whom }
+    return { kind: 'deposit', position: { height: who, tx: whom, index: 0 }, key: quickKey(who), amount, cell: whom }
   const from = who % Math.max(count, 1)
   const known = (from + 1 + (whom % Math.max(count - 1, 1))) % Math.max(count, 1)
   return transferOfTry(model, from, kind > 9 ? known : whom % (count + 3), amount, flaw)
@@ -155,7 +146,7 @@ function build(
   context: BatchContext,
   ledger: Ledger,
   model: Model,
-  deposits: readonly Deposit[],
+  deposits: readonly SweptDeposit[],
   list: readonly Try[],
 ) {
   const execution = new BatchExecution(context, ledger)
@@ -176,9 +167,9 @@ function build(
   return { execution, naive }
 }
 
-function isDue(operation: Operation, due: Deposit): boolean {
+function isDue(operation: Operation, due: SweptDeposit): boolean {
   if (operation.kind !== 'deposit') return false
-  const right = { ...creditOf(due, operation.cell) }
+  const right = { ...creditOf(params, due, operation.cell) }
   return toHex(encodeOperation(operation)) === toHex(encodeOperation(right))
 }
 
@@ -190,7 +181,7 @@ test(
   () => {
     fc.assert(
       fc.property(incoming, batches, (received, lists) => {
-        const { facts, deposits } = factsOf(received)
+        const { facts, due: deposits } = factsOfReceived(received)
         const context = contextOf(facts, ORIGIN)
         const [ledger, other, model] = [new Ledger(), new Ledger(), new Model()]
         for (const [number, list] of lists.entries()) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from '../src/bytes.ts'
-import type { Credit, Deposit } from '../src/deposit.ts'
+import type { Credit, Deposit, SweptDeposit } from '../src/deposit.ts'
 import { decodeEvidence, type Evidence, type EvidenceFault, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
 import type { Operation } from '../src/operation.ts'
 import { encodeTransfer } from '../src/transfer.ts'
@@ -27,7 +27,7 @@ describe('an operation that can’t stand', () => {
   const collect = (cell: number, amount: bigint): Operation => ({ kind: 'collect', cell, amount })
   const deposit: Credit = {
     kind: 'deposit',
-    position: { height: 104, tx: 1, vout: 0 },
+    position: { height: 104, tx: 1, index: 0 },
     key: quickKey(0),
     amount: 10n ** 6n,
     cell: 0,
@@ -73,7 +73,7 @@ describe('an operation that can’t stand', () => {
 
   test('a real signature that is not the owner’s', () => {
     const rollup = startedRollup(isSigned)
-    rollup.mine(depositTransaction(keyOf(31), 100_000n), depositTransaction(keyOf(32), 100_000n))
+    rollup.mine(...rollup.swept(depositTransaction(keyOf(31), 100_000n), depositTransaction(keyOf(32), 100_000n)))
     rollup.post(rollup.build())
     const payment = { from: 0, to: keyOf(32), toCell: 1, amount: 1000n }
     const believer = { ...rollup.context, isSigned: () => true }
@@ -128,7 +128,7 @@ describe('a wrong root', () => {
       (ledger) => ({ updates: [], totals: { ...ledger.totals, supply: ledger.totals.supply + 1n } }),
       (ledger) => ({ updates: [], totals: { ...ledger.totals, count: ledger.totals.count + 1 } }),
       (ledger) => ({ updates: [], totals: { ...ledger.totals, withdrawals: 1 } }),
-      (ledger) => ({ updates: [], totals: { ...ledger.totals, depositCursor: { height: 200, tx: 0, vout: 0 } } }),
+      (ledger) => ({ updates: [], totals: { ...ledger.totals, depositCursor: { height: 200, tx: 0, index: 0 } } }),
     ]
     for (const how of changes) {
       const { rollup } = fundedRollup()
@@ -147,12 +147,12 @@ describe('a wrong root', () => {
 
 function expectDepositRigged(): void {
   const rollup = startedRollup()
-  rollup.mine(depositTransaction(quickKey(0), 100_000n))
+  rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 100_000n)))
   const credit: Credit = {
     kind: 'deposit',
-    position: { height: 103, tx: 1, vout: 0 },
+    position: { height: 103, tx: 2, index: 1 },
     key: quickKey(0),
-    amount: 10n ** 8n,
+    amount: 99_500_000n,
     cell: 0,
   }
   const batch = rollup.put(rig(rollup.context, rollup.ledger, [credit], 0, mint(rollup.context, 0, 1n)))
@@ -161,35 +161,47 @@ function expectDepositRigged(): void {
 
 describe('deposits', () => {
   /** The first two in each other's places. */
-  function exchanged(due: readonly Deposit[]): readonly Deposit[] {
-    const [one, two, three] = due as [Deposit, Deposit, Deposit]
+  function exchanged(due: readonly SweptDeposit[]): readonly SweptDeposit[] {
+    const [one, two, three] = due as [SweptDeposit, SweptDeposit, SweptDeposit]
     return [{ ...two, position: one.position }, { ...one, position: two.position }, three]
+  }
+
+  function withDeposit(one: SweptDeposit, change: Partial<Deposit>): SweptDeposit {
+    return { ...one, deposit: { ...one.deposit, ...change } }
   }
 
   /** Three deposits are due; the liar executes under facts of its own. */
   function lieAbout(
-    change: (due: readonly Deposit[]) => readonly Deposit[],
+    change: (due: readonly SweptDeposit[]) => readonly SweptDeposit[],
     ...operations: readonly Operation[]
   ): string {
     const { rollup } = fundedRollup()
     const values = [1_000n, 2_000n, 3_000n]
-    rollup.mine(...values.map((value, at) => depositTransaction(quickKey(at), value)))
-    const due = rollup.facts.depositsAfter(rollup.ledger.totals.depositCursor)
+    rollup.mine(...rollup.swept(...values.map((value, at) => depositTransaction(quickKey(at), value))))
+    const due = rollup.facts.allSweptAfter(rollup.ledger.totals.depositCursor)
     const context = contextOf(factsWith(rollup, change(due)), rollup.origin)
     return judge(rollup, rollup.put(execute(context, rollup.ledger, operations)))
   }
 
-  test.each<[string, string, (due: readonly Deposit[]) => readonly Deposit[]]>([
+  test.each<[string, string, (due: readonly SweptDeposit[]) => readonly SweptDeposit[]]>([
     ['all skipped', 'step 0: deposit-due', () => []],
     ['the first skipped', 'step 0: not-due', (due) => due.slice(1)],
     ['the second skipped', 'step 1: not-due', (due) => due.filter((_, at) => at !== 1)],
     ['the last skipped', 'step 2: deposit-due', (due) => due.slice(0, 2)],
-    ['another amount', 'step 1: not-due', (due) => due.map((one, at) => (at === 1 ? { ...one, value: 2_001n } : one))],
-    ['another key', 'step 2: not-due', (due) => due.map((one, at) => (at === 2 ? { ...one, key: quickKey(4) } : one))],
+    [
+      'another amount',
+      'step 1: not-due',
+      (due) => due.map((one, at) => (at === 1 ? withDeposit(one, { value: 2_001n }) : one)),
+    ],
+    [
+      'another key',
+      'step 2: not-due',
+      (due) => due.map((one, at) => (at === 2 ? withDeposit(one, { key: quickKey(4) }) : one)),
+    ],
     [
       'one invented',
       'step 3: not-due',
-      (due) => [...due, { ...(due[2] as Deposit), position: { height: 106, tx: 9, vout: 0 } }],
+      (due) => [...due, { ...(due[2] as SweptDeposit), position: { height: 106, tx: 9, index: 0 } }],
     ],
     ['two exchanged', 'step 0: not-due', exchanged],
   ])('%s', (_, said, change) => {
@@ -204,7 +216,7 @@ describe('deposits', () => {
   test('credited before the origin has them', () => {
     const { rollup } = fundedRollup()
     const origin = rollup.origin
-    rollup.mine(depositTransaction(quickKey(0), 1_000n))
+    rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 1_000n)))
     const content = execute(rollup.context, rollup.ledger, [])
     const batch = rollup.put(content, { origin })
     expect(judge(rollup, batch)).toBe('step 0: not-due')
@@ -212,7 +224,7 @@ describe('deposits', () => {
 
   test('more than the cap', () => {
     const { rollup } = fundedRollup()
-    rollup.mine(...[0, 1, 2, 3, 4].map((at) => depositTransaction(quickKey(at), 1_000n)))
+    rollup.mine(...rollup.swept(...[0, 1, 2, 3, 4].map((at) => depositTransaction(quickKey(at), 1_000n))))
     const generous = { ...params, caps: { ...params.caps, deposits: 9 } }
     const batch = rollup.put(execute({ ...rollup.context, params: generous }, rollup.ledger, []))
     expect(judge(rollup, batch)).toBe('step 4: not-due')
@@ -223,12 +235,12 @@ describe('deposits', () => {
     ['a cell beyond the next', 6, 'unknown-cell'],
   ])('credited to %s', (_, cell, fault) => {
     const { rollup } = fundedRollup()
-    rollup.mine(depositTransaction(quickKey(0), 1_000n))
+    rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 1_000n)))
     const credit: Credit = {
       kind: 'deposit',
-      position: { height: 106, tx: 1, vout: 0 },
+      position: { height: 106, tx: 2, index: 1 },
       key: quickKey(0),
-      amount: 10n ** 6n,
+      amount: 500_000n,
       cell,
     }
     const batch = rollup.put(rig(rollup.context, rollup.ledger, [credit], 0, nothing))
@@ -246,7 +258,7 @@ test('a post root that is not the last step’s', () => {
 
 test('a batch that is right has no evidence against it', () => {
   const { rollup } = fundedRollup()
-  rollup.mine(depositTransaction(quickKey(0), 1_000n), depositTransaction(quickKey(9), 1_000n))
+  rollup.mine(...rollup.swept(depositTransaction(quickKey(0), 1_000n), depositTransaction(quickKey(9), 1_000n)))
   const batch = rollup.build(pay(0, 1, 0), payNew(1, 6, 0), { kind: 'collect', cell: 7, amount: 20_000n })
   expect(proveAgainst(rollup, batch)).toBeUndefined()
 })

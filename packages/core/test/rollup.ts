@@ -6,14 +6,14 @@ import type { Facts } from '../src/duty.ts'
 import type { Court } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from '../src/header.ts'
-import type { L1Block, L1Transaction, Outpoint } from '../src/l1.ts'
+import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src/l1.ts'
 import { Ledger } from '../src/ledger.ts'
 import { merkleRoot, rowOf } from '../src/merkle.ts'
 import { type BatchAnchor, batchAnchor, markOf, type ResumeAnchor, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { CommittedBatch } from '../src/prove.ts'
-import { stepLeaves } from '../src/steps.ts'
-import { BASE_HASH, Bitcoin, linkTransaction } from './bitcoin.ts'
+import { genesisVault } from '../src/vault.ts'
+import { BASE_HASH, Bitcoin, isDepositScript, linkTransaction, spend, transaction, vaultOutput } from './bitcoin.ts'
 import { isQuickSigned, network, params } from './world.ts'
 
 /** A batch with all that its sequencer knows of it. */
@@ -99,7 +99,7 @@ export class Derivation {
 
   follow(block: L1Block): readonly ChainEvent[] {
     const derived = deriveBlock(this.court, this.chain, block)
-    this.facts.append(block.height, block.hash, derived.deposits)
+    this.facts.append(block.height, block.hash, derived.facts)
     this.chain = derived.chain
     this.events.push(...derived.events)
     return derived.events
@@ -111,6 +111,9 @@ export class Derivation {
     this.facts.truncate(chain.height)
   }
 }
+
+/** Satoshis a deposit: less than the network's deposit fee. */
+const SWEEP_FEE = 300n
 
 /** One sequencer on one Bitcoin: what it builds stands on its ledger until it is void. */
 export class Rollup {
@@ -127,6 +130,7 @@ export class Rollup {
   /** Of lies: who lies in a header marks its anchor as an honest one's, else it would never live. */
   private readonly marks = new Map<string, Uint8Array>()
   private next: { readonly outpoint: Outpoint; readonly number: number } = { outpoint: params.genesis, number: 0 }
+  private vault: { readonly head: Outpoint; readonly value: bigint } = genesisVault(params)
 
   constructor(isSigned: Context['isSigned'] = isQuickSigned) {
     this.isSigned = isSigned
@@ -150,6 +154,7 @@ export class Rollup {
     const events = this.derivation.follow(this.bitcoin.mine(...transactions))
     for (const event of events) this.heed(event)
     this.next = this.chain.link
+    this.vault = this.chain.vault
     return events
   }
 
@@ -164,6 +169,7 @@ export class Rollup {
     this.unstack(0)
     for (const block of this.bitcoin.blocks) for (const event of this.derivation.follow(block)) this.heed(event)
     this.next = this.chain.link
+    this.vault = this.chain.vault
     return dropped
   }
 
@@ -203,6 +209,32 @@ export class Rollup {
     const transaction = linkTransaction(this.next.outpoint, { ...anchor, number })
     this.next = { outpoint: { txid: transaction.txid, vout: 1 }, number }
     return transaction
+  }
+
+  /** A spend of the vault's head, and of further outputs; several before the next block follow one another. */
+  spendVault(inputs: readonly L1Input[], value: bigint, ...more: readonly L1Output[]): L1Transaction {
+    const sent = transaction([spend(this.vault.head), ...inputs], [vaultOutput(value), ...more])
+    this.vault = { head: { txid: sent.txid, vout: 0 }, value }
+    return sent
+  }
+
+  /** Sweeps all deposits that these transactions make, at a fee that they pay for. */
+  sweep(...transactions: readonly L1Transaction[]): L1Transaction {
+    const made = transactions.flatMap(({ txid, outputs }) =>
+      outputs.flatMap(({ script, value }, vout) =>
+        isDepositScript(script) && value >= params.fees.minDeposit ? [{ previous: { txid, vout }, value }] : [],
+      ),
+    )
+    const total = made.reduce((sum, { value }) => sum + value - SWEEP_FEE, this.vault.value)
+    return this.spendVault(
+      made.map(({ previous }) => spend(previous)),
+      total,
+    )
+  }
+
+  /** Deposits, and behind them their sweep. */
+  swept(...deposits: readonly L1Transaction[]): L1Transaction[] {
+    return [...deposits, this.sweep(...deposits)]
   }
 
   resume(): L1Transaction {

@@ -2,17 +2,21 @@ import { schnorr } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, fromHex, toHex } from '../src/bytes.ts'
-import { sha256 } from '../src/hash.ts'
+import { sha256, taggedHash } from '../src/hash.ts'
 import { networkId, type Params, regtestRules } from '../src/params.ts'
 import {
   anchorOutput,
   anchorScript,
   dataCarrier,
   dataCarrierScript,
+  depositOutput,
   leafOutput,
+  refundLeaf,
   signalScript,
   takeoverLeaf,
+  tapLeafHash,
   taprootKey,
+  taprootScript,
   tapTweak,
   vaultLeaf,
   vaultScript,
@@ -100,6 +104,30 @@ describe('network scripts', () => {
     expect(toHex(signalScript(params))).toBe(`0020${toHex(sha256(witnessScript))}`)
   })
 
+  test('a deposit’s output: the vault’s leaf, and a leaf for the depositor after R blocks', () => {
+    const params = network(3, 2)
+    const { script, sweep, refund } = depositOutput(params, keyOf(30), keyOf(31))
+    expect(sweep.leaf).toEqual(vaultLeaf(params))
+    expect(toHex(refund.leaf)).toBe(`20${toHex(keyOf(31))}ad0150b2`)
+    for (const { leaf, control } of [sweep, refund]) expect(opens(script, leaf, control)).toBe(true)
+    expect(opens(script, refund.leaf, sweep.control)).toBe(false)
+    expect(opens(script, refundLeaf(params, keyOf(30)), refund.control)).toBe(false)
+  })
+
+  test('it differs with network, rollup key and refund key, and has no internal key in common', () => {
+    const keys: [Uint8Array, Uint8Array][] = [
+      [keyOf(30), keyOf(31)],
+      [keyOf(31), keyOf(30)],
+      [keyOf(30), keyOf(32)],
+      [new Uint8Array(32).fill(0xff), new Uint8Array(32)],
+    ]
+    const outputs = [network(3, 2), network(3, 3)].flatMap((params) =>
+      keys.map(([key, refundKey]) => depositOutput(params, key, refundKey)),
+    )
+    expect(new Set(outputs.map(({ script }) => toHex(script))).size).toBe(8)
+    expect(new Set(outputs.map(({ sweep }) => toHex(sweep.control.slice(1, 33)))).size).toBe(8)
+  })
+
   test('every script differs with the network', () => {
     const scripts = [network(3, 2), network(3, 3), network(2, 2)].flatMap((params) => [
       anchorScript(params),
@@ -116,6 +144,17 @@ describe('network scripts', () => {
     expect(vaultScript({ ...params })).not.toBe(vaultScript(params))
   })
 })
+
+/** BIP341's rule for a script path: the leaf and its path, tweaking the internal key, give the output key. */
+function opens(script: Uint8Array, leaf: Uint8Array, control: Uint8Array): boolean {
+  let root = tapLeafHash(leaf)
+  for (let at = 33; at < control.length; at += 32) {
+    const pair = [root, control.slice(at, at + 32)].sort((a, b) => (toHex(a) < toHex(b) ? -1 : 1))
+    root = taggedHash('TapBranch', concatBytes(...pair))
+  }
+  const { key, odd } = taprootKey(control.slice(1, 33), root)
+  return toHex(taprootScript(key)) === toHex(script) && control[0] === (odd ? 0xc1 : 0xc0)
+}
 
 describe('data carrier', () => {
   const payload = (size: number): Uint8Array => Uint8Array.from({ length: size }, (_, at) => at + 1)

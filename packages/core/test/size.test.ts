@@ -7,6 +7,7 @@ import { encodeHeader, type Header, headerHash } from '../src/header.ts'
 import { depthOf, MerkleLog, proveLeaves, rowOf } from '../src/merkle.ts'
 import { encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import { encodeTotals, GENESIS_TOTALS, stateRoot } from '../src/totals.ts'
+import { factsOfBlock } from './facts.ts'
 import { courtOf } from './rollup.ts'
 import { accountOf, bytes32, isSigned, keyOf, network, params, secretOf, sign } from './world.ts'
 
@@ -79,7 +80,7 @@ function evidenceAt(count: number, index: number, operation: Operation, cells: r
 
 function judge({ header, bytes }: ReturnType<typeof evidenceAt>): { said: string; ms: number } {
   const facts = new L1Facts(params.scanHeight)
-  facts.append(101, bytes32(101), [])
+  facts.append(101, bytes32(101), factsOfBlock())
   const link = {
     number: 9,
     headerHash: headerHash(encodeHeader(header)),

@@ -15,6 +15,10 @@ export function say(event: ChainEvent): string {
       return `answered ${event.number}: ${event.data}`
     case 'ignored':
       return `ignored ${event.message}: ${event.reason}`
+    case 'vault': {
+      const swept = event.swept === 0 ? '' : `, ${event.swept} swept`
+      return `vault ${event.number}: ${event.outcome}${swept}${event.claims.length === 0 ? '' : `, pays ${event.claims.join(' ')}`}`
+    }
     case 'final':
       return `final ${event.number}`
   }

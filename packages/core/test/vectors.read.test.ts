@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { checkBatch } from '../src/batch.ts'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
+import type { Claim } from '../src/claim.ts'
 import type { Deposit } from '../src/deposit.ts'
 import { decodeDocument, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
@@ -14,17 +15,19 @@ import { computeRoot, depthOf, merkleRoot, rowOf } from '../src/merkle.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
 import { applyOperation, decodeOperation, operationId } from '../src/operation.ts'
 import { networkId, paramsFromJson } from '../src/params.ts'
-import { decodePaymentProof, encodePaymentProof } from '../src/payment-proof.ts'
+import { planPayout, planSweep } from '../src/payout.ts'
 import { decodePart } from '../src/publication.ts'
-import { verifyReceipt } from '../src/receipt.ts'
-import { dataCarrier } from '../src/scripts.ts'
+import { dataCarrier, depositOutput } from '../src/scripts.ts'
 import { decodeSigned, encodeSigned, signedMessage } from '../src/signed.ts'
 import { decodeTotals, stateRoot } from '../src/totals.ts'
+import type { Vault } from '../src/vault.ts'
 import { judgeVector } from './corpus/headers.ts'
 import { hex, type Json, toJson, totalsFrom } from './corpus/json.ts'
 import { vectorContext } from './corpus/operations.ts'
-import { describeChain } from './corpus/traces.ts'
+import { describeChain, describeDeposits } from './corpus/traces.ts'
 import { leafAt } from './corpus/trees.ts'
+import { planToJson } from './corpus/vault.ts'
+import { factsOf, sweptAt } from './facts.ts'
 import { contextOf, courtOf, Derivation } from './rollup.ts'
 import { say } from './trace.ts'
 import { isSigned, network, params } from './world.ts'
@@ -157,28 +160,12 @@ test('headers', () => {
   }
 })
 
-/** Facts from hashes of the blocks from the scan height on, and the deposits in them. */
-function factsOf(bitcoin: Fields): L1Facts {
-  const facts = new L1Facts(params.scanHeight)
-  const deposits = list(bitcoin.deposits).map(({ height, tx, vout, key, value }): Deposit => {
-    const position = { height: Number(height), tx: Number(tx), vout: Number(vout) }
-    return {
-      position,
-      txid: new Uint8Array(32),
-      key: hex(key),
-      refundKey: new Uint8Array(32),
-      value: BigInt(String(value)),
-    }
-  })
-  for (const hash of bitcoin.blocks as string[]) {
-    const height = facts.tip + 1
-    facts.append(
-      height,
-      hex(hash),
-      deposits.filter(({ position }) => position.height === height),
-    )
-  }
-  return facts
+/** Facts from hashes of the blocks from the scan height on, and what is swept in them. */
+function factsFrom(bitcoin: Fields): L1Facts {
+  const swept = list(bitcoin.swept).map(({ height, tx, index, key, value }) =>
+    sweptAt({ height: Number(height), tx: Number(tx), index: Number(index) }, hex(key), BigInt(String(value))),
+  )
+  return factsOf((bitcoin.blocks as string[]).map(hex), { swept })
 }
 
 describe('evidence', () => {
@@ -191,7 +178,7 @@ describe('evidence', () => {
       if (decoded === undefined) throw new Error('it does not decode')
       expect(equalBytes(encodeEvidence(decoded), hex(evidence))).toBe(true)
       const anchored = bytesIn<AnchoredLink>(link, 'headerHash', 'post', 'parent')
-      const verdict = verifyEvidence(courtOf(factsOf(fields(bitcoin)), isSigned), anchored, decoded)
+      const verdict = verifyEvidence(courtOf(factsFrom(fields(bitcoin)), isSigned), anchored, decoded)
       expect(verdict).toEqual(fault === undefined ? { ok: false, reason: refused } : { ok: true, fault })
     },
   )
@@ -225,6 +212,47 @@ test('parts', () => {
   }
 })
 
+test('deposit scripts', () => {
+  for (const { key, refundKey, script, sweep, refund } of list(read('deposit-scripts').cases)) {
+    const output = depositOutput(params, hex(key), hex(refundKey))
+    expect(output.script).toEqual(hex(script))
+    for (const [path, json] of [[output.sweep, sweep] as const, [output.refund, refund] as const]) {
+      expect(toJson({ leaf: path.leaf, control: path.control })).toEqual(json)
+    }
+  }
+})
+
+test('plans', () => {
+  const { payouts, sweeps } = read('plans')
+  for (const { name, vault, claims, headerHash: hash, feeRate, plan } of list(payouts)) {
+    const planned = planPayout(params, vaultFrom(vault), list(claims).map(claimFrom), hex(hash), amount(feeRate))
+    expect(planToJson(planned), String(name)).toEqual(plan)
+  }
+  for (const { name, vault, deposits, height, feeRate, plan } of list(sweeps)) {
+    const made = list(deposits).map(depositFrom)
+    expect(
+      planToJson(planSweep(params, vaultFrom(vault), made, Number(height), amount(feeRate))),
+      String(name),
+    ).toEqual(plan)
+  }
+})
+
+const amount = (json: Json | undefined) => BigInt(String(json))
+
+function vaultFrom(json: Json | undefined): Vault {
+  const { head, value, ...rest } = fields(json)
+  return { ...(rest as unknown as Vault), head: bytesIn(head, 'txid'), value: amount(value) }
+}
+
+function claimFrom(json: Fields): Claim {
+  const { number, script, amount: owed, payoutFee } = json
+  return { number: Number(number), script: hex(script), amount: amount(owed), payoutFee: amount(payoutFee) }
+}
+
+function depositFrom({ value, ...rest }: Fields): Deposit {
+  return { ...bytesIn<Omit<Deposit, 'value'>>(rest, 'txid', 'key', 'refundKey'), value: amount(value) }
+}
+
 function blockOf(json: Fields): L1Block {
   const transactions = list(json.transactions).map(({ txid, inputs, outputs }) => ({
     txid: hex(txid),
@@ -247,9 +275,7 @@ test.each(chains)('chain/%s', (name) => {
     expect(describeChain(derivation.chain)).toBe(block.chain)
   }
   expect(toJson(derivation.chain)).toEqual(chain)
-  const found = derivation.facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
-  if (deposits !== undefined)
-    expect(found.map(({ position, ...rest }) => toJson({ ...position, ...rest }))).toEqual(deposits)
+  if (deposits !== undefined) expect(describeDeposits(derivation.facts)).toEqual(deposits)
 })
 
 describe('proofs', () => {

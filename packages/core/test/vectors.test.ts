@@ -9,6 +9,7 @@ import { operationVectors, signatureVectors } from './corpus/operations.ts'
 import { proofVectors } from './corpus/proofs.ts'
 import { traces } from './corpus/traces.ts'
 import { stateVectors, treeVectors } from './corpus/trees.ts'
+import { depositScriptVectors, planVectors } from './corpus/vault.ts'
 import { params } from './world.ts'
 
 /**
@@ -26,7 +27,8 @@ const files: Record<string, () => Json> = {
   evidence: evidenceVectors,
   messages: messageVectors,
   parts: partVectors,
-  proofs: proofVectors,
+  'deposit-scripts': depositScriptVectors,
+  plans: planVectors,
 }
 
 describe('the vectors are what the code gives', () => {

@@ -25,7 +25,7 @@ const pay = (from: number, to: number, nonce: number, more: Partial<Payment> = {
   payAny(from, to, nonce, more, realOwners)
 const payNew = (from: number, to: number, nonce: number) => payNewAny(from, to, nonce, realOwners)
 const withdraw = (from: number, nonce: number, more: Partial<Taking> = {}) => withdrawAny(from, nonce, more, realOwners)
-const START = { height: 0, tx: 0, vout: 0 }
+const START = { height: 0, tx: 0, index: 0 }
 
 /** A batch, what is claimed against it, and in whose court. */
 interface Trial {
@@ -66,10 +66,15 @@ function wrongRoot(at: number): Trial {
 /** Two deposits are due; the batch is built as if there were those that `change` leaves. */
 function deposits(keep: (at: number) => boolean, more: Partial<{ value: bigint }>, ...operations: Operation[]): Trial {
   const { rollup } = funded()
-  rollup.mine(depositTransaction(realOwners.key(0), 1_000n), depositTransaction(realOwners.key(1), 2_000n))
-  const all = rollup.facts.depositsAfter(START)
-  const late = rollup.facts.depositsAfter(rollup.ledger.totals.depositCursor)
-  const seen = [...all.slice(0, -2), ...late.filter((_, at) => keep(at)).map((deposit) => ({ ...deposit, ...more }))]
+  rollup.mine(
+    ...rollup.swept(depositTransaction(realOwners.key(0), 1_000n), depositTransaction(realOwners.key(1), 2_000n)),
+  )
+  const all = rollup.facts.allSweptAfter(START)
+  const late = rollup.facts.allSweptAfter(rollup.ledger.totals.depositCursor)
+  const seen = [
+    ...all.slice(0, -2),
+    ...late.filter((_, at) => keep(at)).map((one) => ({ ...one, deposit: { ...one.deposit, ...more } })),
+  ]
   const context = contextOf(factsWith(rollup, seen), rollup.origin, realOwners.isSigned)
   return trialOf(rollup, rollup.put(execute(context, rollup.ledger, operations)))
 }
@@ -85,7 +90,7 @@ function guilty(): [string, () => Trial][] {
   const forged = { ...pay(0, 2, 0), signature: pay(1, 2, 0).signature }
   const invented: Credit = {
     kind: 'deposit',
-    position: { height: 104, tx: 1, vout: 0 },
+    position: { height: 104, tx: 1, index: 0 },
     key: realOwners.key(0),
     amount: 10n ** 6n,
     cell: 0,
@@ -193,11 +198,13 @@ function vectorOf(name: string, { rollup, batch, evidence }: Trial): Json {
   }
 }
 
-/** What of Bitcoin a court needs: block hashes from the scan height on, and deposits. */
+/** What of Bitcoin a court needs: block hashes from the scan height on, and swept deposits. */
 function bitcoinOf(rollup: Rollup): Json {
   return {
     blocks: rollup.bitcoin.blocks.map(({ hash }) => toJson(hash)),
-    deposits: rollup.facts.depositsAfter(START).map(({ position, key, value }) => toJson({ ...position, key, value })),
+    swept: rollup.facts
+      .allSweptAfter(START)
+      .map(({ position, deposit: { key, value } }) => toJson({ ...position, key, value })),
   }
 }
 

@@ -1,6 +1,7 @@
 import { L1Facts } from '../../src/facts.ts'
 import { decodeHeader, encodeHeader, type Header, headerHash, judgeHeader, type ParentEnd } from '../../src/header.ts'
 import { GENESIS_ROOT } from '../../src/totals.ts'
+import { factsOfBlock } from '../facts.ts'
 import { bytes32, network, params } from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
@@ -15,7 +16,7 @@ const empty = { post: right.pre, opsRoot: bytes32(0), stepsRoot: bytes32(0), opC
 /** Best chain: the block at each height from 101 to 140 has the hash of 32 times its height. */
 function vectorFacts(): L1Facts {
   const facts = new L1Facts(params.scanHeight)
-  for (let height = 101; height <= 140; height++) facts.append(height, bytes32(height), [])
+  for (let height = 101; height <= 140; height++) facts.append(height, bytes32(height), factsOfBlock())
   return facts
 }
 

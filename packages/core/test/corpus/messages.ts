@@ -17,14 +17,17 @@ export function messageVectors(): Json {
     { kind: 'part', headerHash: bytes32(7), data: 'data' },
     { kind: 'part', headerHash: bytes32(7), data: 'steps' },
     { kind: 'evidence', headerHash: bytes32(8) },
+    { kind: 'payout', headerHash: bytes32(9), claims: [7] },
+    { kind: 'payout', headerHash: bytes32(9), claims: [0, 1, 9, 311] },
+    { kind: 'payout', headerHash: bytes32(9), claims: [0xffffffff] },
   ]
   const right = messages.map((message) => {
     const payload = encodeMessage(message)
     return { message: toJson(message), payload: toJson(payload), script: toJson(dataCarrierScript(payload)) }
   })
-  const [batch, , , deposit, challenge, , , , evidence] = messages.map(encodeMessage) as [
+  const [batch, , , deposit, challenge, , , , evidence, payout] = messages.map(encodeMessage) as [
     ...[Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
-    ...[Uint8Array, Uint8Array, Uint8Array, Uint8Array],
+    ...[Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
   ]
   const wrong: [string, Uint8Array][] = [
     ['nothing', new Uint8Array(0)],
@@ -39,6 +42,11 @@ export function messageVectors(): Json {
     ['a challenge for data of kind 3', challenge.with(37, 3)],
     ['a challenge without a kind of data', challenge.slice(0, -1)],
     ['evidence with a byte behind it', new Uint8Array([...evidence, 1])],
+    ['a payout without a bitmap', payout.slice(0, -1)],
+    ['a payout whose bitmap does not begin with its first claim', payout.with(41, 2)],
+    ['a payout whose bitmap ends in zeros', new Uint8Array([...payout, 0])],
+    ['a payout whose bitmap is too long', new Uint8Array([...payout, ...bytes32(0), 0, 0, 0, 0, 0, 0, 1])],
+    ['a payout of claims beyond a u32', new Uint8Array([...payout.with(37, 0xf8).fill(0xff, 38, 41), 1])],
   ]
   const refused = wrong.map(([name, payload]) => ({ name, payload: toJson(payload) }))
   return {

@@ -153,7 +153,7 @@ const withdrawals = (): Try[] => {
 }
 
 const credit = (cell: number, owner: Uint8Array, amount: bigint): Operation => {
-  return { kind: 'deposit', position: { height: 120, tx: 4, vout: 1 }, key: owner, amount, cell }
+  return { kind: 'deposit', position: { height: 120, tx: 4, index: 1 }, key: owner, amount, cell }
 }
 
 const credits = (): Try[] => [

@@ -1,11 +1,15 @@
 import type { Chain } from '../../src/chain.ts'
+import type { Deposit } from '../../src/deposit.ts'
 import { encodeEvidence } from '../../src/evidence.ts'
-import type { L1Block, L1Transaction } from '../../src/l1.ts'
-import { batchAnchor, type DataKind } from '../../src/message.ts'
+import type { L1Facts } from '../../src/facts.ts'
+import type { L1Block, L1Output, L1Transaction } from '../../src/l1.ts'
+import type { Anchor, DataKind } from '../../src/message.ts'
 import { encodeParts, encodeWhole } from '../../src/publication.ts'
 import {
   challengeTransaction,
+  changeOutput,
   coin,
+  depositTag,
   depositTransaction,
   evidenceTransaction,
   linkOutput,
@@ -15,6 +19,7 @@ import {
   spend,
   tagOutput,
   transaction,
+  vaultOutput,
 } from '../bitcoin.ts'
 import { headerEvidence, proveAgainst } from '../challenger.ts'
 import { pay as payAny, payNew as payNewAny, realOwners, withRoot } from '../economy.ts'
@@ -56,7 +61,8 @@ class Story {
   begin(): Batch {
     this.empty(1)
     this.mine('a resume', this.rollup.resume())
-    this.mine('two deposits', ...[0, 1].map((owner) => depositTransaction(realOwners.key(owner), 100_000n)))
+    const deposits = [0, 1].map((owner) => depositTransaction(realOwners.key(owner), 100_000n))
+    this.mine('two deposits and their sweep', ...this.rollup.swept(...deposits))
     const batch = this.rollup.build()
     this.mine('batch 2 credits them', this.rollup.anchor(batch))
     return batch
@@ -222,7 +228,7 @@ function deposits(): Json {
   story.empty(1)
   story.mine('a resume', rollup.resume())
   const key = realOwners.key(0)
-  const tag = tagOutput({ kind: 'deposit', key, refundKey: bytes32(0xfd) })
+  const tag = depositTag(key)
   const plain = depositTransaction(key, 5_000n, 999n, 6_000n)
   story.mine(
     'two deposits in one transaction and an output below the minimum; one with two tags; one without',
@@ -230,12 +236,61 @@ function deposits(): Json {
     transaction([coin()], [...plain.outputs, tag]),
     transaction([coin()], plain.outputs.slice(0, 1)),
   )
-  story.mine('batch 2 credits both', rollup.anchor(rollup.build()))
-  const due = rollup.facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
-  const list = due.map(({ position, txid, key: owner, refundKey, value }) =>
-    toJson({ ...position, txid, key: owner, refundKey, value }),
-  )
-  return { ...(story.end('what is a deposit and what is not') as Record<string, Json>), deposits: list }
+  const third = depositTransaction(key, 7_000n)
+  story.mine('a third deposit', third)
+  const refund = transaction([spend({ txid: third.txid, vout: 0 })], [changeOutput()])
+  story.mine('its refund; the sweep of the two', refund, rollup.sweep(plain))
+  story.mine('a fourth, not swept', depositTransaction(key, 8_000n))
+  story.mine('batch 2 credits the two', rollup.anchor(rollup.build()))
+  return {
+    ...(story.end('what is a deposit, and what becomes of it') as Record<string, Json>),
+    deposits: describeDeposits(rollup.facts),
+  }
 }
 
-export const traces: Record<string, () => Json> = { links, evidence, unanswered, answered, deposits }
+function vault(): Json {
+  const story = new Story()
+  const { rollup } = story
+  story.begin()
+  const tag = (...claims: number[]) => tagOutput({ kind: 'payout', headerHash: bytes32(7), claims })
+  const payment = changeOutput()
+  story.mine(
+    'a payout of claims 0 and 2; one on top of it that names them again beside 1 and 310',
+    rollup.spendVault([], 150_000n, tag(0, 2), payment, payment),
+    rollup.spendVault([], 120_000n, tag(0, 1, 2, 310), payment, payment, payment, payment),
+  )
+  story.mine('an output short of its tag: it pays nothing', rollup.spendVault([], 110_000n, tag(3, 4), payment))
+  const deposit = depositTransaction(realOwners.key(0), 5_000n)
+  story.mine('a deposit, swept by a payout of claim 3', deposit, vaultPayingAndSweeping(rollup, deposit, tag(3)))
+  const { head } = rollup.chain.vault
+  story.mine(
+    'the head as the second input: it pays nothing',
+    transaction([coin(), spend(head)], [vaultOutput(100_000n), tag(4), payment]),
+  )
+  const last = depositTransaction(realOwners.key(0), 6_000n)
+  const end = [spend(rollup.chain.vault.head), spend({ txid: last.txid, vout: 0 })]
+  story.mine('a deposit; the vault ends together with it', last, transaction(end, [payment, vaultOutput(90_000n)]))
+  story.empty(1)
+  return {
+    ...(story.end('spends of the vault’s head, and what each of them means') as Record<string, Json>),
+    deposits: describeDeposits(rollup.facts),
+  }
+}
+
+function vaultPayingAndSweeping(rollup: Rollup, { txid }: L1Transaction, tag: L1Output): L1Transaction {
+  return rollup.spendVault([spend({ txid, vout: 0 })], 110_000n, tag, changeOutput())
+}
+
+/** Deposits that were swept, in that order, and those that nothing has spent. */
+export function describeDeposits(facts: L1Facts): Json {
+  const depositToJson = ({ position, ...rest }: Deposit) => toJson({ ...position, ...rest })
+  return {
+    swept: facts.allSweptAfter({ height: 0, tx: 0, index: 0 }).map(({ position, deposit }) => ({
+      sweep: toJson(position),
+      deposit: depositToJson(deposit),
+    })),
+    unspent: facts.unspentDeposits().map(depositToJson),
+  }
+}
+
+export const traces: Record<string, () => Json> = { links, evidence, unanswered, answered, deposits, vault }

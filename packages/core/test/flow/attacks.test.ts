@@ -134,7 +134,7 @@ test('a reorg deeper than k across origins: anchors are sent again, lapse, and e
   const { rollup } = play
   const list = [pay(0, 1, 0), pay(0, 1, 1), pay(0, 1, 2)]
   const [one, two, three] = list as [(typeof list)[0], (typeof list)[0], (typeof list)[0]]
-  play.mine(depositTransaction(quickKey(4), 5_000n))
+  play.mine(...play.rollup.swept(depositTransaction(quickKey(4), 5_000n)))
   const sealed = [rollup.build(one), rollup.build(two)] as const
   for (const batch of sealed) play.serve(batch)
   const anchors = sealed.map((batch) => rollup.anchor(batch))
@@ -189,7 +189,7 @@ test('a skipped deposit, a forged one, minted money, another’s signature: each
       (play) =>
         play.rollup.put(
           execute(
-            { ...play.rollup.context, facts: { ...blind(play), depositAfter: () => undefined } },
+            { ...play.rollup.context, facts: { ...blind(play), sweptAfter: () => undefined } },
             play.rollup.ledger,
             [pay(0, 1, 0)],
           ),
@@ -215,7 +215,7 @@ test('a skipped deposit, a forged one, minted money, another’s signature: each
   for (const [fault, tell] of lies) {
     const play = new Play()
     play.join()
-    if (fault === 'deposit-due') play.mine(depositTransaction(quickKey(0), 5_000n))
+    if (fault === 'deposit-due') play.mine(...play.rollup.swept(depositTransaction(quickKey(0), 5_000n)))
     const lie = tell(play)
     play.serve(lie)
     play.mine(play.rollup.anchor(lie))
@@ -224,4 +224,7 @@ test('a skipped deposit, a forged one, minted money, another’s signature: each
   }
 })
 
-const blind = ({ rollup: { facts } }: Play) => ({ blockHash: (height: number) => facts.blockHash(height) })
+const blind = ({ rollup: { facts } }: Play) => ({
+  blockHash: (height: number) => facts.blockHash(height),
+  depositAt: () => undefined,
+})

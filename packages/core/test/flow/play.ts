@@ -2,6 +2,7 @@ import { concatBytes, toHex } from '../../src/bytes.ts'
 import type { L1Transaction } from '../../src/l1.ts'
 import { encodeWhole } from '../../src/publication.ts'
 import { partTransaction } from '../bitcoin.ts'
+import { type Json, toJson } from '../corpus/json.ts'
 import { fundedRollup } from '../economy.ts'
 import { FullNode, type Served } from '../full-node.ts'
 import type { Batch, Rollup } from '../rollup.ts'
@@ -78,9 +79,8 @@ export class Play {
   }
 }
 
-function describe({ chain }: FullNode): unknown {
-  const bytes = (_: string, value: unknown) => (value instanceof Uint8Array ? toHex(value) : value)
-  return JSON.parse(JSON.stringify(chain, bytes))
+function describe({ chain }: FullNode): Json {
+  return toJson(chain)
 }
 
 export const answerOf = (batch: Batch, kind: 'data' | 'steps'): L1Transaction =>

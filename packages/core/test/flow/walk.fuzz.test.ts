@@ -104,7 +104,7 @@ function someMove(play: Play, draw: Draw): L1Transaction[] {
   const target = line[draw(Math.max(line.length, 1))]
   switch (draw(8)) {
     case 0:
-      return [depositTransaction(quickKey(draw(OWNERS)), 1_000n + BigInt(draw(1000)))]
+      return rollup.swept(depositTransaction(quickKey(draw(OWNERS)), 1_000n + BigInt(draw(1000))))
     case 1:
       return target ? [challengeTransaction(target.headerHash, draw(2) === 0 ? 'data' : 'steps')] : []
     case 2:
