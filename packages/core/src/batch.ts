@@ -1,7 +1,17 @@
 import { concatBytes, equalBytes } from './bytes.ts'
 import { type Claim, claimOf } from './claim.ts'
-import { creditOf, encodeCredit } from './deposit.ts'
-import { depositDue, type Facts, findDutyFault } from './duty.ts'
+import { creditOf } from './deposit.ts'
+import {
+  batchLimits,
+  type Due,
+  type DutyLimits,
+  type Facts,
+  findDue,
+  findDutyFault,
+  type SkippedDue,
+  skippedDue,
+} from './duty.ts'
+import { forcedOf } from './forced.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog } from './merkle.ts'
@@ -31,6 +41,7 @@ export class BatchExecution {
   private readonly context: BatchContext
   /** The context, except that a signature which was checked before counts. */
   private readonly judging: Context
+  private readonly limits: DutyLimits
   private signedBy: Uint8Array | undefined
   private readonly ledger: Ledger
   private readonly pre: Uint8Array
@@ -42,6 +53,7 @@ export class BatchExecution {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
     this.context = context
     this.judging = { ...context, isSigned: (owner, operation) => this.isSigned(owner, operation) }
+    this.limits = batchLimits(context.params)
     this.ledger = ledger
     this.pre = ledger.root
   }
@@ -64,10 +76,10 @@ export class BatchExecution {
     return this.ids.prove(index)
   }
 
-  /** The deposit that must come next, if one must. */
-  depositDue() {
-    const { params, facts, origin } = this.context
-    return depositDue(params, facts, origin.height, this.ledger.totals, this.count)
+  /** The deposit or forced operation that must come next, if one must. */
+  due(): Due | undefined {
+    const { facts, origin } = this.context
+    return findDue(this.limits, facts, origin.height, this.ledger.totals, this.count)
   }
 
   /** Adds an operation that comes as bytes: from a peer, or from disk. */
@@ -86,7 +98,7 @@ export class BatchExecution {
     id: Uint8Array = operationId(bytes),
     signedBy?: Uint8Array,
   ): Refusal | undefined {
-    const fault = findDutyFault(this.context.params, this.depositDue(), operation)
+    const fault = findDutyFault(this.context.params, this.due(), operation)
     if (fault !== undefined) return fault
     this.signedBy = signedBy
     const outcome = applyOperation(this.judging, this.ledger.tree, this.ledger.totals, operation)
@@ -99,7 +111,8 @@ export class BatchExecution {
   }
 
   private claim(operation: Operation): void {
-    if (operation.kind === 'withdrawal') this.claimed.push(claimOf(this.ledger.totals.withdrawals, operation))
+    const withdrawal = operation.kind === 'forced' ? operation.operation : operation
+    if (withdrawal.kind === 'withdrawal') this.claimed.push(claimOf(this.ledger.totals.withdrawals, withdrawal))
   }
 
   private isSigned(owner: Uint8Array, operation: SignedOperation): boolean {
@@ -107,13 +120,17 @@ export class BatchExecution {
     return known || this.context.isSigned(owner, operation)
   }
 
-  /** Credits all deposits that are due, each to the cell that `cellOf` names (or a new one). */
-  addDeposits(cellOf: (key: Uint8Array) => number | undefined): void {
-    for (let due = this.depositDue(); due !== undefined; due = this.depositDue()) {
-      const credit = creditOf(this.context.params, due, cellOf(due.deposit.key) ?? this.ledger.totals.count)
-      const refusal = this.add(credit, encodeCredit(credit))
-      if (refusal !== undefined) throw new Error(`a due deposit can't be credited: ${refusal}`)
+  /** Adds everything that is due; deposits go to the cell that `cellOf` names, or to a new one. */
+  addDue(cellOf: (key: Uint8Array) => number | undefined): void {
+    for (let due = this.due(); due !== undefined; due = this.due()) {
+      const refusal = this.add(this.operationFor(due, cellOf))
+      if (refusal !== undefined) throw new Error(`what is due can't be added: ${refusal}`)
     }
+  }
+
+  private operationFor(due: Due, cellOf: (key: Uint8Array) => number | undefined): Operation {
+    if (due.kind === 'forced') return forcedOf(due.entry)
+    return creditOf(this.context.params, due.swept, cellOf(due.swept.deposit.key) ?? this.ledger.totals.count)
   }
 
   /** Hashes all steps. The ledger then stands after this batch. */
@@ -176,7 +193,7 @@ export function buildHeader(
 
 export type BatchFault =
   | { readonly at: number; readonly refusal: Refusal }
-  | { readonly at: 'end'; readonly refusal: 'deposit-due' }
+  | { readonly at: 'end'; readonly refusal: SkippedDue }
 
 export type Checked =
   | { readonly ok: true; readonly sealed: SealedBatch }
@@ -214,5 +231,6 @@ function findFault(
     const refusal = execution.addBytes(bytes, ids[at] as Uint8Array, signers[at])
     if (refusal !== undefined) return { at, refusal }
   }
-  return execution.depositDue() === undefined ? undefined : { at: 'end', refusal: 'deposit-due' }
+  const due = execution.due()
+  return due === undefined ? undefined : { at: 'end', refusal: skippedDue(due) }
 }

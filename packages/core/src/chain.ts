@@ -97,6 +97,6 @@ export function answerBlocks(params: Params, data: DataKind): number {
 }
 
 // Virtual bytes on Bitcoin for one leaf of an answer, rounded up: published bytes take 0.48 vB each (measured, commit
-// and reveal of 100 kB); an operation is 176 bytes with its length, a step root 32.
-const OPERATION_PUBLISHED = 85
+// and reveal of 100 kB); the longest operation is 185 bytes with its length, a step root 32.
+const OPERATION_PUBLISHED = 89
 const STEP_ROOT_PUBLISHED = 16

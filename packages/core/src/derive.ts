@@ -12,8 +12,10 @@ import {
   isOpen,
 } from './chain.ts'
 import { type Deposit, outpointOf, readDeposits, type SweptDeposit } from './deposit.ts'
+import type { ChainEvent, VoidCause } from './events.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
 import type { BlockFacts } from './facts.ts'
+import { type ForcedEntry, readForced } from './forced.ts'
 import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
 import {
   type Anchor,
@@ -29,73 +31,9 @@ import {
 } from './message.ts'
 import type { Params } from './params.ts'
 import { readPieces } from './pieces.ts'
-import { decodePart, type Part } from './publication.ts'
+import { decodePart } from './publication.ts'
 import { anchorScript, dataCarrier, signalScript } from './scripts.ts'
 import { findVaultInput, spendVault } from './vault.ts'
-
-/** What a block changed, for those who act on it. `txid` is where it stands. */
-export type ChainEvent =
-  | {
-      readonly kind: 'link'
-      readonly number: number
-      readonly outcome: 'batch' | 'resume'
-      readonly headerHash: Uint8Array
-      readonly word: Uint8Array
-      readonly txid: Uint8Array
-    }
-  | {
-      readonly kind: 'link'
-      readonly number: number
-      readonly outcome: 'null' | 'close'
-      readonly reason: string
-      readonly txid: Uint8Array
-    }
-  | {
-      readonly kind: 'void'
-      readonly number: number
-      readonly headerHash: Uint8Array
-      readonly cause: VoidCause
-      readonly fault?: EvidenceFault
-      readonly txid?: Uint8Array
-    }
-  | {
-      readonly kind: 'challenged'
-      readonly number: number
-      readonly headerHash: Uint8Array
-      readonly data: DataKind
-      readonly deadline: number
-      readonly txid: Uint8Array
-    }
-  | {
-      readonly kind: 'part'
-      readonly number: number
-      readonly headerHash: Uint8Array
-      readonly data: DataKind
-      readonly part: Part
-      readonly txid: Uint8Array
-    }
-  | { readonly kind: 'answered'; readonly number: number; readonly headerHash: Uint8Array; readonly data: DataKind }
-  | {
-      readonly kind: 'ignored'
-      readonly message: 'challenge' | 'part' | 'evidence'
-      readonly headerHash: Uint8Array
-      readonly reason: string
-      readonly txid: Uint8Array
-    }
-  | {
-      readonly kind: 'vault'
-      readonly number: number
-      /** `other`: the chain goes on, and that is all. */
-      readonly outcome: 'sweep' | 'payout' | 'other' | 'close'
-      /** How many deposits it sweeps. */
-      readonly swept: number
-      /** Numbers of the claims that it pays. */
-      readonly claims: readonly number[]
-      readonly txid: Uint8Array
-    }
-  | { readonly kind: 'final'; readonly number: number; readonly headerHash: Uint8Array }
-
-export type VoidCause = 'evidence' | 'unanswered' | 'ancestor'
 
 export interface Derived {
   readonly chain: Chain
@@ -128,6 +66,7 @@ class BlockStep {
   private readonly made = new Map<string, Deposit>()
   private readonly swept: SweptDeposit[] = []
   private readonly refunded: Deposit[] = []
+  private readonly forced: ForcedEntry[] = []
   chain: Chain
 
   constructor(court: Court, chain: Chain, block: L1Block) {
@@ -138,7 +77,8 @@ class BlockStep {
   }
 
   get facts(): BlockFacts {
-    return { deposits: [...this.made.values()], swept: this.swept, refunded: this.refunded }
+    const { made, swept, refunded, forced } = this
+    return { deposits: [...made.values()], swept, refunded, forced }
   }
 
   expireChallenges(): void {
@@ -151,6 +91,7 @@ class BlockStep {
   read(transaction: L1Transaction, index: number): void {
     const message = this.readLinkOrMessage(transaction)
     this.readSpends(transaction, index, message)
+    if (message?.kind === 'forced') this.readForced(transaction, index)
     if (message?.kind !== 'deposit') return
     const made = readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
     for (const deposit of made) this.made.set(outpointKey(outpointOf(deposit)), deposit)
@@ -167,9 +108,22 @@ class BlockStep {
       return undefined
     }
     const message = readMessage(transaction)
-    if (message !== undefined && message.kind !== 'deposit' && message.kind !== 'payout')
+    if (message !== undefined && 'headerHash' in message && message.kind !== 'payout')
       this.readTag(transaction, message)
     return message
+  }
+
+  private readForced(transaction: L1Transaction, tx: number): void {
+    const { txid } = transaction
+    const operation = paysSignal(this.court, transaction) ? readForced(transaction) : undefined
+    if (operation === undefined) {
+      const reason = 'it does not pay the signal script, or carries no signed operation'
+      this.events.push({ kind: 'ignored', message: 'forced', reason, txid })
+      return
+    }
+    const entry = { position: { height: this.height, tx, index: 0 }, operation }
+    this.forced.push(entry)
+    this.events.push({ kind: 'forced', entry, txid })
   }
 
   private readSpends(transaction: L1Transaction, index: number, message: Tag | undefined): void {

@@ -1,7 +1,7 @@
 import { equalBytes, isZero } from './bytes.ts'
 import { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
 import { Reader, Writer } from './codec.ts'
-import { depositDue, type Facts, findDutyFault } from './duty.ts'
+import { batchLimits, type Facts, findDue, findDutyFault, skippedDue } from './duty.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from './hash.ts'
 import {
   type AnchoredLink,
@@ -207,7 +207,7 @@ function verifyStepClaim(court: Court, header: Header, evidence: StepEvidence): 
   if (totals === undefined) return invalid('the totals do not open the state before the step')
   const operation = decodeOperation(evidence.operation)
   if (operation === undefined) return withoutCells(evidence, 'undecodable')
-  const due = depositDue(court.params, court.facts, header.origin.height, totals, index)
+  const due = findDue(batchLimits(court.params), court.facts, header.origin.height, totals, index)
   const dutyFault = findDutyFault(court.params, due, operation)
   if (dutyFault !== undefined) return withoutCells(evidence, dutyFault)
   return judgeExecution(court, header, evidence, totals, operation)
@@ -239,8 +239,8 @@ function verifyEndClaim(court: Court, header: Header, evidence: EndEvidence): Ve
   }
   const totals = openState(opening, header.post)
   if (totals === undefined) return invalid('the totals do not open the state after the batch')
-  const due = depositDue(court.params, court.facts, header.origin.height, totals, header.opCount)
-  return due === undefined ? invalid('no deposit was skipped') : { ok: true, fault: 'deposit-due' }
+  const due = findDue(batchLimits(court.params), court.facts, header.origin.height, totals, header.opCount)
+  return due === undefined ? invalid('nothing that was due was skipped') : { ok: true, fault: skippedDue(due) }
 }
 
 function provesLeaf(
@@ -278,7 +278,7 @@ function openCells(evidence: StepEvidence, totals: Totals, touched: readonly num
   const existing = touched.filter((cell) => cell < totals.count)
   if (existing.length !== evidence.cells.length) return undefined
   if (touched.length === 0)
-    return evidence.cellHelpers.length === 0 ? witnessOf([], [], 0, [], evidence.opening.cellsRoot) : undefined
+    return evidence.cellHelpers.length === 0 ? witnessOf([], [], 0, [], evidence.opening.cellsRoot, []) : undefined
   const accounts = evidence.cells.map(decodeAccount)
   if (accounts.some((account) => account === undefined)) return undefined
   const count = existing.length === touched.length ? totals.count : totals.count + 1
@@ -290,7 +290,7 @@ function openCells(evidence: StepEvidence, totals: Totals, touched: readonly num
   const before =
     depth > depthBefore ? hashPair(evidence.opening.cellsRoot, zeroHash(depthBefore)) : evidence.opening.cellsRoot
   if (root === undefined || !equalBytes(root, before)) return undefined
-  return witnessOf(touched, accounts as Account[], count, evidence.cellHelpers, root, leaves)
+  return witnessOf(touched, accounts as Account[], count, evidence.cellHelpers, evidence.opening.cellsRoot, leaves)
 }
 
 function witnessOf(
@@ -298,8 +298,8 @@ function witnessOf(
   accounts: readonly Account[],
   count: number,
   helpers: readonly Uint8Array[],
-  root: Uint8Array,
-  leaves: readonly Uint8Array[] = [],
+  cellsRoot: Uint8Array,
+  leaves: readonly Uint8Array[],
 ): Witness {
   return {
     account(cell) {
@@ -308,7 +308,8 @@ function witnessOf(
       return account
     },
     rootWith(updates) {
-      if (touched.length === 0) return root
+      // An operation that changes no cell makes none either: the tree keeps its depth.
+      if (updates.length === 0) return cellsRoot
       const after = [...leaves]
       for (const { cell, account } of updates) after[touched.indexOf(cell)] = hashRecord(encodeAccount(account))
       return computeRoot(count, touched, after, helpers) as Uint8Array

@@ -1,5 +1,6 @@
 import { type Deposit, outpointOf, type SweptDeposit } from './deposit.ts'
 import type { Facts } from './duty.ts'
+import type { ForcedEntry } from './forced.ts'
 import { comparePositions, type Outpoint, outpointKey, type Position } from './l1.ts'
 
 /** What a block says that batches must heed. */
@@ -10,6 +11,8 @@ export interface BlockFacts {
   readonly swept: readonly SweptDeposit[]
   /** Spent by it otherwise: taken back, as a rule. */
   readonly refunded: readonly Deposit[]
+  /** Forced in it. */
+  readonly forced: readonly ForcedEntry[]
 }
 
 /** Bitcoin's best chain as far as batches must heed it, in memory: append at the tip, truncate on a reorg. */
@@ -17,29 +20,32 @@ export class L1Facts implements Facts {
   private readonly from: number
   private readonly blocks: (BlockFacts & { readonly hash: Uint8Array })[] = []
   private readonly swept: SweptDeposit[] = []
+  private readonly forced: ForcedEntry[] = []
   private readonly unspent = new Map<string, Deposit>()
 
   constructor(scanHeight: number) {
     this.from = scanHeight
   }
 
-  append(height: number, hash: Uint8Array, { deposits, swept, refunded }: BlockFacts): void {
+  append(height: number, hash: Uint8Array, { deposits, swept, refunded, forced }: BlockFacts): void {
     if (height !== this.from + this.blocks.length) throw new Error(`block ${height} does not follow ${this.tip}`)
-    this.blocks.push({ hash, deposits, swept, refunded })
+    this.blocks.push({ hash, deposits, swept, refunded, forced })
     for (const deposit of deposits) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
     for (const { deposit } of swept) this.unspent.delete(outpointKey(outpointOf(deposit)))
     for (const deposit of refunded) this.unspent.delete(outpointKey(outpointOf(deposit)))
     this.swept.push(...swept)
+    this.forced.push(...forced)
   }
 
   /** Forgets all blocks above `height`. */
   truncate(height: number): void {
     const dropped = this.blocks.splice(Math.max(0, height - this.from + 1)).reverse()
-    for (const { deposits, swept, refunded } of dropped) {
+    for (const { deposits, swept, refunded, forced } of dropped) {
       for (const { deposit } of swept) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
       for (const deposit of refunded) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
       for (const deposit of deposits) this.unspent.delete(outpointKey(outpointOf(deposit)))
       this.swept.length -= swept.length
+      this.forced.length -= forced.length
     }
   }
 
@@ -62,6 +68,15 @@ export class L1Facts implements Facts {
 
   sweptAfter(position: Position): SweptDeposit | undefined {
     return this.swept[firstBehind(this.swept, position)]
+  }
+
+  forcedAfter(position: Position): ForcedEntry | undefined {
+    return this.forced[firstBehind(this.forced, position)]
+  }
+
+  /** All forced operations behind a position. */
+  allForcedAfter(position: Position): readonly ForcedEntry[] {
+    return this.forced.slice(firstBehind(this.forced, position))
   }
 
   /** All swept deposits behind a position, in the order of their sweeps. */

@@ -34,19 +34,9 @@ export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
 export { decodeDelta } from './delta.ts'
 export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
-export { type ChainEvent, type Derived, deriveBlock, SIGNAL_VALUE, type VoidCause } from './derive.ts'
-export {
-  type Document,
-  decodeDocument,
-  documentFromJson,
-  documentToJson,
-  encodeDocument,
-  MAX_DOCUMENT_BYTES,
-  type PaymentDocument,
-  type ReadDocument,
-  type ReceiptDocument,
-} from './document.ts'
+export { type Derived, deriveBlock, SIGNAL_VALUE } from './derive.ts'
 export type { Facts } from './duty.ts'
+export type { ChainEvent, VoidCause } from './events.ts'
 export {
   type Court,
   decodeEvidence,

@@ -3,7 +3,7 @@ import { ZERO_HASH } from './hash.ts'
 import type { Header } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
-export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag
+export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag | ForcedTag
 
 /** What a link of the anchor chain says. */
 export type Anchor = BatchAnchor | ResumeAnchor
@@ -63,9 +63,23 @@ export interface PayoutTag {
   readonly claims: readonly number[]
 }
 
+/** The operation is in the inputs' witnesses. */
+export interface ForcedTag {
+  readonly kind: 'forced'
+}
+
 const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
 
-const KINDS = { batch: 1, resume: 2, deposit: 16, challenge: 17, part: 18, evidence: 19, payout: 20 } as const
+const KINDS = {
+  batch: 1,
+  resume: 2,
+  deposit: 16,
+  challenge: 17,
+  part: 18,
+  evidence: 19,
+  payout: 20,
+  forced: 21,
+} as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
 export function resumeAnchor(number: number, parent: Uint8Array): ResumeAnchor {
@@ -102,6 +116,8 @@ export function encodeMessage(message: Message): Uint8Array {
       return writer.hash(message.headerHash).u8(1 + DATA_KINDS.indexOf(message.data)).bytes
     case 'evidence':
       return writer.hash(message.headerHash).bytes
+    case 'forced':
+      return writer.bytes
     case 'payout':
       return writeClaims(writer.hash(message.headerHash), message.claims).bytes
   }
@@ -169,6 +185,8 @@ function readBody(reader: Reader, kind: number): Message | undefined {
     }
     case KINDS.evidence:
       return { kind: 'evidence', headerHash: reader.hash() }
+    case KINDS.forced:
+      return { kind: 'forced' }
     case KINDS.payout:
       return { kind: 'payout', headerHash: reader.hash(), claims: readClaims(reader) }
     default:

@@ -1,6 +1,7 @@
 import type { Account } from './cell.ts'
 import { applyCollect, COLLECT_KIND, type Collect, decodeCollect, encodeCollect } from './collect.ts'
 import { applyCredit, type Credit, DEPOSIT_KIND, decodeCredit, encodeCredit } from './deposit.ts'
+import { applyForced, decodeForced, encodeForced, FORCED_HEAD_BYTES, FORCED_KIND, type Forced } from './forced.ts'
 import { taggedHash } from './hash.ts'
 import type { Params } from './params.ts'
 import { applySigned, cellsOfSigned, decodeSigned, encodeSigned, type SignedOperation, withinBounds } from './signed.ts'
@@ -8,10 +9,10 @@ import type { Totals } from './totals.ts'
 import { TRANSFER_BYTES } from './transfer.ts'
 
 /** What changes the ledger. Each kind lives in a file of its own; this one joins them. */
-export type Operation = SignedOperation | Credit | Collect
+export type Operation = SignedOperation | Credit | Collect | Forced
 
 /** The longest operation of any kind; whatever is longer does not decode. */
-export const MAX_OPERATION_BYTES = TRANSFER_BYTES
+export const MAX_OPERATION_BYTES = FORCED_HEAD_BYTES + TRANSFER_BYTES
 
 /** Why an operation can't stand. A refused operation in a batch makes the batch void. */
 export type Refusal =
@@ -32,6 +33,7 @@ export type Refusal =
   | 'bad-signature'
   | 'not-due'
   | 'deposit-due'
+  | 'forced-due'
 
 /** What surrounds an operation: the same for the whole batch. */
 export interface Context {
@@ -71,6 +73,8 @@ const applyKind: Apply<Operation> = (context, cells, totals, operation) => {
       return applyCredit(context, cells, totals, operation)
     case 'collect':
       return applyCollect(context, cells, totals, operation)
+    case 'forced':
+      return applyForced(context, cells, totals, operation)
   }
 }
 
@@ -83,6 +87,8 @@ export function encodeOperation(operation: Operation): Uint8Array {
       return encodeCredit(operation)
     case 'collect':
       return encodeCollect(operation)
+    case 'forced':
+      return encodeForced(operation)
   }
 }
 
@@ -92,6 +98,8 @@ export function decodeOperation(bytes: Uint8Array): Operation | undefined {
       return decodeCredit(bytes)
     case COLLECT_KIND:
       return decodeCollect(bytes)
+    case FORCED_KIND:
+      return decodeForced(bytes)
     default:
       return decodeSigned(bytes)
   }
@@ -119,6 +127,8 @@ export function namedCells(operation: Operation): readonly number[] {
     case 'deposit':
     case 'collect':
       return [operation.cell]
+    case 'forced':
+      return cellsOfSigned(operation.operation)
   }
 }
 

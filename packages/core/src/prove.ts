@@ -1,6 +1,6 @@
 import { type BatchContext, BatchExecution } from './batch.ts'
 import { concatBytes } from './bytes.ts'
-import { depositDue, findDutyFault } from './duty.ts'
+import { batchLimits, findDue, findDutyFault } from './duty.ts'
 import type { EndEvidence, Opening, StepEvidence, StepPair } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog, rowOf } from './merkle.ts'
@@ -41,7 +41,7 @@ export function proveStep(context: BatchContext, ledger: Ledger, batch: Committe
   return evidence
 }
 
-/** Evidence that the batch leaves out a due deposit, or that its post root is not its last step's. */
+/** Evidence that the batch leaves out something due, or that its post root is not its last step's. */
 export function proveEnd(context: BatchContext, ledger: Ledger, batch: CommittedBatch): EndEvidence {
   const undo = advance(context, ledger, batch, batch.operations.length)
   const last = batch.operations.length - 1
@@ -74,7 +74,7 @@ function advance(context: BatchContext, ledger: Ledger, batch: CommittedBatch, c
 function neededCells(context: BatchContext, ledger: Ledger, bytes: Uint8Array, index: number): readonly number[] {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return []
-  const due = depositDue(context.params, context.facts, context.origin.height, ledger.totals, index)
+  const due = findDue(batchLimits(context.params), context.facts, context.origin.height, ledger.totals, index)
   return findDutyFault(context.params, due, operation) === undefined ? touchedCells(operation, ledger.totals.count) : []
 }
 

@@ -58,14 +58,14 @@ describe('execution', () => {
     )
     const execution = new BatchExecution(rollup.context, rollup.ledger)
     expect(execution.add(pay(0, 1, 0))).toBe('deposit-due')
-    execution.addDeposits((key) => findCell(rollup.ledger, key))
+    execution.addDue((key) => findCell(rollup.ledger, key))
     expect(execution.count).toBe(4)
     expect(rollup.ledger.tree.count).toBe(3)
-    expect(execution.depositDue()).toBeUndefined()
+    expect(execution.due()).toBeUndefined()
     execution.seal()
     const next = new BatchExecution(rollup.context, rollup.ledger)
-    expect(next.depositDue()?.deposit.value).toBe(1_004n)
-    expect(() => next.addDeposits(() => 0)).toThrow("a due deposit can't be credited: wrong-recipient")
+    expect(next.due()).toMatchObject({ swept: { deposit: { value: 1_004n } } })
+    expect(() => next.addDue(() => 0)).toThrow("what is due can't be added: wrong-recipient")
   })
 
   test('a signature checked before counts for the key it was checked for', () => {

@@ -6,6 +6,7 @@ import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src
 import { type Anchor, encodeMessage, type Message } from '../src/message.ts'
 import { pieceLeaf, pieceWitness, splitPieces } from '../src/pieces.ts'
 import { anchorScript, dataCarrierScript, depositOutput, signalScript, vaultScript } from '../src/scripts.ts'
+import { encodeSigned, type SignedOperation } from '../src/signed.ts'
 import { bytes32, keyOf, params } from './world.ts'
 
 /** Bitcoin in memory: blocks of real transaction values. Only the hashes are not Bitcoin's own. */
@@ -93,6 +94,10 @@ export function partTransaction(headerHash: Uint8Array, data: 'data' | 'steps', 
 
 export function evidenceTransaction(headerHash: Uint8Array, evidence: Uint8Array): L1Transaction {
   return transaction([...pieceInputs(evidence), coin()], [tagOutput({ kind: 'evidence', headerHash }), signalOutput()])
+}
+
+export function forcedTransaction(operation: SignedOperation): L1Transaction {
+  return transaction([coin(), ...pieceInputs(encodeSigned(operation))], [tagOutput({ kind: 'forced' }), signalOutput()])
 }
 
 /** The inputs that publish these bytes. What they commit to plays no part in reading them. */

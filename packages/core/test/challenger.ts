@@ -2,6 +2,7 @@ import { type BatchContext, checkBatch } from '../src/batch.ts'
 import type { SweptDeposit } from '../src/deposit.ts'
 import type { Evidence, HeaderEvidence } from '../src/evidence.ts'
 import type { L1Facts } from '../src/facts.ts'
+import type { ForcedEntry } from '../src/forced.ts'
 import type { AnchoredLink } from '../src/header.ts'
 import type { Ledger } from '../src/ledger.ts'
 import { operationId } from '../src/operation.ts'
@@ -43,10 +44,14 @@ export function headerEvidence(batch: Batch, parent?: Batch): HeaderEvidence {
   return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) }
 }
 
-/** Bitcoin as a liar would have it: the same blocks with other swept deposits. */
-export function factsWith(rollup: Rollup, swept: readonly SweptDeposit[]): L1Facts {
+/** Bitcoin as a liar would have it: the same blocks with other swept deposits and forced operations. */
+export function factsWith(
+  rollup: Rollup,
+  swept: readonly SweptDeposit[],
+  forced: readonly ForcedEntry[] = [],
+): L1Facts {
   return factsOf(
     rollup.bitcoin.blocks.map(({ hash }) => hash),
-    { swept },
+    { swept, forced },
   )
 }

@@ -154,7 +154,7 @@ describe('deadlines', () => {
   test('answers queue at the rate the network counts on', () => {
     const crowded = { ...params, caps: { ...params.caps, operations: 8192, answerVbytesPerBlock: 100_000 } }
     expect([answerBlocks(params, 'data'), answerBlocks(params, 'steps')]).toEqual([1, 1])
-    expect([answerBlocks(crowded, 'data'), answerBlocks(crowded, 'steps')]).toEqual([7, 2])
+    expect([answerBlocks(crowded, 'data'), answerBlocks(crowded, 'steps')]).toEqual([8, 2])
     const rollup = startedRollup()
     const batches = [rollup.build(), rollup.build(), rollup.build()]
     rollup.mine(...batches.map((batch) => rollup.anchor(batch)))

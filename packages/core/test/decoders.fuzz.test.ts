@@ -58,7 +58,12 @@ const withdrawal = fc
   .map(withdrawalOf)
 const credit = fc.record({ kind: fc.constant('deposit' as const), position, key: hash, amount: u64, cell })
 const collect = fc.record({ kind: fc.constant('collect' as const), cell, amount: u64 })
-const operation: fc.Arbitrary<Operation> = fc.oneof(transfer, withdrawal, credit, collect)
+const forced = fc.record({
+  kind: fc.constant('forced' as const),
+  position: fc.record({ height: u32, tx: u32, index: fc.constant(0) }),
+  operation: fc.oneof(transfer, withdrawal),
+})
+const operation: fc.Arbitrary<Operation> = fc.oneof(transfer, withdrawal, credit, collect, forced)
 const account = fc.record({ owner: hash, nonce: u64, balance: u64 })
 const totals: fc.Arbitrary<Totals> = fc.record({
   ...{ count: cell, supply: u64, fees: u64, owed: u64 },
@@ -92,6 +97,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ kind: fc.constant('deposit' as const), key: hash, refundKey: hash }),
   fc.record({ kind: fc.constantFrom('challenge' as const, 'part' as const), headerHash: hash, data: dataKind }),
   fc.record({ kind: fc.constant('evidence' as const), headerHash: hash }),
+  fc.record({ kind: fc.constant('forced' as const) }),
   fc
     .record({ headerHash: hash, start: u32, gaps: fc.uniqueArray(fc.nat(311), { maxLength: 20 }) })
     .map(({ headerHash: to, start, gaps }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Deposit } from '../src/deposit.ts'
-import { depositDue } from '../src/duty.ts'
+import { batchLimits, findDue } from '../src/duty.ts'
 import { L1Facts } from '../src/facts.ts'
 import type { L1Transaction } from '../src/l1.ts'
 import { GENESIS_TOTALS } from '../src/totals.ts'
@@ -134,8 +134,11 @@ describe('which is due', () => {
   rollup.mine()
   rollup.mine(...rollup.swept(depositTransaction(key, 3_000n)))
   rollup.mine(depositTransaction(key, 4_000n))
-  const due = (originHeight: number, cursor = START, index = 0) =>
-    depositDue(params, rollup.facts, originHeight, { ...GENESIS_TOTALS, depositCursor: cursor }, index)?.deposit.value
+  const due = (originHeight: number, cursor = START, index = 0) => {
+    const totals = { ...GENESIS_TOTALS, depositCursor: cursor }
+    const found = findDue(batchLimits(params), rollup.facts, originHeight, totals, index)
+    return found?.kind === 'deposit' ? found.swept.deposit.value : undefined
+  }
 
   test('the first swept behind the cursor, up to the origin', () => {
     expect(due(102)).toBeUndefined()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
-import { depositDue } from '../src/duty.ts'
+import { batchLimits, findDue } from '../src/duty.ts'
 import {
   type Court,
   decodeEvidence,
@@ -301,7 +301,7 @@ test(
         expect(verdict.ok ? `${place}: ${verdict.fault}` : verdict.reason).toBe(found)
         const other = HONEST[draw(HONEST.length)] as Case
         expect(verifyEvidence(other.court, other.link, evidence).ok).toBe(false)
-        expect(depositDue(court.params, court.facts, 0, rollup.ledger.totals, 0)).toBeUndefined()
+        expect(findDue(batchLimits(court.params), court.facts, 0, rollup.ledger.totals, 0)).toBeUndefined()
       }),
       { numRuns: Math.ceil(CASES / 50) },
     )

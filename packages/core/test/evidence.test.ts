@@ -48,7 +48,7 @@ describe('an honest batch', () => {
 
   test('is right in every step, at its end, and in its header', () => {
     for (const step of steps) expect(said(step)).toBe('the step is right')
-    expect(said(end)).toBe('no deposit was skipped')
+    expect(said(end)).toBe('nothing that was due was skipped')
     expect(said(headerEvidence(batch, last))).toBe('the header is in order')
   })
 

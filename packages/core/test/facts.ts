@@ -5,15 +5,23 @@ import { bytes32, params } from './world.ts'
 
 /** What a block says: nothing, where nothing is said here. */
 export function factsOfBlock(some: Partial<BlockFacts> = {}): BlockFacts {
-  return { deposits: [], swept: [], refunded: [], ...some }
+  return { deposits: [], swept: [], refunded: [], forced: [], ...some }
 }
 
 /** Best chain: blocks from the scan height on, each with what of `swept` falls into it. */
-export function factsOf(hashes: readonly Uint8Array[], some: Pick<BlockFacts, 'swept'>): L1Facts {
+export function factsOf(
+  hashes: readonly Uint8Array[],
+  some: Pick<BlockFacts, 'swept'> & Partial<Pick<BlockFacts, 'forced'>>,
+): L1Facts {
   const facts = new L1Facts(params.scanHeight)
   for (const [at, hash] of hashes.entries()) {
     const height = params.scanHeight + at
-    facts.append(height, hash, factsOfBlock({ swept: some.swept.filter(({ position }) => position.height === height) }))
+    const within = ({ position }: { readonly position: Position }) => position.height === height
+    facts.append(
+      height,
+      hash,
+      factsOfBlock({ swept: some.swept.filter(within), forced: (some.forced ?? []).filter(within) }),
+    )
   }
   return facts
 }

@@ -1,7 +1,7 @@
 import { checkBatch } from '../src/batch.ts'
 import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type AnchoredBatch, type Chain, challengeLimit, findInLine } from '../src/chain.ts'
-import type { ChainEvent } from '../src/derive.ts'
+import type { ChainEvent } from '../src/events.ts'
 import { type Evidence, encodeEvidence } from '../src/evidence.ts'
 import { decodeHeader, genesisEnd, type Header, judgeHeader, parentEndOf } from '../src/header.ts'
 import type { L1Block, L1Transaction } from '../src/l1.ts'

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { type BatchContext, BatchExecution, checkBatch } from '../src/batch.ts'
 import { concatBytes, toHex } from '../src/bytes.ts'
 import { creditOf, type SweptDeposit } from '../src/deposit.ts'
+import type { Due } from '../src/duty.ts'
+import { type ForcedEntry, forcedOf } from '../src/forced.ts'
 import { Ledger } from '../src/ledger.ts'
 import { decodeOperation, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { Transfer } from '../src/transfer.ts'
@@ -46,24 +48,74 @@ const incoming = fc.array(fc.record({ who: fc.nat(OWNERS - 1), value: fc.bigInt(
   maxLength: 9,
 })
 
-function factsOfReceived(received: readonly { readonly who: number; readonly value: bigint }[]) {
-  const swept = received.map(({ who, value }, at) =>
-    sweptAt({ height: 102 + at, tx: 1, index: 1 }, quickKey(who), value),
-  )
+const entries = fc.array(
+  fc.record({ from: fc.nat(3), nonce: fc.nat(2), whom: fc.nat(4), amount: amounts, isTransfer: fc.boolean() }),
+  { maxLength: 8 },
+)
+type Entry = typeof entries extends fc.Arbitrary<readonly (infer E)[]> ? E : never
+
+/** What somebody forces: signed by whom the cell will belong to, as a rule. */
+function entryOf({ from, nonce, whom, amount, isTransfer }: Entry, at: number, owners: readonly number[]): ForcedEntry {
+  const owner = quickKey(owners[from] ?? 99)
+  const plain = { from, nonce: BigInt(nonce) }
+  const operation = isTransfer
+    ? quickSign(owner, {
+        ...plain,
+        amount,
+        to: quickKey(owners[whom] ?? 98),
+        toCell: whom,
+        mayCreate: true,
+        fee: 10_100n,
+      })
+    : quickWithdrawal(owner, { ...plain, amount: amount % 30_000n })
+  return { position: { height: 102 + 2 * at, tx: 2, index: 0 }, operation }
+}
+
+interface Duties {
+  readonly swept: readonly SweptDeposit[]
+  readonly forced: readonly ForcedEntry[]
+}
+
+function dutiesOf(received: readonly { readonly who: number; readonly value: bigint }[], list: readonly Entry[]) {
+  const owners = [...new Set(received.map(({ who }) => who))]
+  const all = {
+    swept: received.map(({ who, value }, at) => sweptAt({ height: 102 + at, tx: 1, index: 1 }, quickKey(who), value)),
+    forced: list.map((entry, at) => entryOf(entry, at, owners)),
+  }
   const hashes = Array.from({ length: ORIGIN.height - params.scanHeight + 1 }, (_, at) =>
     bytes32(params.scanHeight + at),
   )
-  return { facts: factsOf(hashes, { swept }), due: swept.filter(({ position }) => position.height <= ORIGIN.height) }
+  const duties: Duties = {
+    swept: all.swept.filter(({ position }) => position.height <= ORIGIN.height),
+    forced: all.forced.filter(({ position }) => position.height <= ORIGIN.height - params.windows.forced),
+  }
+  return { facts: factsOf(hashes, all), duties }
+}
+
+/** What must come next, in the plainest words. */
+function dueAt(duties: Duties, { totals }: Model, index: number): Due | undefined {
+  const { deposits, forced } = params.caps
+  const swept = firstBehind(duties.swept, totals.depositCursor)
+  if (swept !== undefined && index < deposits) return { kind: 'deposit', swept }
+  const entry = firstBehind(duties.forced, totals.forcedCursor)
+  return entry !== undefined && index < deposits + forced ? { kind: 'forced', entry } : undefined
+}
+
+function rightly(model: Model, due: Due): Operation {
+  if (due.kind === 'forced') return forcedOf(due.entry)
+  return creditOf(params, due.swept, cellOf(model, due.swept.deposit.key))
 }
 
 /** The operation that is tried: sound, unless a flaw is asked for. */
-function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: SweptDeposit | undefined): Operation {
+function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: Due | undefined): Operation {
   const count = model.accounts.length
   if (kind === 0) return { kind: 'collect', cell: whom % (count + 2), amount }
   if (kind === 1) return collectRightly(model, amount)
   if (kind > 16 && due === undefined) return withdrawalOfTry(model, who % Math.max(count, 1), amount, flaw)
-  if (kind === 2 && due !== undefined) return creditOf(params, due, whom % (count + 2))
-  if (kind > 4 && due !== undefined) return creditOf(params, due, cellOf(model, due.deposit.key))
+  if (kind === 2 && due?.kind === 'deposit') return creditOf(params, due.swept, whom % (count + 2))
+  if (kind === 2 && due?.kind === 'forced')
+    return forcedOf({ ...due.entry, position: { ...due.entry.position, tx: 1 + (whom % 3) } })
+  if (kind > 4 && due !== undefined) return rightly(model, due)
   if (kind === 3)
     return { kind: 'deposit', position: { height: who, tx: whom, index: 0 }, key: quickKey(who), amount, cell: whom }
   const from = who % Math.max(count, 1)
@@ -142,20 +194,14 @@ function withdrawalOfTry(model: Model, from: number, amount: bigint, flaw: numbe
 }
 
 /** Builds one batch from what is tried, comparing each step with the model; gives the roots the model had. */
-function build(
-  context: BatchContext,
-  ledger: Ledger,
-  model: Model,
-  deposits: readonly SweptDeposit[],
-  list: readonly Try[],
-) {
+function build(context: BatchContext, ledger: Ledger, model: Model, duties: Duties, list: readonly Try[]) {
   const execution = new BatchExecution(context, ledger)
   const naive: Uint8Array[] = []
   for (const attempt of list) {
     const index = execution.count
-    const due = index < params.caps.deposits ? firstBehind(deposits, model.totals.depositCursor) : undefined
+    const due = dueAt(duties, model, index)
     const operation = operationOf(attempt, model, due)
-    const wanted = due === undefined ? operation.kind !== 'deposit' : isDue(operation, due)
+    const wanted = isWanted(model, operation, due)
     const stood = wanted && model.apply(operation, ORIGIN.height)
     const refusal = execution.addBytes(encodeOperation(operation))
     expect(refusal === undefined, `${operation.kind}: ${refusal}`).toBe(stood)
@@ -167,10 +213,14 @@ function build(
   return { execution, naive }
 }
 
-function isDue(operation: Operation, due: SweptDeposit): boolean {
-  if (operation.kind !== 'deposit') return false
-  const right = { ...creditOf(params, due, operation.cell) }
-  return toHex(encodeOperation(operation)) === toHex(encodeOperation(right))
+function isWanted(model: Model, operation: Operation, due: Due | undefined): boolean {
+  if (due === undefined) return operation.kind !== 'deposit' && operation.kind !== 'forced'
+  const right = rightly(model, due)
+  if (operation.kind !== 'deposit') return toHex(encodeOperation(operation)) === toHex(encodeOperation(right))
+  return (
+    right.kind === 'deposit' &&
+    toHex(encodeOperation({ ...operation, cell: right.cell })) === toHex(encodeOperation(right))
+  )
 }
 
 // A run tries 45 operations on average.
@@ -180,14 +230,14 @@ test(
   'builder, checker and a plain model agree; undo and redo are exact; no money is made or lost',
   () => {
     fc.assert(
-      fc.property(incoming, batches, (received, lists) => {
-        const { facts, due: deposits } = factsOfReceived(received)
+      fc.property(incoming, entries, batches, (received, forced, lists) => {
+        const { facts, duties } = dutiesOf(received, forced)
         const context = contextOf(facts, ORIGIN)
         const [ledger, other, model] = [new Ledger(), new Ledger(), new Model()]
         for (const [number, list] of lists.entries()) {
           const before = ledgerBytes(ledger)
-          const { execution, naive } = build(context, ledger, model, deposits, list)
-          execution.addDeposits(() => undefined)
+          const { execution, naive } = build(context, ledger, model, duties, list)
+          execution.addDue(() => undefined)
           while (naive.length < execution.count) {
             model.apply(decodeOperation(execution.operations[naive.length] as Uint8Array) as Operation, ORIGIN.height)
             naive.push(model.root())

@@ -25,6 +25,8 @@ export class Model {
         return this.credit(operation)
       case 'collect':
         return this.collect(operation)
+      case 'forced':
+        return this.force(operation, originHeight)
     }
   }
 
@@ -40,6 +42,13 @@ export class Model {
     this.set(from, { ...payer, nonce: nonce + 1n, balance: payer.balance - amount - fee })
     this.give(toCell, to, amount)
     this.totals = { ...this.totals, count: this.accounts.length, fees: this.totals.fees + fee }
+    return true
+  }
+
+  /** It stands, whether or not what it carries does. */
+  private force({ operation, position }: Operation & { kind: 'forced' }, originHeight: number): boolean {
+    this.apply(operation, originHeight)
+    this.totals = { ...this.totals, forcedCursor: position }
     return true
   }
 

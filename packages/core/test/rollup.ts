@@ -1,8 +1,9 @@
 import { type BatchContext, BatchExecution, type BatchPlace } from '../src/batch.ts'
 import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type Chain, genesisChain, headOf } from '../src/chain.ts'
-import { type ChainEvent, deriveBlock } from '../src/derive.ts'
+import { deriveBlock } from '../src/derive.ts'
 import type { Facts } from '../src/duty.ts'
+import type { ChainEvent } from '../src/events.ts'
 import type { Court } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from '../src/header.ts'
@@ -59,14 +60,14 @@ export function commit(place: BatchPlace, content: Content, instead: Partial<Hea
   }
 }
 
-/** Executes operations (encoded, or not yet) behind the deposits that are due. @throws Error on a refusal. */
+/** Executes operations (encoded, or not yet) behind what is due. @throws Error on a refusal. */
 export function execute(
   context: BatchContext,
   ledger: Ledger,
   operations: readonly (Operation | Uint8Array)[],
 ): Content {
   const execution = new BatchExecution(context, ledger)
-  execution.addDeposits((key) => findCell(ledger, key))
+  execution.addDue((key) => findCell(ledger, key))
   for (const operation of operations) {
     const bytes = operation instanceof Uint8Array ? operation : encodeOperation(operation)
     const refusal = execution.addBytes(bytes)

@@ -1,4 +1,4 @@
-import type { ChainEvent } from '../src/derive.ts'
+import type { ChainEvent } from '../src/events.ts'
 
 /** An event in one line, for tests that compare what happened and for people who read the vectors. */
 export function say(event: ChainEvent): string {
@@ -15,6 +15,10 @@ export function say(event: ChainEvent): string {
       return `answered ${event.number}: ${event.data}`
     case 'ignored':
       return `ignored ${event.message}: ${event.reason}`
+    case 'forced': {
+      const { position, operation } = event.entry
+      return `forced ${operation.kind} of cell ${operation.from} at ${position.height}/${position.tx}`
+    }
     case 'vault': {
       const swept = event.swept === 0 ? '' : `, ${event.swept} swept`
       return `vault ${event.number}: ${event.outcome}${swept}${event.claims.length === 0 ? '' : `, pays ${event.claims.join(' ')}`}`

@@ -7,6 +7,7 @@ import type { Deposit } from '../src/deposit.ts'
 import { decodeDocument, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
+import type { ForcedEntry } from '../src/forced.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from '../src/hash.ts'
 import { type AnchoredLink, encodeHeader, type Header, headerHash } from '../src/header.ts'
 import type { L1Block } from '../src/l1.ts'
@@ -18,7 +19,7 @@ import { networkId, paramsFromJson } from '../src/params.ts'
 import { planPayout, planSweep } from '../src/payout.ts'
 import { decodePart } from '../src/publication.ts'
 import { dataCarrier, depositOutput } from '../src/scripts.ts'
-import { decodeSigned, encodeSigned, signedMessage } from '../src/signed.ts'
+import { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from '../src/signed.ts'
 import { decodeTotals, stateRoot } from '../src/totals.ts'
 import type { Vault } from '../src/vault.ts'
 import { judgeVector } from './corpus/headers.ts'
@@ -165,7 +166,11 @@ function factsFrom(bitcoin: Fields): L1Facts {
   const swept = list(bitcoin.swept).map(({ height, tx, index, key, value }) =>
     sweptAt({ height: Number(height), tx: Number(tx), index: Number(index) }, hex(key), BigInt(String(value))),
   )
-  return factsOf((bitcoin.blocks as string[]).map(hex), { swept })
+  const forced = list(bitcoin.forced).map(({ height, tx, index, operation }): ForcedEntry => {
+    const position = { height: Number(height), tx: Number(tx), index: Number(index) }
+    return { position, operation: decodeSigned(hex(operation)) as SignedOperation }
+  })
+  return factsOf((bitcoin.blocks as string[]).map(hex), { swept, forced })
 }
 
 describe('evidence', () => {

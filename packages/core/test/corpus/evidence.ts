@@ -1,10 +1,12 @@
 import { concatBytes } from '../../src/bytes.ts'
 import type { Credit } from '../../src/deposit.ts'
 import { type Evidence, encodeEvidence, type StepEvidence, verifyEvidence } from '../../src/evidence.ts'
+import type { Forced } from '../../src/forced.ts'
 import type { Header } from '../../src/header.ts'
 import type { Operation } from '../../src/operation.ts'
 import { proveEnd, proveStep } from '../../src/prove.ts'
-import { depositTransaction, resetCoins } from '../bitcoin.ts'
+import { encodeSigned, type SignedOperation } from '../../src/signed.ts'
+import { depositTransaction, forcedTransaction, resetCoins } from '../bitcoin.ts'
 import { factsWith, headerEvidence, linkOf, proveAgainst } from '../challenger.ts'
 import {
   fundedRollup,
@@ -12,6 +14,7 @@ import {
   nothing,
   pay as payAny,
   payNew as payNewAny,
+  type Rig,
   realOwners,
   rig,
   withdraw as withdrawAny,
@@ -79,6 +82,39 @@ function deposits(keep: (at: number) => boolean, more: Partial<{ value: bigint }
   return trialOf(rollup, rollup.put(execute(context, rollup.ledger, operations)))
 }
 
+const forcing = (operation: SignedOperation, height: number): Forced => {
+  return { kind: 'forced', position: { height, tx: 1, index: 0 }, operation }
+}
+
+/** Two operations were forced, F blocks below the origin. */
+function withForced(cells: number, ...operations: readonly SignedOperation[]) {
+  const { rollup } = funded(cells)
+  rollup.mine(...operations.map(forcedTransaction))
+  rollup.mine()
+  rollup.mine()
+  const due = operations.map((operation, at): Forced => {
+    return { kind: 'forced', position: { height: rollup.bitcoin.height - 2, tx: 1 + at, index: 0 }, operation }
+  })
+  return { rollup, due }
+}
+
+/** The batch is built as if the entries were those that `change` makes of them. */
+function forced(change: (entries: [Forced, Forced]) => readonly Forced[], ...operations: Operation[]): Trial {
+  const { rollup, due } = withForced(5, withdraw(0, 0), withdraw(1, 0))
+  const context = contextOf(factsWith(rollup, [], change(due as [Forced, Forced])), rollup.origin, realOwners.isSigned)
+  return trialOf(rollup, rollup.put(execute(context, rollup.ledger, operations)))
+}
+
+/** The step that makes an empty cell. */
+const birth: Rig = ({ totals }, operation) => {
+  const { position } = operation as Forced
+  const account = { owner: realOwners.key(4), nonce: 0n, balance: 0n }
+  return {
+    updates: [{ cell: totals.count, account }],
+    totals: { ...totals, count: totals.count + 1, forcedCursor: position },
+  }
+}
+
 function badHeader(instead: Partial<Header>): Trial {
   const { rollup, last } = funded()
   rollup.build(pay(0, 1, 0))
@@ -121,6 +157,29 @@ function guilty(): [string, () => Trial][] {
     ['step: a deposit of another amount', () => deposits(() => true, { value: 1_500n })],
     ['end: a due deposit skipped', () => deposits((at) => at === 0, {})],
     ['end: due deposits skipped by an empty batch', () => deposits(() => false, {})],
+    ['step: something forced that nobody forced', () => refusedOperation(forcing(withdraw(0, 0), 104))],
+    ['step: what was forced skipped', () => forced(() => [], pay(0, 1, 0))],
+    ['step: what was forced changed', () => forced(([one]) => [{ ...one, operation: withdraw(1, 0) }])],
+    ['step: what was forced out of order', () => forced(([, two]) => [two])],
+    ['end: what was forced skipped', () => forced(([one]) => [one])],
+    [
+      'step: what was forced and can’t stand makes a cell',
+      () => {
+        const { rollup, due } = withForced(4, payNew(0, 4, 7), withdraw(1, 0))
+        return trialOf(rollup, rollup.put(rig(rollup.context, rollup.ledger, due, 0, birth)))
+      },
+    ],
+    [
+      'step: what was forced is used up, though it can stand',
+      () => {
+        const { rollup, due } = withForced(5, withdraw(0, 0), withdraw(1, 0))
+        const skip: Rig = (ledger, operation) => {
+          const { position } = operation as Forced
+          return { updates: [], totals: { ...ledger.totals, forcedCursor: position } }
+        }
+        return trialOf(rollup, rollup.put(rig(rollup.context, rollup.ledger, due, 0, skip)))
+      },
+    ],
     [
       'end: the post root is not the last step’s',
       () => {
@@ -198,10 +257,17 @@ function vectorOf(name: string, { rollup, batch, evidence }: Trial): Json {
   }
 }
 
-/** What of Bitcoin a court needs: block hashes from the scan height on, and swept deposits. */
+function forcedToJson(rollup: Rollup): Json {
+  return rollup.facts
+    .allForcedAfter(START)
+    .map(({ position, operation }) => ({ ...(toJson(position) as object), operation: toJson(encodeSigned(operation)) }))
+}
+
+/** What of Bitcoin a court needs: block hashes from the scan height on, swept deposits, forced operations. */
 function bitcoinOf(rollup: Rollup): Json {
   return {
     blocks: rollup.bitcoin.blocks.map(({ hash }) => toJson(hash)),
+    forced: forcedToJson(rollup),
     swept: rollup.facts
       .allSweptAfter(START)
       .map(({ position, deposit: { key, value } }) => toJson({ ...position, key, value })),

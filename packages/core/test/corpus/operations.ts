@@ -182,6 +182,37 @@ const credits = (): Try[] => [
   ['overflow of the fees', stateOf([], TOP, { supply: 0n }), credit(0, key(0), 5_000_000n)],
 ]
 
+const force = (operation: SignedOperation): Operation => {
+  return { kind: 'forced', position: { height: 140, tx: 3, index: 0 }, operation }
+}
+
+const forcings = (): Try[] => [
+  ['a transfer', three, force(pay(0, 1, 0))],
+  ['a transfer that creates the fifth cell: the tree grows', four, force(pay(0, 4, 0, toNew))],
+  ['a withdrawal', stateOf([accountOf(key(0), 10_000_000n)]), force(withdraw(0, 0))],
+  ['used up: its nonce is', three, force(pay(1, 0, 6))],
+  ['used up: more than there is', three, force(withdraw(0, 0))],
+  ['used up: another’s signature', three, force({ ...pay(0, 1, 0), amount: 1n })],
+  ['used up: no such cell', three, force(pay(0, 1, 0, { from: 9 }))],
+  ['used up: it would create a cell, but for the fee', four, force(pay(0, 4, 0, { ...toNew, fee: 10_099n }))],
+  [
+    'used up: the recipient has all that a field holds',
+    stateOf([accountOf(key(0), 1_000_000n), accountOf(key(1), TOP)], 0n, { supply: TOP }),
+    force(pay(0, 1, 0)),
+  ],
+  [
+    'undecodable: a collect',
+    three,
+    concatBytes(encodeOperation(force(pay(0, 1, 0))).slice(0, 9), encodeOperation(collect(2, 1n))),
+  ],
+  [
+    'undecodable: forced twice',
+    three,
+    concatBytes(encodeOperation(force(pay(0, 1, 0))).slice(0, 9), encodeOperation(force(pay(0, 1, 0)))),
+  ],
+  ['undecodable: nothing', three, encodeOperation(force(pay(0, 1, 0))).slice(0, 9)],
+]
+
 const collect = (cell: number, amount: bigint): Operation => ({ kind: 'collect', cell, amount })
 
 const collects = (): Try[] => [
@@ -236,6 +267,7 @@ export function operationVectors(): Json {
     ...withdrawals().map(vectorOf('withdrawal')),
     ...credits().map(vectorOf('deposit')),
     ...collects().map(vectorOf('collect')),
+    ...forcings().map(vectorOf('forced')),
   ]
   return {
     about: 'applyOperation: a state, an operation in bytes, and the state after it or why it is refused',

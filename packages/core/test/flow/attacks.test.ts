@@ -227,4 +227,5 @@ test('a skipped deposit, a forged one, minted money, another’s signature: each
 const blind = ({ rollup: { facts } }: Play) => ({
   blockHash: (height: number) => facts.blockHash(height),
   depositAt: () => undefined,
+  forcedAfter: () => undefined,
 })
