@@ -1,6 +1,5 @@
 import type { Claim } from './claim.ts'
 import { creditedAmount, type Deposit, type SweptDeposit } from './deposit.ts'
-import { comparePositions } from './l1.ts'
 import type { Params } from './params.ts'
 import type { Totals } from './totals.ts'
 import { isPaid, type Vault } from './vault.ts'
@@ -14,7 +13,7 @@ export interface Balance {
 /**
  * The sheet at one block: the ledger of any live batch, and Bitcoin as it stands there.
  * @param unspent deposits that nothing has spent
- * @param swept deposits that have been swept; those behind the ledger's cursor are still to be credited
+ * @param uncredited deposits swept behind the ledger's cursor
  * @param claims of the ledger's withdrawals
  */
 export function balanceOf(
@@ -22,11 +21,10 @@ export function balanceOf(
   totals: Totals,
   vault: Vault,
   unspent: readonly Deposit[],
-  swept: readonly SweptDeposit[],
+  uncredited: readonly SweptDeposit[],
   claims: readonly Claim[],
 ): Balance {
   const waiting = sum(unspent.map(({ value }) => value * 1000n))
-  const uncredited = swept.filter(({ position }) => comparePositions(position, totals.depositCursor) > 0)
   const paid = claims.filter(({ number }) => isPaid(vault.paid, number))
   return {
     assets: vault.value * 1000n + waiting,

@@ -49,11 +49,11 @@ export class BatchExecution {
   private readonly encoded: Uint8Array[] = []
   private readonly claimed: Claim[] = []
 
-  constructor(context: BatchContext, ledger: Ledger) {
+  constructor(context: BatchContext, ledger: Ledger, limits: DutyLimits = batchLimits(context.params)) {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
     this.context = context
     this.judging = { ...context, isSigned: (owner, operation) => this.isSigned(owner, operation) }
-    this.limits = batchLimits(context.params)
+    this.limits = limits
     this.ledger = ledger
     this.pre = ledger.root
   }

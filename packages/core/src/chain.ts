@@ -13,20 +13,32 @@ import { genesisVault, type Vault } from './vault.ts'
 export interface Chain {
   readonly height: number
   readonly hash: Uint8Array
-  /** `broken`: a batch is void (or nothing has begun), only a resume goes on. `closed`: the anchor chain has ended. */
+  /**
+   * `broken`: a batch is void (or nothing has begun), only a resume goes on. `closed`: for good, no link counts any
+   * more: the anchor chain has ended, or nothing on it lived for too long.
+   */
   readonly mode: 'broken' | 'active' | 'closed'
   /** The output that the next link spends, and the number the last link took. */
   readonly link: { readonly outpoint: Outpoint; readonly number: number }
   /** Live batches that are not final, in order. Each one's parent is the one before it. */
   readonly line: readonly AnchoredBatch[]
-  /** The last final batch, or genesis (number 0, zeros). */
-  readonly final: { readonly number: number; readonly headerHash: Uint8Array }
+  /** The last final batch, or genesis (number 0, zeros, at the scan height). */
+  readonly final: Head
   /** Answers to challenges queue up to this height. */
   readonly queue: number
   readonly vault: Vault
 }
 
-export interface AnchoredBatch extends AnchoredLink {
+/** A live batch that others may follow, or genesis. */
+export interface Head {
+  readonly number: number
+  readonly headerHash: Uint8Array
+  readonly anchorHeight: number
+  /** Height of the first void since its anchor, whatever was anchored in between. */
+  readonly firstVoid?: number
+}
+
+export interface AnchoredBatch extends AnchoredLink, Head {
   readonly challenges: Readonly<Partial<Record<DataKind, Challenge>>>
 }
 
@@ -46,15 +58,24 @@ export function genesisChain(params: Params, parentHash: Uint8Array): Chain {
     mode: 'broken',
     link: { outpoint: params.genesis, number: 0 },
     line: [],
-    final: { number: 0, headerHash: ZERO_HASH },
+    final: { number: 0, headerHash: ZERO_HASH, anchorHeight: params.scanHeight },
     queue: 0,
     vault: genesisVault(params),
   }
 }
 
 /** The last live header: what the next batch or resume must name as its parent. */
-export function headOf(chain: Chain): { readonly number: number; readonly headerHash: Uint8Array } {
+export function headOf(chain: Chain): Head {
   return chain.line.at(-1) ?? chain.final
+}
+
+/**
+ * A: what the exit's clock runs from. A batch that is void does not set it forward, nor does the next one in its place:
+ * else a chain of batches that nobody can have would never end.
+ */
+export function aliveSince(chain: Chain): number {
+  const { anchorHeight, firstVoid } = headOf(chain)
+  return firstVoid ?? anchorHeight
 }
 
 export function findInLine(chain: Chain, headerHash: Uint8Array): AnchoredBatch | undefined {

@@ -1,6 +1,7 @@
 import { equalBytes, isZero } from './bytes.ts'
 import {
   type AnchoredBatch,
+  aliveSince,
   answerBlocks,
   type Chain,
   type Challenge,
@@ -8,12 +9,14 @@ import {
   challengesOf,
   finalHeight,
   findInLine,
+  type Head,
   headOf,
   isOpen,
 } from './chain.ts'
 import { type Deposit, outpointOf, readDeposits, type SweptDeposit } from './deposit.ts'
 import type { ChainEvent, VoidCause } from './events.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
+import { isExit } from './exit.ts'
 import type { BlockFacts } from './facts.ts'
 import { type ForcedEntry, readForced } from './forced.ts'
 import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
@@ -46,7 +49,7 @@ export const SIGNAL_VALUE = 330n
 
 /**
  * The chain after one more block. `court.facts` holds the blocks before it. Order: deadlines that have passed, the
- * block's transactions, finality.
+ * block's transactions, finality, the clock of the exit.
  */
 export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived {
   if (block.height !== chain.height + 1 || !equalBytes(block.parent, chain.hash))
@@ -55,6 +58,8 @@ export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived
   step.expireChallenges()
   for (const [index, transaction] of block.transactions.entries()) step.read(transaction, index)
   step.finalize()
+  step.close()
+  if (isExit(step.chain) && !isExit(chain)) step.events.push({ kind: 'exit' })
   return { chain: step.chain, facts: step.facts, events: step.events }
 }
 
@@ -156,8 +161,17 @@ class BlockStep {
     for (const { number, headerHash } of done) this.events.push({ kind: 'final', number, headerHash })
     const last = done.at(-1)
     if (last === undefined) return
-    const final = { number: last.number, headerHash: last.headerHash }
+    const { number, headerHash, anchorHeight, firstVoid } = last
+    const final = { number, headerHash, anchorHeight, ...(firstVoid !== undefined && { firstVoid }) }
     this.chain = { ...this.chain, line: this.chain.line.slice(done.length), final }
+  }
+
+  /** Where nothing lived for E blocks, the chain ends. */
+  close(): void {
+    const since = aliveSince(this.chain)
+    if (this.chain.mode === 'closed' || this.height - since < this.params.windows.exit) return
+    this.chain = { ...this.chain, mode: 'closed' }
+    this.events.push({ kind: 'expired', since })
   }
 
   private readLink(transaction: L1Transaction, input: number): void {
@@ -321,7 +335,9 @@ class BlockStep {
   ): void {
     const gone = this.chain.line.slice(at)
     const mode = this.chain.mode === 'closed' ? 'closed' : 'broken'
-    this.chain = { ...this.chain, line: this.chain.line.slice(0, at), mode }
+    const noted = <H extends Head>(head: H): H => ({ ...head, firstVoid: head.firstVoid ?? this.height })
+    const line = this.chain.line.slice(0, at).map(noted)
+    this.chain = { ...this.chain, line, final: noted(this.chain.final), mode }
     gone.forEach(({ number, headerHash }, index) => {
       const why = index > 0 ? { cause: 'ancestor' as const } : { cause, ...by }
       this.events.push({ kind: 'void', number, headerHash, ...why })

@@ -70,6 +70,10 @@ export type ChainEvent =
       readonly claims: readonly number[]
       readonly txid: Uint8Array
     }
+  /** Nothing lived since then: the chain has ended. */
+  | { readonly kind: 'expired'; readonly since: number }
+  /** The chain has ended and its last batch is final: from this block on, each one is a step of the exit. */
+  | { readonly kind: 'exit' }
   | { readonly kind: 'final'; readonly number: number; readonly headerHash: Uint8Array }
 
 export type VoidCause = 'evidence' | 'unanswered' | 'ancestor'

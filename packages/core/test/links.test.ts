@@ -136,7 +136,7 @@ describe('a malformed spend closes the chain', () => {
     const rollup = startedRollup()
     const link = transaction([spend(rollup.chain.link.outpoint), coin()], outputs)
     const said = 'link 2: close, the spend of the anchor link is malformed'
-    expect(rollup.mine(link).map(say)).toEqual([said])
+    expect(rollup.mine(link).map(say)).toEqual([said, 'exit'])
     expect(rollup.chain).toMatchObject({ mode: 'closed', link: { number: 2 } })
     const next = linkTransaction({ txid: link.txid, vout: 1 }, { ...anchor, number: 3 })
     expect(rollup.mine(next)).toEqual([])
@@ -145,7 +145,7 @@ describe('a malformed spend closes the chain', () => {
   test('the link as another input than the first', () => {
     const rollup = startedRollup()
     const link = transaction([coin(), spend(rollup.chain.link.outpoint)], [tag, linkOutput()])
-    expect(rollup.mine(link).map(say)).toEqual(['link 2: close, the spend of the anchor link is malformed'])
+    expect(rollup.mine(link).map(say)).toEqual(['link 2: close, the spend of the anchor link is malformed', 'exit'])
   })
 
   test('what is live runs on to its end', () => {
@@ -153,7 +153,7 @@ describe('a malformed spend closes the chain', () => {
     rollup.post(rollup.build())
     rollup.mine(transaction([spend(rollup.chain.link.outpoint)], []))
     rollup.mineUpTo(108)
-    expect(rollup.mine().map(say)).toEqual(['final 2'])
+    expect(rollup.mine().map(say)).toEqual(['final 2', 'exit'])
     expect(rollup.chain).toMatchObject({ mode: 'closed', final: { number: 2 } })
   })
 

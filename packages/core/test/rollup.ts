@@ -1,10 +1,13 @@
-import { type BatchContext, BatchExecution, type BatchPlace } from '../src/batch.ts'
+import { type Balance, balanceOf } from '../src/balance.ts'
+import { type BatchContext, BatchExecution, type BatchPlace, stepLeaves } from '../src/batch.ts'
 import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type Chain, genesisChain, headOf } from '../src/chain.ts'
+import type { Claim } from '../src/claim.ts'
 import { deriveBlock } from '../src/derive.ts'
 import type { Facts } from '../src/duty.ts'
 import type { ChainEvent } from '../src/events.ts'
 import type { Court } from '../src/evidence.ts'
+import { executeExit, isExit } from '../src/exit.ts'
 import { L1Facts } from '../src/facts.ts'
 import { encodeHeader, type Header, headerHash, type Origin } from '../src/header.ts'
 import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src/l1.ts'
@@ -21,6 +24,7 @@ import { isQuickSigned, network, params } from './world.ts'
 export interface Batch extends CommittedBatch {
   readonly header: Header
   readonly hash: Uint8Array
+  readonly claims: readonly Claim[]
   /** Undoes it on a ledger that stands after it. */
   readonly delta: Uint8Array
 }
@@ -34,7 +38,10 @@ export function courtOf(facts: Facts, isSigned: Context['isSigned'] = isQuickSig
 }
 
 /** What a sequencer commits to: true, or not. */
-export type Content = Pick<CommittedBatch, 'pre' | 'operations' | 'stepRoots'> & { readonly delta?: Uint8Array }
+export type Content = Pick<CommittedBatch, 'pre' | 'operations' | 'stepRoots'> & {
+  readonly claims?: readonly Claim[]
+  readonly delta?: Uint8Array
+}
 
 /** A header over the content, its fields replaced by `instead`. */
 export function commit(place: BatchPlace, content: Content, instead: Partial<Header> = {}): Batch {
@@ -56,6 +63,7 @@ export function commit(place: BatchPlace, content: Content, instead: Partial<Hea
     pre,
     operations,
     stepRoots,
+    claims: content.claims ?? [],
     delta: content.delta ?? new Uint8Array(0),
   }
 }
@@ -126,6 +134,10 @@ export class Rollup {
   private readonly library = new Map<string, Batch>()
   /** Those on the ledger, the last ones perhaps not anchored yet. */
   private readonly built: Batch[] = []
+  /** Steps of the exit, on top of the last final batch. */
+  private readonly exits: { readonly height: number; readonly claims: readonly Claim[]; readonly delta: Uint8Array }[] =
+    []
+  private readonly finalAt = new Map<string, number>()
   /** Those that a link was made for, by their hash. */
   private readonly linked = new Set<string>()
   /** Of lies: who lies in a header marks its anchor as an honest one's, else it would never live. */
@@ -153,7 +165,7 @@ export class Rollup {
   /** Mines a block and derives it. */
   mine(...transactions: readonly L1Transaction[]): readonly ChainEvent[] {
     const events = this.derivation.follow(this.bitcoin.mine(...transactions))
-    for (const event of events) this.heed(event)
+    this.heedAll(events)
     this.next = this.chain.link
     this.vault = this.chain.vault
     return events
@@ -167,14 +179,52 @@ export class Rollup {
   reorganise(height: number): L1Block[] {
     const dropped = this.bitcoin.rewind(height)
     this.derivation = new Derivation(this.isSigned)
+    for (const { delta } of this.exits.splice(0).reverse()) this.ledger.undo(delta)
     this.unstack(0)
-    for (const block of this.bitcoin.blocks) for (const event of this.derivation.follow(block)) this.heed(event)
+    this.finalAt.clear()
+    for (const block of this.bitcoin.blocks) this.heedAll(this.derivation.follow(block))
     this.next = this.chain.link
     this.vault = this.chain.vault
     return dropped
   }
 
+  private heedAll(events: readonly ChainEvent[]): void {
+    for (const event of events) this.heed(event)
+    if (isExit(this.chain)) this.stepExit()
+  }
+
+  /** Bitcoin moves the ledger on by itself, from the last final batch. */
+  private stepExit(): void {
+    if (this.exits.length === 0)
+      this.unstack(1 + this.built.findLastIndex(({ hash }) => equalBytes(hash, this.chain.final.headerHash)))
+    const { height, hash } = this.chain
+    const context = contextOf(this.facts, { height, hash }, this.isSigned)
+    const { claims, delta } = executeExit(context, this.ledger, (key) => findCell(this.ledger, key))
+    this.exits.push({ height, claims, delta })
+  }
+
+  /** All claims of the ledger, and from which block on each may be paid. */
+  get claims(): readonly { readonly claim: Claim; readonly payableAt: number }[] {
+    const { originDepth } = params.windows
+    const batches = this.built.map(({ hash, claims }) => ({
+      claims,
+      height: this.finalAt.get(toHex(hash)) ?? Number.POSITIVE_INFINITY,
+    }))
+    return [...batches, ...this.exits].flatMap(({ claims, height }) =>
+      claims.map((claim) => ({ claim, payableAt: height + originDepth })),
+    )
+  }
+
+  /** What there is and what is owed: in order or not. */
+  get balance(): Balance {
+    const { facts, chain, ledger } = this
+    const swept = facts.allSweptAfter(ledger.totals.depositCursor)
+    const claims = this.claims.map(({ claim }) => claim)
+    return balanceOf(params, ledger.totals, chain.vault, facts.unspentDeposits(), swept, claims)
+  }
+
   private heed(event: ChainEvent): void {
+    if (event.kind === 'final') this.finalAt.set(toHex(event.headerHash), this.chain.height)
     if (event.kind === 'void') this.takeBack(event.headerHash)
     if (event.kind === 'link' && event.outcome === 'batch') this.adopt(event.headerHash)
     if (event.kind === 'link' && event.outcome === 'null' && this.chain.mode === 'broken') this.unstack(this.standing)

@@ -15,6 +15,10 @@ export function say(event: ChainEvent): string {
       return `answered ${event.number}: ${event.data}`
     case 'ignored':
       return `ignored ${event.message}: ${event.reason}`
+    case 'expired':
+      return `expired: nothing lived since ${event.since}`
+    case 'exit':
+      return 'exit'
     case 'forced': {
       const { position, operation } = event.entry
       return `forced ${operation.kind} of cell ${operation.from} at ${position.height}/${position.tx}`

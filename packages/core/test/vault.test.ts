@@ -47,7 +47,7 @@ describe('a spend of the head', () => {
     const { rollup, said } = after((at) =>
       transaction([spend(at.chain.link.outpoint), headOf(at)], [vaultOutput(9_000n), linkOutput()]),
     )
-    expect(said).toEqual(['link 2: close, the spend of the anchor link is malformed', 'vault 1: other'])
+    expect(said).toEqual(['link 2: close, the spend of the anchor link is malformed', 'vault 1: other', 'exit'])
     expect(rollup.chain.vault.value).toBe(9_000n)
     const { said: again } = after((at) => {
       const anchor = { kind: 'resume', number: 2, headerHash: bytes32(0), word: bytes32(0) } as const

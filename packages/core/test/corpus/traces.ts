@@ -3,7 +3,7 @@ import type { Deposit } from '../../src/deposit.ts'
 import { encodeEvidence } from '../../src/evidence.ts'
 import type { L1Facts } from '../../src/facts.ts'
 import type { L1Block, L1Output, L1Transaction } from '../../src/l1.ts'
-import type { Anchor, DataKind } from '../../src/message.ts'
+import { type Anchor, type DataKind, resumeAnchor } from '../../src/message.ts'
 import { encodeParts, encodeWhole } from '../../src/publication.ts'
 import {
   challengeTransaction,
@@ -12,6 +12,7 @@ import {
   depositTag,
   depositTransaction,
   evidenceTransaction,
+  forcedTransaction,
   linkOutput,
   linkTransaction,
   partTransaction,
@@ -21,15 +22,18 @@ import {
   transaction,
   vaultOutput,
 } from '../bitcoin.ts'
-import { headerEvidence, proveAgainst } from '../challenger.ts'
-import { pay as payAny, payNew as payNewAny, realOwners, withRoot } from '../economy.ts'
-import { type Batch, Rollup } from '../rollup.ts'
+import { factsWith, headerEvidence, proveAgainst } from '../challenger.ts'
+import { pay as payAny, payNew as payNewAny, realOwners, withdraw, withRoot } from '../economy.ts'
+import { type Batch, execute, Rollup } from '../rollup.ts'
 import { say } from '../trace.ts'
-import { bytes32 } from '../world.ts'
+import { bytes32, params } from '../world.ts'
 import { type Json, toJson } from './json.ts'
+import { stateToJson } from './operations.ts'
 
 const pay = (from: number, to: number, nonce: number) => payAny(from, to, nonce, {}, realOwners)
 const payNew = (from: number, to: number, nonce: number) => payNewAny(from, to, nonce, realOwners)
+
+const START = { height: 0, tx: 0, index: 0 }
 
 /** A story on a rollup of its own, told block by block. */
 class Story {
@@ -277,6 +281,54 @@ function vault(): Json {
   }
 }
 
+function forced(): Json {
+  const story = new Story()
+  const { rollup } = story
+  story.begin()
+  const [payment, withdrawal] = [pay(0, 1, 0), withdraw(1, 0, { amount: 20_000n }, realOwners)]
+  const silent = { ...forcedTransaction(payment) }
+  story.mine(
+    'a transfer, a withdrawal and the transfer again are forced; once more without paying the signal script',
+    ...[payment, withdrawal, payment].map(forcedTransaction),
+    transaction(silent.inputs, silent.outputs.slice(0, 1)),
+  )
+  story.empty(params.windows.forced)
+  const censored = rollup.put(
+    execute({ ...rollup.context, facts: factsWith(rollup, rollup.facts.allSweptAfter(START)) }, rollup.ledger, []),
+  )
+  const proof = encodeEvidence(proveAgainst(rollup, censored) as never)
+  story.mine('batch 3 leaves them out', rollup.anchor(censored))
+  story.mine('the evidence', evidenceTransaction(censored.hash, proof))
+  story.mine('a resume', rollup.resume())
+  const batch = rollup.build()
+  story.mine('batch 5 carries all three; the last is used up', rollup.anchor(batch))
+  return { ...(story.end('what is forced, and what becomes of it') as object), ...ledgerToJson(rollup) }
+}
+
+function exit(): Json {
+  const story = new Story()
+  const { rollup } = story
+  story.begin()
+  const late = depositTransaction(realOwners.key(2), 5_000n)
+  story.mine('a third deposit and its sweep', ...rollup.swept(late))
+  const out = withdraw(0, 0, { amount: 99_000n }, realOwners)
+  story.mine('a forced withdrawal', forcedTransaction(out))
+  story.emptyUpTo(163)
+  story.mine('E blocks behind batch 2 the chain ends: deposit and withdrawal apply')
+  story.mine(
+    'another forced withdrawal, and a transfer',
+    ...[withdraw(1, 0, {}, realOwners), pay(2, 1, 0)].map(forcedTransaction),
+  )
+  story.mine('an anchor: it counts no more', rollup.link(resumeAnchor(0, rollup.chain.final.headerHash)))
+  return { ...(story.end('the chain ends for want of a live batch; the exit') as object), ...ledgerToJson(rollup) }
+}
+
+/** Where the ledger stands in the end. */
+function ledgerToJson({ ledger, claims }: Rollup): Record<string, Json> {
+  const accounts = Array.from({ length: ledger.tree.count }, (_, cell) => ledger.tree.account(cell))
+  return { ledger: stateToJson({ accounts, totals: ledger.totals }), claims: toJson(claims) }
+}
+
 function vaultPayingAndSweeping(rollup: Rollup, { txid }: L1Transaction, tag: L1Output): L1Transaction {
   return rollup.spendVault([spend({ txid, vout: 0 })], 110_000n, tag, changeOutput())
 }
@@ -285,7 +337,7 @@ function vaultPayingAndSweeping(rollup: Rollup, { txid }: L1Transaction, tag: L1
 export function describeDeposits(facts: L1Facts): Json {
   const depositToJson = ({ position, ...rest }: Deposit) => toJson({ ...position, ...rest })
   return {
-    swept: facts.allSweptAfter({ height: 0, tx: 0, index: 0 }).map(({ position, deposit }) => ({
+    swept: facts.allSweptAfter(START).map(({ position, deposit }) => ({
       sweep: toJson(position),
       deposit: depositToJson(deposit),
     })),
@@ -293,4 +345,13 @@ export function describeDeposits(facts: L1Facts): Json {
   }
 }
 
-export const traces: Record<string, () => Json> = { links, evidence, unanswered, answered, deposits, vault }
+export const traces: Record<string, () => Json> = {
+  links,
+  evidence,
+  unanswered,
+  answered,
+  deposits,
+  vault,
+  forced,
+  exit,
+}
