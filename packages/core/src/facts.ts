@@ -66,6 +66,11 @@ export class L1Facts implements Facts {
     return [...this.unspent.values()].sort((a, b) => comparePositions(a.position, b.position))
   }
 
+  /** All deposits that were spent otherwise than by a sweep. */
+  refundedDeposits(): readonly Deposit[] {
+    return this.blocks.flatMap(({ refunded }) => refunded)
+  }
+
   sweptAfter(position: Position): SweptDeposit | undefined {
     return this.swept[firstBehind(this.swept, position)]
   }

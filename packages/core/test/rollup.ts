@@ -245,7 +245,8 @@ export class Rollup {
     this.built.push(continues ? batch : { ...batch, delta: new Uint8Array(0) })
   }
 
-  private takeBack(hash: Uint8Array): void {
+  /** Takes a batch, and what stands on it, from the ledger: it is void, or is going to be. */
+  takeBack(hash: Uint8Array): void {
     const at = this.built.findIndex((batch) => equalBytes(batch.hash, hash))
     if (at >= 0) this.unstack(at)
   }
