@@ -18,10 +18,11 @@ import type { AnchoredLink } from '../src/header.ts'
 import { encodeOperation, namedCells, type Operation } from '../src/operation.ts'
 import { proveEnd, proveStep } from '../src/prove.ts'
 import { decodeTotals, encodeTotals } from '../src/totals.ts'
+import { forcedTransaction } from './bitcoin.ts'
 import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
 import { fundedRollup, mint, nothing, pay, payNew, rig, withdraw, withRoot } from './economy.ts'
 import type { Batch, Rollup } from './rollup.ts'
-import { bytes32, CASES, FUZZ_TIMEOUT } from './world.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, params } from './world.ts'
 
 /** An honest batch in its court, and all that could be claimed against it. */
 interface Case {
@@ -34,8 +35,8 @@ interface Case {
  * Transfers in a ring, each third one to a new cell, so that the trees of cells and steps pass through powers of two;
  * each fifth one is a withdrawal instead.
  */
-function operationsOf(cells: number, count: number): Operation[] {
-  const nonces = Array.from({ length: cells }, () => 0)
+function operationsOf(cells: number, count: number, used = 0): Operation[] {
+  const nonces = Array.from({ length: cells }, (_, cell) => (cell === 0 ? used : 0))
   let next = cells
   return Array.from({ length: count }, (_, at) => {
     const from = at % cells
@@ -48,7 +49,11 @@ function operationsOf(cells: number, count: number): Operation[] {
 
 function honestCase(cells: number, count: number): Case {
   const { rollup, last } = fundedRollup(cells)
-  const batch = rollup.build(...operationsOf(cells, count))
+  // Some batches begin with what was forced: one entry that stands, two that can't.
+  const forced = count % 2 === 0 ? [withdraw(0, 0), payNew(0, cells, 9), withdraw(0, 9)] : []
+  rollup.mine(...forced.map(forcedTransaction))
+  rollup.mineUpTo(rollup.bitcoin.height + params.windows.forced)
+  const batch = rollup.build(...operationsOf(cells, count, forced.length > 0 ? 1 : 0))
   rollup.ledger.undo(batch.delta)
   const steps = batch.operations.map((_, at) => proveStep(rollup.context, rollup.ledger, batch, at))
   const claims = [...steps, proveEnd(rollup.context, rollup.ledger, batch), headerEvidence(batch, last)]
