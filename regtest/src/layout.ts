@@ -2,7 +2,16 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path'
 import { publicKeyOf, type Rpc } from '@kedge/bitcoin'
 import { createKeys, type Keys, readKeys } from '@kedge/cli'
-import { type Outpoint, type Params, paramsFromJson, paramsToJson, regtestRules } from '@kedge/core'
+import {
+  anchorScript,
+  type Outpoint,
+  type Params,
+  paramsFromJson,
+  paramsToJson,
+  regtestRules,
+  vaultScript,
+  ZERO_HASH,
+} from '@kedge/core'
 
 /** The files of a network's data folder. */
 
@@ -50,21 +59,51 @@ export function writeParams(folder: string, params: Params): void {
   renameSync(fresh, paramsFile(folder))
 }
 
-/** A network of the folder's keys: those of the sequencer, and some that take part in nothing yet. */
-export function makeParams(folder: string, genesis: Outpoint, scanHeight: number): Params {
+/** The two outputs that a network begins with. */
+export interface Beginnings {
+  readonly genesis: Outpoint
+  readonly vault: Params['vault']
+}
+
+/** Satoshis of the first link, which pays for anchors for a long time, and of the vault's first output. */
+const GENESIS_VALUE = 10_000_000n
+const VAULT_VALUE = 10_000n
+
+/** Pays them, to the scripts of the folder's keys. @param fund pays to a script; the output is in the mempool then */
+export async function payBeginnings(
+  folder: string,
+  fund: (script: Uint8Array, value: bigint) => Promise<Outpoint>,
+): Promise<Beginnings> {
+  const nowhere = { txid: ZERO_HASH, vout: 0 }
+  const draft = makeParams(folder, { genesis: nowhere, vault: { ...nowhere, value: VAULT_VALUE } }, 0)
+  const genesis = await fund(anchorScript(draft), GENESIS_VALUE)
+  return { genesis, vault: { ...(await fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE } }
+}
+
+/** What the watchers sign with. */
+export function watcherSecrets(folder: string): readonly Uint8Array[] {
+  return watcherFolders(folder).map((own) => nodeKeys(own).coins)
+}
+
+function watcherFolders(folder: string): readonly string[] {
+  return Array.from({ length: WATCHERS }, (_, at) => nodeFolder(folder, `watcher-${at + 1}`, 'challenger'))
+}
+
+/** A network of the folder's keys: those of the sequencer, of the watchers, and the fees' owner's. */
+export function makeParams(folder: string, { genesis, vault }: Beginnings, scanHeight: number): Params {
   const { anchor, slot } = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
   if (anchor === undefined || slot === undefined) throw new Error(`the keys in ${folder} are not a sequencer's`)
-  const others = Array.from({ length: WATCHERS }, (_, at) => nodeFolder(folder, `watcher-${at + 1}`, 'challenger'))
   const fees = nodeKeys(nodeFolder(folder, 'fee-collector', 'challenger'))
   return {
     ...regtestRules,
     genesis,
+    vault,
     scanHeight,
     keys: {
       anchor: publicKeyOf(anchor),
       slot: publicKeyOf(slot),
       fees: publicKeyOf(fees.coins),
-      watchers: others.map((watcher) => publicKeyOf(nodeKeys(watcher).coins)),
+      watchers: watcherSecrets(folder).map(publicKeyOf),
       threshold: THRESHOLD,
     },
   }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Health } from '@kedge/api'
 import { coinKey, printHash, readTip } from '@kedge/bitcoin'
-import { anchorScript, type Params, ZERO_HASH } from '@kedge/core'
+import type { Params } from '@kedge/core'
 import { Bitcoind, freePort, type RelayPolicy } from './bitcoind.ts'
 import { KEDGE } from './kedge.ts'
 import {
@@ -11,11 +11,14 @@ import {
   makeParams,
   nodeFolder,
   nodeKeys,
+  payBeginnings,
   readParams,
+  watcherSecrets,
   writeNodeConfig,
   writeParams,
 } from './layout.ts'
 import { NodeProcess } from './node-process.ts'
+import { Sweeper } from './sweeper.ts'
 import { type Note, type Wait, waitFor } from './waiting.ts'
 
 export interface NetworkOptions {
@@ -35,8 +38,7 @@ export interface NetworkOptions {
   readonly onProgress?: Note
 }
 
-/** Satoshis. The first pays for anchors for a long time; coins pay for evidence, several at once. */
-const GENESIS_VALUE = 10_000_000n
+/** Satoshis, which pay for evidence, several at once. */
 const COIN_VALUE = 20_000_000n
 const COINS = 4
 
@@ -51,6 +53,8 @@ export class RegtestNetwork {
   /** It first, then the challengers. */
   private readonly made: NodeProcess[] = []
   private readonly options: NetworkOptions
+  private readonly sweeper: Sweeper
+  private sweeping: NodeJS.Timeout | undefined
   private sequencerAddress = ''
 
   private constructor(options: NetworkOptions, bitcoind: Bitcoind, params: Params) {
@@ -58,6 +62,7 @@ export class RegtestNetwork {
     this.folder = options.folder
     this.params = params
     this.bitcoind = bitcoind
+    this.sweeper = new Sweeper(bitcoind.rpc, params, watcherSecrets(options.folder))
   }
 
   /** Everything started and at Bitcoin's tip, the chain of batches running. What was started is stopped when it fails. */
@@ -78,6 +83,7 @@ export class RegtestNetwork {
       await Promise.all(network.nodes.map((node) => node.start()))
       note('they find each other, and the chain of batches starts to run')
       await network.run()
+      network.sweepNowAndThen()
       return network
     } catch (error) {
       await (network === undefined ? bitcoind.kill() : network.kill())
@@ -117,6 +123,7 @@ export class RegtestNetwork {
 
   /** In good order: nodes first, so that none complains of a bitcoind that is gone. */
   async stop(): Promise<void> {
+    clearInterval(this.sweeping)
     const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()))
     await this.bitcoind.stop()
     for (const outcome of stopped) if (outcome.status === 'rejected') throw outcome.reason
@@ -124,6 +131,7 @@ export class RegtestNetwork {
 
   /** At once. */
   async kill(): Promise<void> {
+    clearInterval(this.sweeping)
     await Promise.all(this.nodes.map((node) => node.kill()))
     await this.bitcoind.kill()
   }
@@ -140,8 +148,14 @@ export class RegtestNetwork {
     await this.synced()
   }
 
-  /** Until every running node stands at Bitcoin's tip. */
+  /** Also for blocks that come from elsewhere. What goes wrong shows when this process mines the next one itself. */
+  private sweepNowAndThen(): void {
+    this.sweeping = setInterval(() => void this.sweeper.tend().catch(() => undefined), 1000).unref()
+  }
+
+  /** Until every running node stands at Bitcoin's tip, and what may be swept is on its way into the vault. */
   async synced(): Promise<void> {
+    await this.sweeper.tend()
     await this.waitFor({ until: "all nodes stand at Bitcoin's tip" }, async (note) => {
       const tip = await readTip(this.bitcoind.rpc)
       const healths = await Promise.all(this.running.map((node) => node.client.health()))
@@ -227,11 +241,10 @@ export class RegtestNetwork {
 
 /** The chain's first link, and coins for every node. Nothing counts before the parameters are written. */
 async function makeNetwork({ folder, challengers }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
-  const draft = makeParams(folder, { txid: ZERO_HASH, vout: 0 }, 0)
-  const genesis = await bitcoind.fund(anchorScript(draft), GENESIS_VALUE)
+  const beginnings = await payBeginnings(folder, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, genesis, height + 1)
+  const params = makeParams(folder, beginnings, height + 1)
   const folders = [
     nodeFolder(folder, 'sequencer', 'sequencer'),
     ...Array.from({ length: challengers }, (_, at) => nodeFolder(folder, `challenger-${at + 1}`, 'challenger')),

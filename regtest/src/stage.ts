@@ -140,7 +140,7 @@ export class Stage {
       () => this.newcomers(names),
     )
     await this.step(
-      `each pays ${DEPOSIT.toLocaleString('en')} sat into the vault; credited on all nodes, less the cell fee`,
+      `each pays ${DEPOSIT.toLocaleString('en')} sat into the vault; the watchers sweep it; credited on all nodes, less the fees for both`,
       async (note) => {
         for (const person of people) await this.deposit(person)
         await this.mineUntil('all deposits are credited', (tell) => this.areCredited(people, tell), note)
@@ -149,9 +149,10 @@ export class Stage {
     return people
   }
 
-  /** Whether these newcomers' first deposits are credited on every running node, less the cell fee. */
+  /** Whether these newcomers' first deposits are credited on every running node, less deposit fee and cell fee. */
   async areCredited(people: readonly Person[], note: Note): Promise<true | undefined> {
-    const credit = DEPOSIT * 1000n - this.network.params.fees.cell
+    const { deposit: sweep, cell } = this.network.params.fees
+    const credit = (DEPOSIT - sweep) * 1000n - cell
     for (const node of this.network.running) {
       const accounts = await Promise.all(people.map((person) => this.account(node, person)))
       const wrong = accounts.find(({ balance }) => balance !== 0n && balance !== credit)

@@ -25,10 +25,10 @@ export const historyEntry = z
   .object({
     /** A transfer's payment id; of any other kind the operation id. */
     id: hash,
-    kind: z.enum(['transfer', 'deposit', 'collect']),
+    kind: z.enum(['transfer', 'withdrawal', 'deposit', 'collect']),
     /** `self`: between two cells of the same key. */
     direction: z.enum(['in', 'out', 'self']),
-    /** Millisatoshis moved; the fee comes on top and is the payer's. */
+    /** Millisatoshis moved (a withdrawal's before its share of the payout's fee); the fee comes on top and is the payer's. */
     amount: msat,
     fee: msat,
     /** The other side's key, where there is one. */

@@ -3,14 +3,17 @@ import { height, key, PAGE_LIMIT_MAX, place, position, sats, txid, u32 } from '.
 
 export const deposit = z
   .object({
+    /** Of the output. */
     position,
     txid,
     vout: u32,
     /** The rollup key to credit. */
     key,
     sats,
-    /** The first Bitcoin height at which a batch that credits it may be anchored. */
-    dueAt: height,
+    /** Once it is swept: the first Bitcoin height at which a batch that credits it may be anchored. */
+    dueAt: height.optional(),
+    /** From this height on the depositor may take it back, where it is not swept. */
+    refundableAt: height,
     /** The operation that credited it. */
     creditedIn: place.optional(),
   })

@@ -11,8 +11,8 @@ interface ErrorKind {
   readonly message: string
 }
 
-/** A transfer is never refused for a deposit's duty. */
-type TransferRefusal = Exclude<Refusal, 'not-due' | 'deposit-due'>
+/** A transfer is never refused for a duty, nor for what only withdrawals say. */
+type TransferRefusal = Exclude<Refusal, 'not-due' | 'deposit-due' | 'forced-due' | 'payout-fee-too-low' | 'dust'>
 
 const refusals = {
   undecodable: { status: 400, message: 'These bytes are not a transfer in its one canonical form.' },

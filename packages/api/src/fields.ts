@@ -104,18 +104,18 @@ export const placeText = z.codec(z.string().regex(/^[0-9]{1,10}-[0-9]{1,10}$/, '
   encode: ({ batch, index }) => `${batch}-${index}`,
 })
 
-/** Where in Bitcoin an output or a transaction (vout 0) stands. In a query: `height-tx-vout`. */
-export const position = z.object({ height, tx: u32, vout: u32 })
+/** Where in Bitcoin an output or a transaction (index 0) stands. In a query: `height-tx-index`. */
+export const position = z.object({ height, tx: u32, index: u32 })
 
 export const positionText = z.codec(
-  z.string().regex(/^[0-9]{1,10}(?:-[0-9]{1,10}){2}$/, 'must be height-tx-vout'),
+  z.string().regex(/^[0-9]{1,10}(?:-[0-9]{1,10}){2}$/, 'must be height-tx-index'),
   position,
   {
     decode: (text) => {
-      const [at = Number.NaN, tx = Number.NaN, vout = Number.NaN] = text.split('-').map(Number)
-      return { height: at, tx, vout }
+      const [at = Number.NaN, tx = Number.NaN, index = Number.NaN] = text.split('-').map(Number)
+      return { height: at, tx, index }
     },
-    encode: ({ height: at, tx, vout }) => `${at}-${tx}-${vout}`,
+    encode: ({ height: at, tx, index }) => `${at}-${tx}-${index}`,
   },
 )
 

@@ -68,3 +68,4 @@ export {
   MAX_VSIZE,
   type Spend,
 } from './transaction.ts'
+export { buildRefund, buildVaultSpend } from './vault.ts'

@@ -31,6 +31,10 @@ const FORMS: readonly Form[] = [
 
 const PROGRAM_BYTES = 32
 
+export function isDestination(script: Uint8Array): boolean {
+  return formOf(script) !== undefined
+}
+
 /** The kind's number u8, then its hash or key, zeros behind it up to 32 bytes. @throws RangeError for another script. */
 export function writeDestination(writer: Writer, script: Uint8Array): Writer {
   const form = formOf(script)

@@ -19,9 +19,11 @@ export interface BlockFacts {
 export class L1Facts implements Facts {
   private readonly from: number
   private readonly blocks: (BlockFacts & { readonly hash: Uint8Array })[] = []
+  private readonly made: Deposit[] = []
   private readonly swept: SweptDeposit[] = []
   private readonly forced: ForcedEntry[] = []
   private readonly unspent = new Map<string, Deposit>()
+  private readonly sweeps = new Map<string, Position>()
 
   constructor(scanHeight: number) {
     this.from = scanHeight
@@ -31,8 +33,10 @@ export class L1Facts implements Facts {
     if (height !== this.from + this.blocks.length) throw new Error(`block ${height} does not follow ${this.tip}`)
     this.blocks.push({ hash, deposits, swept, refunded, forced })
     for (const deposit of deposits) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
-    for (const { deposit } of swept) this.unspent.delete(outpointKey(outpointOf(deposit)))
-    for (const deposit of refunded) this.unspent.delete(outpointKey(outpointOf(deposit)))
+    for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
+      this.unspent.delete(outpointKey(outpointOf(deposit)))
+    for (const { deposit, position } of swept) this.sweeps.set(outpointKey(outpointOf(deposit)), position)
+    this.made.push(...deposits)
     this.swept.push(...swept)
     this.forced.push(...forced)
   }
@@ -41,9 +45,11 @@ export class L1Facts implements Facts {
   truncate(height: number): void {
     const dropped = this.blocks.splice(Math.max(0, height - this.from + 1)).reverse()
     for (const { deposits, swept, refunded, forced } of dropped) {
-      for (const { deposit } of swept) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
-      for (const deposit of refunded) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
+      for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
+        this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
       for (const deposit of deposits) this.unspent.delete(outpointKey(outpointOf(deposit)))
+      for (const { deposit } of swept) this.sweeps.delete(outpointKey(outpointOf(deposit)))
+      this.made.length -= deposits.length
       this.swept.length -= swept.length
       this.forced.length -= forced.length
     }
@@ -69,6 +75,21 @@ export class L1Facts implements Facts {
   /** All deposits that were spent otherwise than by a sweep. */
   refundedDeposits(): readonly Deposit[] {
     return this.blocks.flatMap(({ refunded }) => refunded)
+  }
+
+  /** The first deposit that was made behind a position, whatever became of it. */
+  depositAfter(position: Position): Deposit | undefined {
+    return this.made[firstBehind(this.made, position)]
+  }
+
+  /** All deposits that were made behind a position. */
+  depositsAfter(position: Position): readonly Deposit[] {
+    return this.made.slice(firstBehind(this.made, position))
+  }
+
+  /** Where a deposit was swept. */
+  sweepOf(deposit: Deposit): Position | undefined {
+    return this.sweeps.get(outpointKey(outpointOf(deposit)))
   }
 
   sweptAfter(position: Position): SweptDeposit | undefined {

@@ -1,3 +1,4 @@
+export { type Balance, balanceOf } from './balance.ts'
 export {
   type BatchContext,
   BatchExecution,
@@ -20,6 +21,7 @@ export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } 
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
 export {
   type AnchoredBatch,
+  aliveSince,
   type Chain,
   type Challenge,
   challengeLimit,
@@ -30,12 +32,21 @@ export {
   headOf,
   isOpen,
 } from './chain.ts'
+export type { Claim } from './claim.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
-export { decodeDelta } from './delta.ts'
-export { type Credit, type Deposit, decodeCredit, encodeCredit } from './deposit.ts'
+export {
+  type Credit,
+  creditedAmount,
+  type Deposit,
+  decodeCredit,
+  encodeCredit,
+  outpointOf,
+  type SweptDeposit,
+} from './deposit.ts'
 export { type Derived, deriveBlock, SIGNAL_VALUE } from './derive.ts'
-export type { Facts } from './duty.ts'
+export { isDestination } from './destination.ts'
+export type { Due, Facts } from './duty.ts'
 export type { ChainEvent, VoidCause } from './events.ts'
 export {
   type Court,
@@ -47,7 +58,9 @@ export {
   type Verdict,
   verifyEvidence,
 } from './evidence.ts'
-export { L1Facts } from './facts.ts'
+export { executeExit, isExit } from './exit.ts'
+export { type BlockFacts, L1Facts } from './facts.ts'
+export type { Forced, ForcedEntry } from './forced.ts'
 export {
   type Hasher,
   hasherName,
@@ -85,6 +98,7 @@ export {
   type L1Output,
   type L1Transaction,
   type Outpoint,
+  outpointKey,
   type Position,
 } from './l1.ts'
 export { Ledger } from './ledger.ts'
@@ -101,6 +115,7 @@ export {
   encodeMessage,
   type Message,
   type PartTag,
+  type PayoutTag,
   resumeAnchor,
 } from './message.ts'
 export { CellNodes, type NodeMemory } from './nodes.ts'
@@ -110,6 +125,7 @@ export {
   decodeOperation,
   encodeOperation,
   MAX_OPERATION_BYTES,
+  namedCells,
   type Operation,
   operationId,
   type Refusal,
@@ -124,15 +140,7 @@ export {
   paramsToJson,
   regtestRules,
 } from './params.ts'
-export {
-  type AnchoredPayment,
-  decodePaymentProof,
-  encodePaymentProof,
-  openPaymentProof,
-  type PaymentProof,
-  PROOF_STAGES,
-  type ProofStage,
-} from './payment-proof.ts'
+export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export { decodePart, encodeParts, encodeWhole, type Part, type PartSource, readWhole } from './publication.ts'
@@ -149,8 +157,10 @@ export {
 export {
   anchorOutput,
   anchorScript,
+  type DepositOutput,
   dataCarrier,
   dataCarrierScript,
+  depositOutput,
   type LeafOutput,
   push,
   pushNumber,
@@ -161,7 +171,7 @@ export {
   taprootKey,
   taprootScript,
   tapTweak,
-  UNSPENDABLE_KEY,
+  vaultOutput,
   vaultScript,
 } from './scripts.ts'
 export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from './signed.ts'
@@ -176,4 +186,5 @@ export {
 } from './totals.ts'
 export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
+export { isPaid, type Vault } from './vault.ts'
 export { leastWithdrawal, type Withdrawal, withdrawalMessage } from './withdrawal.ts'

@@ -12,7 +12,7 @@ import {
   refuse,
 } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { comparePositions, type Deposit, fromHex } from '@kedge/core'
+import { comparePositions, type Deposit, fromHex, outpointOf } from '@kedge/core'
 import { historyOf } from './history.ts'
 import type { Line } from './line.ts'
 import { isFarBehind, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
@@ -39,8 +39,7 @@ function accountOf({ node, role, deposits }: QueryContext, key: string): Account
       const { nonce, balance } = ledger.tree.account(cell)
       return { cell, nonce, balance }
     })
-  const { depositCursor } = ledger.totals
-  const waiting = deposits.of(key).filter(({ position }) => comparePositions(position, depositCursor) > 0)
+  const waiting = deposits.of(key).filter((deposit) => isWaiting(node, deposit))
   return {
     key,
     balance: cells.reduce((sum, { balance }) => sum + balance, 0n),
@@ -77,17 +76,33 @@ async function depositsOf(
 function findCredit(
   context: QueryContext,
   line: Line,
-  { position }: Deposit,
+  deposit: Deposit,
 ): Promise<Place | undefined> | Place | undefined {
   const { node, lookup, openLookup, openBatch } = context
-  if (comparePositions(position, node.executor.ledger.totals.depositCursor) > 0) return undefined
+  const position = node.follower.facts.sweepOf(deposit)
+  if (position === undefined || comparePositions(position, node.executor.ledger.totals.depositCursor) > 0)
+    return undefined
   const open = openBatch?.()
   const index = open && openLookup.findCredit(open, position)
   if (open !== undefined && index !== undefined) return { batch: open.place.number, index }
   return lookup.findCredit(line, position)
 }
 
-function depositView({ options }: QueryContext['node'], key: string, { position, txid, value }: Deposit): DepositView {
-  const dueAt = position.height + options.params.windows.originDepth
-  return { position, txid: printHash(txid), vout: position.vout, key, sats: value, dueAt }
+/** It is there, and not credited yet: to be swept, or swept behind the ledger's cursor. */
+function isWaiting({ follower, executor }: QueryContext['node'], deposit: Deposit): boolean {
+  const swept = follower.facts.sweepOf(deposit)
+  return swept === undefined
+    ? follower.facts.depositAt(outpointOf(deposit)) !== undefined
+    : comparePositions(swept, executor.ledger.totals.depositCursor) > 0
+}
+
+function depositView({ options, follower }: QueryContext['node'], key: string, deposit: Deposit): DepositView {
+  const { originDepth, refund } = options.params.windows
+  const { position, txid, value } = deposit
+  const swept = follower.facts.sweepOf(deposit)
+  return {
+    ...{ position, txid: printHash(txid), vout: position.index, key, sats: value },
+    ...(swept !== undefined && { dueAt: swept.height + originDepth }),
+    refundableAt: position.height + refund,
+  }
 }

@@ -36,7 +36,7 @@ export function batchQueries(context: QueryContext): Pick<Responders, 'batch' | 
       for await (const [key, notice] of context.node.store.range(notices, range)) page.push({ tx: txOf(key), notice })
       const shown = page.slice(0, limit)
       const last = shown.at(-1)
-      const next = page.length > limit && last && { height: last.notice.height, tx: last.tx, vout: 0 }
+      const next = page.length > limit && last && { height: last.notice.height, tx: last.tx, index: 0 }
       return answer({ evidence: shown.map(({ notice }) => evidenceView(notice)), ...(next && { next }) })
     },
   }

@@ -1,6 +1,6 @@
 import { type Deposit, type L1Facts, type Position, toHex } from '@kedge/core'
 
-const START: Position = { height: 0, tx: 0, vout: 0 }
+const START: Position = { height: 0, tx: 0, index: 0 }
 
 /**
  * Deposits by the key that they credit, in Bitcoin's order. Facts only grow and are cut, so what is known here is a

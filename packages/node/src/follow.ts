@@ -76,7 +76,7 @@ export class Follower {
     if (parent === undefined) throw new TooShortChainError(params.scanHeight)
     const follower = new Follower(parts, genesisChain(params, parent))
     for await (const [height, record] of parts.store.range(blocks)) {
-      follower.facts.append(height, record.hash, record.deposits)
+      follower.facts.append(height, record.hash, record.facts)
       follower.chain = record.chain
       follower.coins = coinsOf(record.coins)
     }
@@ -106,7 +106,7 @@ export class Follower {
     const record = {
       hash: block.hash,
       chain: derived.chain,
-      deposits: derived.deposits,
+      facts: derived.facts,
       coins: [...coins.values()].map(storedCoin),
     }
     await this.parts.store.commit([
@@ -115,7 +115,7 @@ export class Follower {
       ...noticesOf(block, derived.events),
       ...writes(derived),
     ])
-    this.facts.append(block.height, block.hash, derived.deposits)
+    this.facts.append(block.height, block.hash, derived.facts)
     for (const link of changed) this.links.put(link)
     this.chain = derived.chain
     this.coins = coins
@@ -193,7 +193,7 @@ function noticesOf(block: L1Block, events: readonly ChainEvent[]): Write[] {
 }
 
 function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefined): NoticeRecord | undefined {
-  if (event.kind === 'ignored') {
+  if (event.kind === 'ignored' && event.message !== 'forced') {
     const { txid, headerHash, message, reason } = event
     return { height, txid, headerHash, kind: message, outcome: 'ignored', reason }
   }

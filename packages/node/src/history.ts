@@ -107,6 +107,14 @@ function entryOf(
 ): Omit<HistoryEntry, 'batch' | 'index' | 'rung'> | undefined {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return undefined
+  // Whether what it carries could stand, its bytes don't say.
+  if (operation.kind === 'forced') return undefined
+  if (operation.kind === 'withdrawal') {
+    const { kind, from, amount, fee } = operation
+    return cells.has(from)
+      ? { id: toHex(operationId(bytes)), kind, direction: 'out', amount: amount * 1000n, fee }
+      : undefined
+  }
   const { kind, amount } = operation
   if (kind !== 'transfer') {
     return cells.has(operation.cell)

@@ -27,8 +27,8 @@ export function paymentKey(id: Uint8Array): RowKey {
 }
 
 /** A block of Bitcoin's 1 MB without witnesses has room for less than 2^15 transactions, and for less than 2^17 outputs. */
-export function creditKey({ height, tx, vout }: Position): RowKey {
-  return { high: KIND_CREDIT + height, low: tx * 2 ** 17 + vout }
+export function creditKey({ height, tx, index }: Position): RowKey {
+  return { high: KIND_CREDIT + height, low: tx * 2 ** 17 + index }
 }
 
 /** A growing list of rows. */

@@ -1,6 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
-import { type Chain, decodeOperation, equalBytes, type Position, readWhole, transferMessage } from '@kedge/core'
+import {
+  type Chain,
+  decodeOperation,
+  equalBytes,
+  namedCells,
+  type Position,
+  readWhole,
+  transferMessage,
+} from '@kedge/core'
 import { operations, type Store } from '@kedge/storage'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
@@ -128,10 +136,9 @@ export class Lookup {
 function keysOf(network: Uint8Array, bytes: Uint8Array): RowKey[] {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return []
-  if (operation.kind === 'collect') return [cellKey(operation.cell)]
-  if (operation.kind === 'deposit') return [cellKey(operation.cell), creditKey(operation.position)]
-  const { from, toCell } = operation
-  return [cellKey(from), cellKey(toCell), paymentKey(transferMessage(network, operation))]
+  const cells = namedCells(operation).map(cellKey)
+  if (operation.kind === 'deposit') return [...cells, creditKey(operation.position)]
+  return operation.kind === 'transfer' ? [...cells, paymentKey(transferMessage(network, operation))] : cells
 }
 
 function isSame(a: Head, b: Head): boolean {

@@ -13,13 +13,13 @@ import {
 import {
   type Derived,
   decodeHeader,
-  encodeTransfer,
+  encodeSigned,
   equalBytes,
   HEADER_BYTES,
   hasherName,
   installHasher,
   networkId,
-  type Transfer,
+  type SignedOperation,
 } from '@kedge/core'
 import { createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
 import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
@@ -92,7 +92,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
     const court = {
       params,
       network,
-      isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)),
+      isSigned: (owner: Uint8Array, operation: SignedOperation) => isSigned(network, owner, encodeSigned(operation)),
     }
     const follower = await Follower.open({ store, rpc, court, script: coins.script })
     const host = await createHost({

@@ -1,4 +1,4 @@
-import { decodeOperation, type Position } from '@kedge/core'
+import { decodeOperation, namedCells, type Position } from '@kedge/core'
 
 /** The batch that a sequencer is building. */
 export interface OpenOperations {
@@ -38,8 +38,7 @@ export class OpenLookup {
   private add(bytes: Uint8Array, index: number): void {
     const operation = decodeOperation(bytes)
     if (operation === undefined) return
-    const cells = operation.kind === 'transfer' ? [operation.from, operation.toCell] : [operation.cell]
-    for (const cell of cells) {
+    for (const cell of namedCells(operation)) {
       const indices = this.touches.get(cell)
       if (indices === undefined) this.touches.set(cell, [index])
       else indices.push(index)
@@ -48,6 +47,6 @@ export class OpenLookup {
   }
 }
 
-function nameOf({ height, tx, vout }: Position): string {
-  return `${height}-${tx}-${vout}`
+function nameOf({ height, tx, index }: Position): string {
+  return `${height}-${tx}-${index}`
 }

@@ -66,9 +66,18 @@ function paymentIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {
   return transferMessage(node.network, transfer)
 }
 
-/** A transfer is never refused for a deposit's duty: a batch credits what is due before it takes any. */
-function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code'] | 'chain-closed'): ErrorCode {
-  return code === 'not-due' || code === 'deposit-due' ? 'internal' : code
+/** A transfer is never refused for a duty: a batch holds what is due before it takes any; the rest is withdrawals'. */
+function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code']): ErrorCode {
+  switch (code) {
+    case 'not-due':
+    case 'deposit-due':
+    case 'forced-due':
+    case 'payout-fee-too-low':
+    case 'dust':
+      return 'internal'
+    default:
+      return code
+  }
 }
 
 function rowsView(rows: readonly Row[]): SubmittedRows {

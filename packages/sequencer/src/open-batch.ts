@@ -28,7 +28,7 @@ export class OpenBatch {
   private promised = 0
 
   /**
-   * Credits the due deposits at once: they stand first, and the origin that decides them is fixed now.
+   * Adds what is due at once, deposits and forced operations: they stand first, and the origin that decides is fixed now.
    * @param firstTick above those of earlier batches under this number: none is ever signed twice
    */
   constructor(
@@ -43,7 +43,7 @@ export class OpenBatch {
     this.openedAt = openedAt
     this.tick = firstTick
     this.execution = new BatchExecution(context, ledger)
-    this.execution.addDeposits(cellOf)
+    this.execution.addDue(cellOf)
   }
 
   get count(): number {

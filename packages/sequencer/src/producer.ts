@@ -1,5 +1,13 @@
 import { type AnchorKeeper, MAX_UNCONFIRMED } from '@kedge/commitment'
-import { type Anchor, type BatchPlace, decodeTransfer, equalBytes, GENESIS_ROOT, resumeAnchor } from '@kedge/core'
+import {
+  type Anchor,
+  aliveSince,
+  type BatchPlace,
+  decodeTransfer,
+  equalBytes,
+  GENESIS_ROOT,
+  resumeAnchor,
+} from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
@@ -89,7 +97,7 @@ export class Producer {
     if (reason !== undefined) return
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
-    if (this.open === undefined && this.isDepositDue()) this.begin()
+    if (this.open === undefined && this.isCalledFor()) this.begin()
     if (this.open !== undefined && this.isRipe(this.open.batch) && this.backlog() < MAX_UNCONFIRMED) await this.seal()
   }
 
@@ -341,8 +349,27 @@ export class Producer {
 
   private isDepositDue(): boolean {
     const { follower, executor, options } = this.parts.node
-    const next = follower.facts.depositAfter(executor.ledger.totals.depositCursor)
+    const next = follower.facts.sweptAfter(executor.ledger.totals.depositCursor)
     return next !== undefined && next.position.height <= follower.chain.height - options.params.windows.originDepth
+  }
+
+  /** Whether a batch is wanted that nobody's transfer asks for. */
+  private isCalledFor(): boolean {
+    return this.isDepositDue() || this.isForcedDue() || this.isSilent()
+  }
+
+  private isForcedDue(): boolean {
+    const { follower, executor, options } = this.parts.node
+    const { originDepth, forced } = options.params.windows
+    const next = follower.facts.forcedAfter(executor.ledger.totals.forcedCursor)
+    return next !== undefined && next.position.height + forced <= follower.chain.height - originDepth
+  }
+
+  /** Half of what ends the chain has passed without a batch, and none is on its way: an empty one keeps it alive. */
+  private isSilent(): boolean {
+    const { follower, options } = this.parts.node
+    const silence = follower.chain.height - aliveSince(follower.chain)
+    return 2 * silence >= options.params.windows.exit && this.plan().tail.length === 0
   }
 
   private isFull({ count }: OpenBatch): boolean {
@@ -350,7 +377,8 @@ export class Producer {
   }
 
   private isRipe(batch: OpenBatch): boolean {
-    return this.isFull(batch) || (batch.count > 0 && performance.now() - batch.openedAt >= this.parts.sealAfterMs)
+    const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs
+    return this.isFull(batch) || (isOld && (batch.count > 0 || this.isSilent()))
   }
 
   private backlog(): number {

@@ -1,7 +1,7 @@
-import { TRANSFER_BYTES } from '@kedge/core'
+import { decodeSigned, signedMessage } from '@kedge/core'
 import { createDigests } from './digests.ts'
 import { type Engine, verifySignature } from './engine.ts'
-import { HASH_BYTES, ID_AT, INVALID, ROW_BYTES, SIGNATURE_AT, STATUS_AT, TRANSFER_AT, TRANSFER_KIND } from './rows.ts'
+import { HASH_BYTES, ID_AT, INVALID, ROW_BYTES, STATUS_AT, TRANSFER_AT, TRANSFER_KIND } from './rows.ts'
 
 /** Writes ids and statuses of `count` rows from `start`. */
 export type CheckRows = (start: number, count: number) => void
@@ -33,13 +33,11 @@ export function createRowChecker(engine: Engine, network: Uint8Array, shared: Ui
 }
 
 /**
- * Whether `transfer` (174 canonical bytes) carries the signature of `owner` (x-only key) for this network; on the
- * calling thread, for judging fraud proofs. Bytes of another length or kind are `false`.
+ * Whether `operation` (canonical bytes of a transfer or a withdrawal) carries the signature of `owner` (x-only key) for
+ * this network; on the calling thread, for what comes one by one. Other bytes are `false`.
  * @throws RangeError when `network` is not 32 bytes.
  */
-export function isSigned(network: Uint8Array, owner: Uint8Array, transfer: Uint8Array): boolean {
-  if (transfer.length !== TRANSFER_BYTES || transfer[0] !== TRANSFER_KIND) return false
-  const message = Buffer.alloc(HASH_BYTES)
-  createDigests(network).writeMessage(transfer, 0, message, 0)
-  return verifySignature(transfer.subarray(SIGNATURE_AT), message, owner)
+export function isSigned(network: Uint8Array, owner: Uint8Array, operation: Uint8Array): boolean {
+  const signed = decodeSigned(operation)
+  return signed !== undefined && verifySignature(signed.signature, signedMessage(network, signed), owner)
 }

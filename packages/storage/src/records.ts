@@ -1,4 +1,4 @@
-import type { Chain, DataKind, Deposit, EvidenceFault, VoidCause } from '@kedge/core'
+import type { BlockFacts, Chain, DataKind, EvidenceFault, VoidCause } from '@kedge/core'
 import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
 
 /** What a node keeps, by table: key, value, who writes it. Prefixes are part of the disk format. */
@@ -7,7 +7,7 @@ import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
 export interface BlockRecord {
   readonly hash: Uint8Array
   readonly chain: Chain
-  readonly deposits: readonly Deposit[]
+  readonly facts: BlockFacts
   /** Coins of the node's own key after the block. */
   readonly coins: readonly StoredCoin[]
 }

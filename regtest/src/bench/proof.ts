@@ -13,9 +13,9 @@ import {
   proveStep,
   type SealedBatch,
   sha256,
+  signedMessage,
   stepLeaves,
   type Transfer,
-  transferMessage,
   verifyEvidence,
   ZERO_HASH,
 } from '@kedge/core'
@@ -106,7 +106,7 @@ class Lies {
   private tell(index: number): { lie: Lie; honest: SealedBatch } {
     const transfers = [...this.traffic.batch(this.batches++)]
     const unsigned = transfers[index] as Transfer
-    const transfer = { ...unsigned, signature: signHash(transferMessage(network, unsigned), secret) }
+    const transfer = { ...unsigned, signature: signHash(signedMessage(network, unsigned), secret) }
     transfers[index] = transfer
     const honest = this.execute(transfers)
     const stepRoots = Uint8Array.from(honest.stepRoots)
@@ -133,7 +133,7 @@ class Lies {
   judging(verify: Verify): Case {
     const court: Court = {
       ...context,
-      isSigned: (owner, transfer) => verify(transfer.signature, transferMessage(network, transfer), owner),
+      isSigned: (owner, operation) => verify(operation.signature, signedMessage(network, operation), owner),
     }
     return {
       prepare: () => () => {
@@ -149,7 +149,7 @@ class Lies {
       prepare: () => () => {
         for (const { lie } of this.proofs) {
           const { signature } = lie.transfer
-          if (!verifySignature(signature, transferMessage(network, lie.transfer), payer))
+          if (!verifySignature(signature, signedMessage(network, lie.transfer), payer))
             throw new Error('a signature of the benchmark does not verify')
         }
         return this.proofs.length

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildDeposit, coinKey, readMempool, readTip, sendTransaction } from '@kedge/bitcoin'
-import { anchorScript, encodeMessage, type Params, ZERO_HASH } from '@kedge/core'
+import type { Params } from '@kedge/core'
 import { Bitcoind, freePort } from '../bitcoind.ts'
 import { KEDGE } from '../kedge.ts'
 import {
@@ -10,15 +10,17 @@ import {
   makeParams,
   nodeFolder,
   nodeKeys,
+  payBeginnings,
+  watcherSecrets,
   writeNodeConfig,
   writeParams,
 } from '../layout.ts'
 import { NodeProcess } from '../node-process.ts'
+import { Sweeper } from '../sweeper.ts'
 import { waitFor } from '../waiting.ts'
 import { secretOf } from './payers.ts'
 
 /** Satoshis. The first pays for anchors for a long time; coins pay for those after it. */
-const GENESIS_VALUE = 10_000_000n
 const COIN_VALUE = 20_000_000n
 const FEE_RATE = 2
 
@@ -90,11 +92,14 @@ export class Rollup {
     const value = amount + 10_000n
     const outpoint = await this.bitcoind.fund(funding.script, value)
     const coin = { outpoint, value, height: undefined, coinbase: false }
-    const payload = encodeMessage({ kind: 'deposit', key, refundKey: funding.publicKey })
-    const built = buildDeposit(this.params, payload, amount, { key: funding, coins: [coin], feeRate: FEE_RATE })
+    const owner = { key, refundKey: funding.publicKey }
+    const built = buildDeposit(this.params, owner, amount, { key: funding, coins: [coin], feeRate: FEE_RATE })
     const sent = await sendTransaction(this.bitcoind.rpc, built.raw, 0n)
     if (!sent.ok) throw new Error(`the deposit was refused: ${sent.detail}`)
-    await this.bitcoind.mine(1 + this.params.windows.originDepth)
+    const { originDepth } = this.params.windows
+    await this.bitcoind.mine(1 + originDepth)
+    await new Sweeper(this.bitcoind.rpc, this.params, watcherSecrets(this.folder)).tend()
+    await this.bitcoind.mine(1 + originDepth)
     await this.sealedOperations(1)
   }
 
@@ -164,11 +169,10 @@ export interface SealedLine {
 }
 
 async function makeNetwork(folder: string, bitcoind: Bitcoind): Promise<Params> {
-  const draft = makeParams(folder, { txid: ZERO_HASH, vout: 0 }, 0)
-  const genesis = await bitcoind.fund(anchorScript(draft), GENESIS_VALUE)
+  const beginnings = await payBeginnings(folder, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, genesis, height + 1)
+  const params = makeParams(folder, beginnings, height + 1)
   const sequencer = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
   await bitcoind.fund(coinKey(sequencer.coins).script, COIN_VALUE)
   await bitcoind.mine(1)

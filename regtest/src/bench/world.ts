@@ -21,6 +21,7 @@ const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
 const params: Params = {
   ...regtestRules,
   genesis: { txid: key(1), vout: 0 },
+  vault: { txid: key(1), vout: 1, value: 10_000n },
   scanHeight: 1,
   keys: { anchor: key(1), slot: key(2), fees: key(3), watchers: [key(4)], threshold: 1 },
 }
@@ -98,7 +99,7 @@ function unsignedTransfer(from: number, nonce: bigint, toCell: number, to: Uint8
 const facts = new L1Facts(params.scanHeight)
 /** Of every batch here. */
 export const origin: Origin = { height: params.scanHeight, hash: sha256(new Uint8Array(1)) }
-facts.append(origin.height, origin.hash, [])
+facts.append(origin.height, origin.hash, { deposits: [], swept: [], refunded: [], forced: [] })
 
 /** No deposit is due, and every signature counts as checked before. */
 export const context: BatchContext = {

@@ -62,8 +62,8 @@ async function readBodies(store: Store): Promise<Map<string, readonly Uint8Array
 /** Coins are a node's own; everything else follows from Bitcoin alone. */
 async function readDerived(store: Store): Promise<string[]> {
   const found: string[] = []
-  for await (const [height, { hash, chain, deposits }] of store.range(blocks))
-    found.push(`block ${height} ${print({ hash, chain, deposits })}`)
+  for await (const [height, { hash, chain, facts }] of store.range(blocks))
+    found.push(`block ${height} ${print({ hash, chain, facts })}`)
   for await (const [number, link] of store.range(links)) found.push(`link ${number} ${print(link)}`)
   for await (const [key, notice] of store.range(notices)) found.push(`notice ${toHex(key)} ${print(notice)}`)
   return found

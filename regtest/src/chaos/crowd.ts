@@ -8,7 +8,7 @@ import {
   sendTransaction,
   signHash,
 } from '@kedge/bitcoin'
-import { encodeMessage, encodeTransfer, networkId, type Params, sha256, toHex, transferMessage } from '@kedge/core'
+import { encodeTransfer, networkId, type Params, sha256, toHex, transferMessage } from '@kedge/core'
 import type { Bitcoind } from '../bitcoind.ts'
 import type { RegtestNetwork } from '../network.ts'
 
@@ -52,13 +52,13 @@ export async function gather(
 /** A deposit, in the mempool. */
 export async function depositTo(bitcoind: Bitcoind, params: Params, key: Uint8Array, sats: bigint): Promise<void> {
   const funding = await fundFor(bitcoind, key, sats)
-  await send(bitcoind, buildDeposit(params, depositTag(key, funding), sats, funding).raw)
+  await send(bitcoind, buildDeposit(params, { key, refundKey: funding.key.publicKey }, sats, funding).raw)
 }
 
 /** A deposit and a transaction that spends the same coin for nothing: at most one of the two is ever mined. */
 export async function makeRivals(bitcoind: Bitcoind, params: Params, key: Uint8Array, sats: bigint) {
   const funding = await fundFor(bitcoind, key, sats)
-  const deposit = buildDeposit(params, depositTag(key, funding), sats, funding)
+  const deposit = buildDeposit(params, { key, refundKey: funding.key.publicKey }, sats, funding)
   const rival = buildPayment([{ script: funding.key.script, value: sats }], funding)
   return { deposit: deposit.raw, rival: rival.raw }
 }
@@ -73,10 +73,6 @@ async function fundFor(bitcoind: Bitcoind, key: Uint8Array, sats: bigint): Promi
   const value = sats + ON_TOP
   const outpoint = await bitcoind.fund(owner.script, value)
   return { key: owner, coins: [{ outpoint, value, height: undefined, coinbase: false }], feeRate: FEE_RATE }
-}
-
-function depositTag(key: Uint8Array, { key: owner }: Funding): Uint8Array {
-  return encodeMessage({ kind: 'deposit', key, refundKey: owner.publicKey })
 }
 
 export function makePayer(label: string, params: Params): Payer {

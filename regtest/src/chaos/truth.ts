@@ -4,10 +4,11 @@ import {
   type ChainEvent,
   type Court,
   checkBatch,
+  creditedAmount,
   decodeHeader,
   decodeOperation,
   deriveBlock,
-  encodeTransfer,
+  encodeSigned,
   equalBytes,
   genesisChain,
   genesisEnd,
@@ -21,7 +22,6 @@ import {
   type Params,
   type ParentEnd,
   parentEndOf,
-  type Transfer,
   toHex,
   transferMessage,
   ZERO_HASH,
@@ -56,7 +56,7 @@ export interface Truth {
   readonly ledger: Ledger
   /** Payment id in hex to the numbers of the live batches that hold it, one entry for each time. */
   readonly payments: ReadonlyMap<string, readonly number[]>
-  /** Millisatoshis of the deposits up to the ledger's cursor, and Bitcoin's height that it stands at. */
+  /** Millisatoshis credited for the deposits swept up to the ledger's cursor, and Bitcoin's height that it stands at. */
   readonly credited: bigint
 }
 
@@ -69,7 +69,7 @@ export async function deriveTruth(
   if (hasherName() !== fastestHasher().name) installHasher(fastestHasher())
   const facts = new L1Facts(params.scanHeight)
   const network = networkId(params)
-  const signed = (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer))
+  const signed: Court['isSigned'] = (owner, operation) => isSigned(network, owner, encodeSigned(operation))
   const court: Court = { params, network, facts, isSigned: signed }
   const { chain, live, voids, moved, anchored } = await readBitcoin(rpc, court, facts)
   const ledger = new Ledger()
@@ -81,7 +81,7 @@ export async function deriveTruth(
     parent = execute(court, ledger, batch, parent, body)
     for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
   }
-  return { chain, live, voids, moved, anchored, ledger, payments, credited: creditedBy(facts, ledger) }
+  return { chain, live, voids, anchored, ledger, payments, credited: creditedBy(params, facts, ledger) }
 }
 
 async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
@@ -99,11 +99,8 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
     if (hash === undefined) throw new Error('Bitcoin moved while it was read')
     const block = readBlock(await readRawBlock(rpc, hash), height)
     const derived = deriveBlock(court, chain, block)
-    for (const event of derived.events) {
-      follow(event, derived.chain, batches, voids, anchored)
-      if (event.kind === 'link' && event.outcome === 'null') moved.push(event.number)
-    }
-    facts.append(height, hash, derived.deposits)
+    for (const event of derived.events) follow(event, derived.chain, batches, voids, anchored)
+    facts.append(height, hash, derived.facts)
     chain = derived.chain
   }
   return { chain, live: withParents([...batches.values()]), voids, moved, anchored }
@@ -159,10 +156,11 @@ function notePayment(network: Uint8Array, payments: Map<string, number[]>, bytes
   payments.set(id, [...(payments.get(id) ?? []), number])
 }
 
-function creditedBy(facts: L1Facts, ledger: Ledger): bigint {
-  const all = facts.depositsAfter({ height: 0, tx: 0, vout: 0 })
-  const behind = facts.depositsAfter(ledger.totals.depositCursor)
-  return all.slice(0, all.length - behind.length).reduce((sum, { value }) => sum + value * 1000n, 0n)
+function creditedBy(params: Params, facts: L1Facts, ledger: Ledger): bigint {
+  const all = facts.allSweptAfter({ height: 0, tx: 0, index: 0 })
+  const behind = facts.allSweptAfter(ledger.totals.depositCursor)
+  const credited = all.slice(0, all.length - behind.length)
+  return credited.reduce((sum, { deposit }) => sum + creditedAmount(params, deposit), 0n)
 }
 
 /** By owner in hex: a key that owns several cells has what is in all of them. */

@@ -138,6 +138,8 @@ async function lieInDeposit(stage: Stage, { lie }: Case): Promise<Made> {
       const [newcomer] = (await stage.newcomers([`dora-${Date.now()}`])) as [Person]
       await network.sequencer.send({ lie })
       await stage.deposit(newcomer)
+      // Mined and k deep, then swept: after each the sweep, and the batch, may come.
+      await network.mine(1 + network.params.windows.originDepth)
       await network.mine(1 + network.params.windows.originDepth)
       return newcomer
     },

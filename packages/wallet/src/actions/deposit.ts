@@ -7,7 +7,7 @@ import {
   sendTransaction,
   spendableCoins,
 } from '@kedge/bitcoin'
-import { encodeMessage, fromHex, toHex } from '@kedge/core'
+import { fromHex, toHex } from '@kedge/core'
 import { readOwnCoins } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
 import { WalletError } from '../errors.ts'
@@ -16,7 +16,7 @@ import { inTurn } from '../turn.ts'
 import { changeContent, readContent, type Wallet } from '../wallet.ts'
 
 export interface DepositRequest {
-  /** What the vault receives. */
+  /** What the deposit's output holds; the network's deposit fee is taken from it. */
   readonly sats: bigint
   /** sat/vB; bitcoind's estimate when not given. */
   readonly feeRate?: number
@@ -62,9 +62,9 @@ async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositReque
   const { coins, tip } = await readOwnCoins(wallet, rpc)
   const rate = feeRate ?? (await estimateFeeRate(rpc, CONFIRM_WITHIN, FEE_RATE_FALLBACK))
   const key = wallet.keys.bitcoin
-  const tag = encodeMessage({ kind: 'deposit', key: wallet.keys.rollup.key, refundKey: key.publicKey })
+  const owner = { key: wallet.keys.rollup.key, refundKey: key.publicKey }
   const funding = { key, coins: spendableCoins(coins, tip), feeRate: rate }
-  const built = orNoCoins(wallet, () => buildDeposit(wallet.params, tag, sats, funding))
+  const built = orNoCoins(wallet, () => buildDeposit(wallet.params, owner, sats, funding))
   const record = { txid: printHash(built.txid), raw: toHex(built.raw) }
   await changeContent(wallet, (content) => ({ ...content, deposits: [...content.deposits, record] }))
   await sendRecorded(wallet, rpc, record)

@@ -19,7 +19,13 @@ export function balanceCommand(environment: Environment): Command {
 
 function print({ balance, rung, waiting, bitcoin }: Balance): string[] {
   const deposits = waiting.map(
-    ({ sats, dueAt }) => ['waiting', `${printSats(sats)}, a deposit that is due from height ${dueAt} on`] as const,
+    ({ sats, dueAt, refundableAt }) =>
+      [
+        'waiting',
+        dueAt === undefined
+          ? `${printSats(sats)}, a deposit that is not swept yet; from height ${refundableAt} on you may take it back`
+          : `${printSats(sats)}, a deposit that is due from height ${dueAt} on`,
+      ] as const,
   )
   const onBitcoin = bitcoin === undefined ? [] : [['bitcoin', printSats(bitcoin)] as const]
   return columns([['rollup', `${printAmount(balance)} (${rung})`], ...deposits, ...onBitcoin])
