@@ -30,6 +30,7 @@ export const WATCHERS = [secretOf(11), secretOf(12), secretOf(13)]
 export const PARAMS: Params = {
   ...regtestRules,
   genesis: { txid: new Uint8Array(32), vout: 0 },
+  vault: { txid: new Uint8Array(32).fill(7), vout: 2, value: 10_000n },
   scanHeight: 101,
   keys: {
     anchor: publicKeyOf(ANCHOR_SECRET),

@@ -20,13 +20,13 @@ import {
 } from '@kedge/bitcoin'
 import {
   dataCarrier,
+  depositOutput,
   encodeMessage,
   equalBytes,
   type L1Output,
   readPieces,
   SIGNAL_VALUE,
   signalScript,
-  vaultScript,
 } from '@kedge/core'
 import { expect, test } from 'vitest'
 import { describeOnBitcoind, expectRelayed, freshKey, fundedKey, mineAndRead, PARAMS, useBitcoind } from './ground.ts'
@@ -64,11 +64,11 @@ describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (po
 
   test('a deposit', async () => {
     const payload = encodeMessage({ kind: 'deposit', key: HASH, refundKey: HASH })
-    const built = buildDeposit(PARAMS, payload, 1_000n, await fundedKey(bitcoind(), 1, 100_000n))
+    const built = buildDeposit(PARAMS, { key: HASH, refundKey: HASH }, 1_000n, await fundedKey(bitcoind(), 1, 100_000n))
     await expectRelayed(bitcoind(), built)
     const { outputs } = await mineAndRead(bitcoind(), built.txid)
     expect(dataCarrier(outputs[0]?.script ?? NOTHING)).toEqual(payload)
-    expect(outputs[1]).toEqual({ script: vaultScript(PARAMS), value: 1_000n })
+    expect(outputs[1]).toEqual({ script: depositOutput(PARAMS, HASH, HASH).script, value: 1_000n })
   })
 
   test('a challenge, which burns its payment', async () => {

@@ -93,8 +93,8 @@ describe('fields', () => {
   it('carry places and positions as text', () => {
     const u32 = fc.nat(0xffffffff)
     fc.assert(
-      fc.property(u32, u32, u32, (height, tx, vout) => {
-        expect(positionText.decode(positionText.encode({ height, tx, vout }))).toEqual({ height, tx, vout })
+      fc.property(u32, u32, u32, (height, tx, index) => {
+        expect(positionText.decode(positionText.encode({ height, tx, index }))).toEqual({ height, tx, index })
         expect(placeText.decode(placeText.encode({ batch: height, index: tx }))).toEqual({ batch: height, index: tx })
         expect(u32Text.decode(u32Text.encode(height))).toBe(height)
       }),

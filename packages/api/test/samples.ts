@@ -12,6 +12,7 @@ export const id = fill(0x33)
 const params: Params = {
   ...regtestRules,
   genesis: { txid: new Uint8Array(32).fill(7), vout: 1 },
+  vault: { txid: new Uint8Array(32).fill(7), vout: 2, value: 10_000n },
   scanHeight: 101,
   keys: {
     anchor: new Uint8Array(32).fill(1),
@@ -48,12 +49,13 @@ const header: RouteResponse<'header'> = {
 }
 
 const deposit = {
-  position: { height: 110, tx: 2, vout: 1 },
+  position: { height: 110, tx: 2, index: 1 },
   txid,
   vout: 1,
   key,
   sats: 250_000n,
   dueAt: 111,
+  refundableAt: 190,
   creditedIn: { batch: 3, index: 0 },
 }
 
@@ -87,9 +89,8 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8, limit: 200 },
   header: { hash: header.hash },
-  blockHeaders: { height: 110, limit: 200 },
-  deposits: { key, before: { height: 110, tx: 2, vout: 1 }, limit: 1 },
-  evidence: { before: { height: 130, tx: 9, vout: 0 }, limit: 50 },
+  deposits: { key, before: { height: 110, tx: 2, index: 1 }, limit: 1 },
+  evidence: { before: { height: 130, tx: 9, index: 0 }, limit: 50 },
 }
 
 export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
@@ -183,6 +184,6 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
         reason: 'it burns too little',
       },
     ],
-    next: { height: 123, tx: 4, vout: 0 },
+    next: { height: 123, tx: 4, index: 0 },
   },
 }

@@ -11,6 +11,7 @@ export const ANCHOR_SECRET = secretOf(1)
 export const PARAMS: Params = {
   ...regtestRules,
   genesis: { txid: new Uint8Array(32).fill(7), vout: 1 },
+  vault: { txid: new Uint8Array(32).fill(7), vout: 2, value: 10_000n },
   scanHeight: 101,
   keys: {
     anchor: publicKeyOf(ANCHOR_SECRET),

@@ -11,6 +11,13 @@ export const KEYS = JSON.stringify({
 
 export function paramsText(chain: BitcoinChain): string {
   const keys = { anchor: key(1), slot: key(2), fees: key(3), watchers: [key(4), key(5)], threshold: 1 }
-  const params: Params = { ...regtestRules, chain, genesis: { txid: key(6), vout: 0 }, scanHeight: 112, keys }
+  const params: Params = {
+    ...regtestRules,
+    chain,
+    genesis: { txid: key(6), vout: 0 },
+    vault: { txid: key(6), vout: 1, value: 10_000n },
+    scanHeight: 112,
+    keys,
+  }
   return JSON.stringify(paramsToJson(params))
 }

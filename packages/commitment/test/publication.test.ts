@@ -16,7 +16,16 @@ function batchOf(challenges: Partial<Record<'data' | 'steps', Challenge>> = {}):
 
 function chainAt(height: number, ...line: AnchoredBatch[]): Chain {
   const link = { outpoint: { txid: hashOf(9), vout: 1 }, number: 2 }
-  return { height, hash: hashOf(8), mode: 'active', link, line, final: { number: 0, headerHash: hashOf(0) }, queue: 0 }
+  return {
+    height,
+    hash: hashOf(8),
+    mode: 'active',
+    link,
+    line,
+    final: { number: 0, headerHash: hashOf(0), anchorHeight: 0 },
+    queue: 0,
+    vault: { head: link.outpoint, value: 0n, number: 0, paid: { below: 0, more: [] } },
+  }
 }
 
 const open: Challenge = { raisedAt: 101, deadline: 105, covered: [] }

@@ -30,7 +30,7 @@ import {
   networkId,
   type Params,
   regtestRules,
-  resumeAnchor,
+  ZERO_HASH,
 } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'
 import { links, Store } from '@kedge/storage'
@@ -229,7 +229,8 @@ export class World {
 
   private court() {
     const facts = new L1Facts(this.params.scanHeight)
-    for (const { chain } of this.points) facts.append(chain.height, chain.hash, [])
+    for (const { chain } of this.points)
+      facts.append(chain.height, chain.hash, { deposits: [], swept: [], refunded: [], forced: [] })
     return { params: this.params, network: networkId(this.params), facts, isSigned: () => true }
   }
 
@@ -264,7 +265,8 @@ function paramsWith(rules: Partial<Params['windows']>, genesis: Params['genesis'
     Uint8Array,
   ]
   const keys = { anchor, slot, fees, watchers, threshold: 2 }
-  return { ...regtestRules, genesis, scanHeight, keys, windows: { ...regtestRules.windows, ...rules } }
+  const vault = { txid: ZERO_HASH, vout: 0, value: 10_000n }
+  return { ...regtestRules, genesis, vault, scanHeight, keys, windows: { ...regtestRules.windows, ...rules } }
 }
 
 async function heightOf(rpc: Rpc): Promise<number> {

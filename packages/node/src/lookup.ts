@@ -1,14 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
-import {
-  type Chain,
-  decodeOperation,
-  equalBytes,
-  namedCells,
-  type Position,
-  readWhole,
-  transferMessage,
-} from '@kedge/core'
+import { decodeOperation, equalBytes, namedCells, type Position, readWhole, transferMessage } from '@kedge/core'
 import { operations, type Store } from '@kedge/storage'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
@@ -16,7 +8,7 @@ import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
 import type { Head } from './snapshot.ts'
 
 export interface LookupParts extends LineParts {
-  readonly follower: LineParts['follower'] & { readonly chain: Pick<Chain, 'final'> }
+  readonly follower: LineParts['follower'] & { readonly chain: { readonly final: Head } }
   readonly store: Store
   readonly network: Uint8Array
 }

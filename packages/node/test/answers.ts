@@ -14,6 +14,7 @@ const headerHash = fill(0x44)
 const params: Params = {
   ...regtestRules,
   genesis: { txid: bytes(7), vout: 1 },
+  vault: { txid: bytes(7), vout: 2, value: 10_000n },
   scanHeight: 101,
   keys: { anchor: bytes(1), slot: bytes(2), fees: bytes(3), watchers: [bytes(4)], threshold: 1 },
 }
@@ -53,8 +54,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8 },
   header: { hash: headerHash },
-  blockHeaders: { height: 110, limit: 3 },
-  deposits: { key, before: { height: 110, tx: 2, vout: 1 } },
+  deposits: { key, before: { height: 110, tx: 2, index: 1 } },
   evidence: { limit: 50 },
 }
 

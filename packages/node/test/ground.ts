@@ -6,6 +6,7 @@ import {
   buildAnchor,
   buildChallenge,
   buildDeposit,
+  buildVaultSpend,
   type Coin,
   coinKey,
   keySpend,
@@ -21,22 +22,27 @@ import {
   BatchExecution,
   batchAnchor,
   buildHeader,
+  depositOutput,
   encodeMessage,
-  encodeTransfer,
+  encodeSigned,
   encodeWhole,
   type Header,
   headOf,
   Ledger,
   networkId,
+  type Outpoint,
   type Params,
   regtestRules,
   resumeAnchor,
   type SealedBatch,
+  type SignedOperation,
   type Transfer,
   takeoverLeaf,
   tapLeafHash,
   toHex,
   transferMessage,
+  vaultOutput,
+  vaultScript,
   ZERO_HASH,
 } from '@kedge/core'
 import { Bitcoind } from '@kedge/regtest'
@@ -55,6 +61,10 @@ export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
 export const keyHex = (seed: number): string => toHex(keyOf(seed))
 
 const ANCHOR_SECRET = secretOf(1)
+const WATCHERS = [secretOf(4), secretOf(5)]
+/** Satoshis: the vault's first output, and what a sweep pays. */
+const VAULT_VALUE = 10_000n
+const SWEEP_FEE = 500n
 const FEE_RATE = 2
 const LINK_VALUE = 5_000_000n
 
@@ -82,11 +92,13 @@ export class Rollup {
   private readonly folder: string
   private readonly closers: (() => Promise<void>)[] = []
 
+  private vault: { readonly head: Outpoint; readonly value: bigint }
   private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
     this.bitcoind = bitcoind
     this.params = params
     this.network = networkId(params)
     this.folder = folder
+    this.vault = { head: params.vault, value: VAULT_VALUE }
     this.link = { outpoint: params.genesis, value: LINK_VALUE }
   }
 
@@ -98,15 +110,24 @@ export class Rollup {
       anchor: publicKeyOf(ANCHOR_SECRET),
       slot: keyOf(2),
       fees: keyOf(3),
-      watchers: [keyOf(4), keyOf(5)],
+      watchers: WATCHERS.map(publicKeyOf),
       threshold: 2,
     }
-    const caps = { operations: 64, deposits: 4, answerVbytesPerBlock: 1_000_000 }
-    const draft = { ...regtestRules, caps, keys, genesis: { txid: ZERO_HASH, vout: 0 }, scanHeight: 113 }
+    const caps = { operations: 64, deposits: 4, forced: 2, answerVbytesPerBlock: 1_000_000 }
+    const nowhere = { txid: ZERO_HASH, vout: 0 }
+    const draft = {
+      ...regtestRules,
+      caps,
+      keys,
+      genesis: nowhere,
+      vault: { ...nowhere, value: VAULT_VALUE },
+      scanHeight: 113,
+    }
     // The anchor script follows from the keys alone. 112 blocks stand after this one.
     const genesis = await bitcoind.fund(anchorScript(draft), LINK_VALUE)
+    const vault = { ...(await bitcoind.fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE }
     await bitcoind.mine(1)
-    return new Rollup(bitcoind, { ...draft, genesis }, folder)
+    return new Rollup(bitcoind, { ...draft, genesis, vault }, folder)
   }
 
   async stop(): Promise<void> {
@@ -126,7 +147,7 @@ export class Rollup {
     const court = {
       params,
       network,
-      isSigned: (owner: Uint8Array, transfer: Transfer) => isSigned(network, owner, encodeTransfer(transfer)),
+      isSigned: (owner: Uint8Array, operation: SignedOperation) => isSigned(network, owner, encodeSigned(operation)),
     }
     const follower = await Follower.open({ store, rpc, court, script: coinKey(secretOf(60)).script })
     const data = new BatchData(store, ({ headerHash, kind }, { accept }) => {
@@ -159,7 +180,7 @@ export class Rollup {
     const origin = { height: chain.height, hash: chain.hash }
     const context = { params, network, facts, origin, originHeight: origin.height, isSigned: court.isSigned }
     const execution = new BatchExecution(context, ledger)
-    execution.addDeposits((key) => findCell(ledger, key))
+    execution.addDue((key) => findCell(ledger, key))
     for (const transfer of transfers) {
       const refusal = execution.add(transfer)
       if (refusal !== undefined) throw new Error(`a transfer is refused: ${refusal}`)
@@ -223,9 +244,22 @@ export class Rollup {
     this.number++
   }
 
+  /** A deposit, and its sweep on top of it. */
   async deposit(key: Uint8Array, sats: bigint): Promise<void> {
-    const payload = encodeMessage({ kind: 'deposit', key, refundKey: keyOf(62) })
-    await this.send(buildDeposit(this.params, payload, sats, await this.fund(sats + 10_000n)).raw, 0n)
+    const { params, vault } = this
+    const owner = { key, refundKey: keyOf(62) }
+    const made = buildDeposit(params, owner, sats, await this.fund(sats + 10_000n))
+    await this.send(made.raw, 0n)
+    const { sweep } = depositOutput(params, owner.key, owner.refundKey)
+    const inputs = [
+      { previous: vault.head, value: vault.value, by: vaultOutput(params) },
+      { previous: { txid: made.txid, vout: 1 }, value: sats, by: sweep },
+    ]
+    const value = vault.value + sats - SWEEP_FEE
+    const outputs = [{ script: vaultScript(params), value }]
+    const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
+    await this.send(swept.raw, 0n)
+    this.vault = { head: { txid: swept.txid, vout: 0 }, value }
   }
 
   async challenge(headerHash: Uint8Array, data: 'data' | 'steps'): Promise<void> {

@@ -34,10 +34,10 @@ it('deposits by key are those of the best chain, however it changed', () => {
           all = all.filter(({ position }) => position.height <= to)
         } else {
           const mined = each.keys.map((seed, tx): Deposit => {
-            const position = { height, tx, vout: 0 }
+            const position = { height, tx, index: 0 }
             return { position, txid: keyOf(9), key: keyOf(seed), refundKey: keyOf(9), value: BigInt(height) }
           })
-          facts.append(height, keyOf(1), mined)
+          facts.append(height, keyOf(1), { deposits: mined, swept: [], refunded: [], forced: [] })
           all.push(...mined)
         }
       }

@@ -10,6 +10,7 @@ import {
   type Header,
   headerHash,
   installHasher,
+  namedCells,
   type Operation,
   type Position,
   type Transfer,
@@ -148,7 +149,7 @@ function placesIn(line: readonly Made[], matches: (operation: Operation) => bool
 }
 
 function touches(operation: Operation, cell: number): boolean {
-  return operation.kind === 'transfer' ? operation.from === cell || operation.toCell === cell : operation.cell === cell
+  return namedCells(operation).includes(cell)
 }
 
 /** Compares everything that can be asked with a look at each operation of the line. */
@@ -199,9 +200,11 @@ function operationsFrom(seed: number): () => Operation {
     made++
     const cell = made % CELLS
     if (made % 7 === 0) return { kind: 'collect', cell, amount: 1n }
-    const position: Position = { height: made, tx: made % 30_000, vout: made % 100_000 }
+    const position: Position = { height: made, tx: made % 30_000, index: made % 100_000 }
+    const operation = transfer(cell, (made * 3 + 1) % CELLS, made)
+    if (made % 11 === 0) return { kind: 'forced', position: { ...position, index: 0 }, operation }
     if (made % 5 === 0) return { kind: 'deposit', position, key: network, amount: 1n, cell } satisfies Credit
-    return transfer(cell, (made * 3 + 1) % CELLS, made)
+    return operation
   }
 }
 
@@ -313,10 +316,10 @@ describe('rows', () => {
       cellKey(2 ** 32),
       paymentKey(new Uint8Array(32)),
       paymentKey(id),
-      creditKey({ height: 0, tx: 0, vout: 0 }),
-      creditKey({ height: 2 ** 30 - 1, tx: 2 ** 15 - 1, vout: 2 ** 17 - 1 }),
-      creditKey({ height: 1, tx: 0, vout: 2 ** 17 - 1 }),
-      creditKey({ height: 1, tx: 1, vout: 0 }),
+      creditKey({ height: 0, tx: 0, index: 0 }),
+      creditKey({ height: 2 ** 30 - 1, tx: 2 ** 15 - 1, index: 2 ** 17 - 1 }),
+      creditKey({ height: 1, tx: 0, index: 2 ** 17 - 1 }),
+      creditKey({ height: 1, tx: 1, index: 0 }),
     ]
     for (const { high, low } of keys) expect([high >>> 0, low >>> 0]).toEqual([high, low])
     expect(new Set(keys.map(({ high, low }) => `${high}-${low}`)).size).toBe(keys.length)

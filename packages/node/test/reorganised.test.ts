@@ -114,7 +114,7 @@ describe('a reorganisation in which a void batch lives again', () => {
     // Of another payment with the same fee, so that only the state root tells.
     rollup.ledger.undo(second.sealed.delta)
     const other = new BatchExecution(executor.contextOf(second.header), rollup.ledger)
-    other.addDeposits(() => undefined)
+    other.addDue(() => undefined)
     expect(other.add(rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 6n }))).toBeUndefined()
     const { delta } = other.seal()
     rollup.ledger.undo(delta)

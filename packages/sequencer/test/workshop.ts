@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   buildChallenge,
   buildDeposit,
+  buildVaultSpend,
   type Coin,
   coinKey,
   publicKeyOf,
@@ -14,13 +15,17 @@ import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
 import {
   anchorScript,
   decodeTransfer,
+  depositOutput,
   encodeMessage,
   encodeTransfer,
   networkId,
+  type Outpoint,
   type Params,
   regtestRules,
   type Transfer,
   transferMessage,
+  vaultOutput,
+  vaultScript,
   ZERO_HASH,
 } from '@kedge/core'
 import { closeNode, type IntakeResult, type NodeParts, openNode, proveRejection } from '@kedge/node'
@@ -37,6 +42,10 @@ export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(se
 export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
 
 const [ANCHOR, SLOT, COINS, PAYER] = [secretOf(1), secretOf(2), secretOf(60), secretOf(61)]
+const WATCHERS = [secretOf(4), secretOf(5)]
+/** Satoshis: the vault's first output, and what a sweep pays. */
+const VAULT_VALUE = 10_000n
+const SWEEP_FEE = 500n
 const FEE_RATE = 2
 
 /** What a payment says beside who pays. */
@@ -48,11 +57,13 @@ export class Workshop {
   readonly network: Uint8Array
   readonly folder: string
 
+  private vault: { readonly head: Outpoint; readonly value: bigint }
   private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
     this.bitcoind = bitcoind
     this.params = params
     this.network = networkId(params)
     this.folder = folder
+    this.vault = { head: params.vault, value: VAULT_VALUE }
   }
 
   static async start(): Promise<Workshop> {
@@ -63,17 +74,26 @@ export class Workshop {
       anchor: publicKeyOf(ANCHOR),
       slot: publicKeyOf(SLOT),
       fees: keyOf(3),
-      watchers: [keyOf(4), keyOf(5)],
+      watchers: WATCHERS.map(publicKeyOf),
       threshold: 2,
     }
-    const caps = { operations: 8, deposits: 4, answerVbytesPerBlock: 1_000_000 }
-    const draft = { ...regtestRules, caps, keys, genesis: { txid: ZERO_HASH, vout: 0 }, scanHeight: 113 }
+    const caps = { operations: 8, deposits: 4, forced: 2, answerVbytesPerBlock: 1_000_000 }
+    const nowhere = { txid: ZERO_HASH, vout: 0 }
+    const draft = {
+      ...regtestRules,
+      caps,
+      keys,
+      genesis: nowhere,
+      vault: { ...nowhere, value: VAULT_VALUE },
+      scanHeight: 113,
+    }
     const genesis = await bitcoind.fund(anchorScript(draft), 5_000_000n)
+    const vault = { ...(await bitcoind.fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE }
     await bitcoind.mine(1)
     // Nothing below the scan height is anybody's.
     for (let coin = 0; coin < 8; coin++) await bitcoind.fund(coinKey(COINS).script, 20_000_000n)
     await bitcoind.mine(1)
-    return new Workshop(bitcoind, { ...draft, genesis }, folder)
+    return new Workshop(bitcoind, { ...draft, genesis, vault }, folder)
   }
 
   async stop(): Promise<void> {
@@ -97,9 +117,22 @@ export class Workshop {
     })
   }
 
+  /** A deposit, and its sweep on top of it. */
   async deposit(key: Uint8Array, sats: bigint): Promise<void> {
-    const payload = encodeMessage({ kind: 'deposit', key, refundKey: keyOf(62) })
-    await this.send(buildDeposit(this.params, payload, sats, await this.fund(sats + 10_000n)).raw, 0n)
+    const { params, vault } = this
+    const owner = { key, refundKey: keyOf(62) }
+    const made = buildDeposit(params, owner, sats, await this.fund(sats + 10_000n))
+    await this.send(made.raw, 0n)
+    const { sweep } = depositOutput(params, owner.key, owner.refundKey)
+    const inputs = [
+      { previous: vault.head, value: vault.value, by: vaultOutput(params) },
+      { previous: { txid: made.txid, vout: 1 }, value: sats, by: sweep },
+    ]
+    const value = vault.value + sats - SWEEP_FEE
+    const outputs = [{ script: vaultScript(params), value }]
+    const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
+    await this.send(swept.raw, 0n)
+    this.vault = { head: { txid: swept.txid, vout: 0 }, value }
   }
 
   async challenge(headerHash: Uint8Array): Promise<void> {

@@ -97,7 +97,7 @@ describe('isSigned', () => {
     for (let at = 0; at < TRANSFER_BYTES; at++) {
       const changed = bytes.slice()
       changed[at] = (changed[at] ?? 0) ^ 1
-      expect([at, isSigned(NETWORK, owner, changed)]).toEqual([at, at >= TO_CELL_AT && at < TO_CELL_AT + 8])
+      expect([at, isSigned(NETWORK, owner, changed)]).toEqual([at, at >= TO_CELL_AT && at < TO_CELL_AT + 6])
     }
     expect([FROM_AT, TO_CELL_AT, SIGNATURE_AT]).toEqual([1, 49, 110])
   })

@@ -23,18 +23,24 @@ const block = (height: number): BlockRecord => ({
         challenges: { data: { raisedAt: 8, deadline: 12, covered: [[0, 5]] } },
       },
     ],
-    final: { number: 2, headerHash: new Uint8Array(32) },
+    final: { number: 2, headerHash: new Uint8Array(32), anchorHeight: 5, firstVoid: 6 },
     queue: 0,
+    vault: { head: { txid: new Uint8Array(32), vout: 0 }, value: 10n ** 15n, number: 4, paid: { below: 3, more: [5] } },
   },
-  deposits: [
-    {
-      position: { height, tx: 1, vout: 0 },
-      txid: new Uint8Array(32),
-      key: new Uint8Array(32),
-      refundKey: new Uint8Array(32),
-      value: 2_100_000_000_000_000n,
-    },
-  ],
+  facts: {
+    deposits: [
+      {
+        position: { height, tx: 1, index: 0 },
+        txid: new Uint8Array(32),
+        key: new Uint8Array(32),
+        refundKey: new Uint8Array(32),
+        value: 2_100_000_000_000_000n,
+      },
+    ],
+    swept: [],
+    refunded: [],
+    forced: [],
+  },
   coins: [{ txid: new Uint8Array(32).fill(9), vout: 0, value: 1n, height, coinbase: false }],
 })
 

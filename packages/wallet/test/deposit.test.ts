@@ -34,10 +34,9 @@ const ELSEWHERE = 'bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjep
 
 /** The deposits in a block, as the ledger of a network that starts there reads them. */
 async function readDeposits(bitcoind: OwnBitcoind, network: Params, { height, hash }: Tip) {
-  const params = { ...network, scanHeight: height }
   const block = readBlock(await readRawBlock(bitcoind.rpc, hash), height)
-  const court = { params, network: networkId(params), facts: new L1Facts(height), isSigned: () => false }
-  return deriveBlock(court, genesisChain(params, block.parent), block).deposits
+  const court = { params: network, network: networkId(network), facts: new L1Facts(height), isSigned: () => false }
+  return deriveBlock(court, genesisChain({ ...network, scanHeight: height }, block.parent), block).facts.deposits
 }
 
 /** A transaction's bytes without its witnesses, as proofs carry it. */

@@ -6,6 +6,7 @@ import {
   isBinary,
   type Payment,
   type PaymentProof,
+  type RefusalCode,
   type Route,
   type RouteName,
   type RouteRequest,
@@ -36,6 +37,8 @@ import {
   type Params,
   regtestRules,
   reverseBytes,
+  type SignedOperation,
+  signedMessage,
   type Tick,
   type Transfer,
   tickMessage,
@@ -79,7 +82,13 @@ function genesisTransaction(params: Params): Uint8Array {
 
 function makeParams(): Params {
   const keys = { anchor: keyOf(1), slot: keyOf(2), fees: keyOf(3), watchers: [keyOf(4)], threshold: 1 }
-  const draft = { ...regtestRules, keys, scanHeight: 101, genesis: { txid: ZERO_HASH, vout: 1 } }
+  const draft = {
+    ...regtestRules,
+    keys,
+    scanHeight: 101,
+    genesis: { txid: ZERO_HASH, vout: 1 },
+    vault: { txid: ZERO_HASH, vout: 2, value: 10_000n },
+  }
   // The anchor script follows from the keys alone, so the genesis transaction can name them before it has a txid.
   return { ...draft, genesis: { txid: hashTwice(genesisTransaction(draft)), vout: 1 } }
 }
@@ -122,17 +131,17 @@ export class LedgerNode {
     ]
     this.tip = mineBlock(this.tip.hash, sealing === undefined ? transactions : [...transactions, sealing.anchor])
     this.height += 1
-    this.headers.push(this.tip.header)
-    const found = this.deposits.splice(0).map(({ key, value }, vout) => {
-      return { position: { height: this.height, tx: 1, vout }, txid: secretOf(7), key, refundKey: key, value }
+    const swept = this.deposits.splice(0).map(({ key, value }, index) => {
+      const position = { height: this.height, tx: 1, index }
+      return { position, deposit: { position, txid: secretOf(7), key, refundKey: key, value } }
     })
-    this.facts.append(this.height, this.tip.hash, found)
+    this.facts.append(this.height, this.tip.hash, { deposits: [], swept, refunded: [], forced: [] })
     if (sealing !== undefined) {
       this.sealed.push({ ...sealing, height: this.height, block: this.tip })
       this.link = sealing.anchor
     }
     this.open = this.begin()
-    this.open.addDeposits((key) => this.cellsOf(key)[0])
+    this.open.addDue((key) => this.cellsOf(key)[0])
   }
 
   private get number(): number {
@@ -155,8 +164,8 @@ export class LedgerNode {
     this.origin = { height: this.height, hash: this.tip.hash }
     this.ticks = 0
     const { params, network, facts, origin } = this
-    const isSigned = (owner: Uint8Array, transfer: Transfer) =>
-      schnorr.verify(transfer.signature, transferMessage(network, transfer), owner)
+    const isSigned = (owner: Uint8Array, operation: SignedOperation) =>
+      schnorr.verify(operation.signature, signedMessage(network, operation), owner)
     return new BatchExecution({ params, network, facts, origin, originHeight: origin.height, isSigned }, this.ledger)
   }
 
@@ -187,7 +196,7 @@ export class LedgerNode {
     if (before !== undefined) return answer({ id, rung: 'sequenced', acknowledgement: acknowledge(before) })
     const operation = encodeTransfer({ ...transfer, toCell: this.cellsOf(transfer.to)[0] ?? this.ledger.totals.count })
     const refusal = this.open.addBytes(operation)
-    if (refusal !== undefined && refusal !== 'not-due' && refusal !== 'deposit-due') return refuse(refusal)
+    if (refusal !== undefined) return refuse(refusal as RefusalCode)
     const index = this.open.count - 1
     const tick: Tick = { ...this.place, index: this.ticks++, count: index + 1, opsRoot: this.open.opsRoot() }
     const signature = schnorr.sign(tickMessage(this.network, tick), SLOT_SECRET)
@@ -220,7 +229,8 @@ export class LedgerNode {
       .filter((deposit) => equalBytes(deposit.key, owner))
       .map(({ value }, vout) => {
         const height = this.height + 1
-        return { position: { height, tx: 1, vout }, txid: key, vout, key, sats: value, dueAt: height + 1 }
+        const position = { height, tx: 1, index: vout }
+        return { position, txid: key, vout, key, sats: value, dueAt: height + 1, refundableAt: height + 80 }
       })
     return answer({ key, balance, cells, rung: this.rung, waiting })
   }

@@ -58,13 +58,13 @@ describe('sending', () => {
   it('pays a key that has no account yet, and one that has', async () => {
     const { node, wallet } = await funded()
     const other = await walletAt(node)
-    expect(await readBalance(wallet)).toMatchObject({ balance: 99_990_000n, waiting: [] })
+    expect(await readBalance(wallet)).toMatchObject({ balance: 99_490_000n, waiting: [] })
 
     const first = await send(wallet, { to: keyOf(other), amount: 5_000n, memo: 'rent' })
     expect(first).toMatchObject({ rung: 'sequenced', fee: 10_100n, expiry: 101 + 40 })
     const second = await send(wallet, { to: keyOf(other), amount: 7n, fee: 1_000n, expiry: 110 })
     expect(second).toMatchObject({ fee: 1_000n, expiry: 110 })
-    expect((await readBalance(wallet)).balance).toBe(99_990_000n - 5_000n - 10_100n - 1_007n)
+    expect((await readBalance(wallet)).balance).toBe(99_490_000n - 5_000n - 10_100n - 1_007n)
     expect((await readBalance(other)).balance).toBe(5_007n)
 
     const { sends } = await readWalletFile(wallet.path)
@@ -107,7 +107,7 @@ describe('sending', () => {
       [{ to: 'ee'.repeat(32).replace(/^ee/, 'ff'), amount: 1n }, 'bad-recipient'],
       [{ to: keyOf(wallet), amount: 1n }, 'bad-recipient'],
       [{ to: stranger, amount: 0n }, 'bad-amount'],
-      [{ to: stranger, amount: 99_990_000n }, 'insufficient-funds'],
+      [{ to: stranger, amount: 99_490_000n }, 'insufficient-funds'],
       [{ to: stranger, amount: 1n, memo: 'x'.repeat(501) }, 'bad-memo'],
     ]
     for (const [request, code] of wrong) await expect(send(wallet, request)).rejects.toMatchObject({ code })
