@@ -148,9 +148,10 @@ export class RegtestNetwork {
     await this.synced()
   }
 
-  /** Also for blocks that come from elsewhere. What goes wrong shows when this process mines the next one itself. */
+  /** Also for blocks that come from elsewhere; bitcoind may be away for a while. */
   private sweepNowAndThen(): void {
-    this.sweeping = setInterval(() => void this.sweeper.tend().catch(() => undefined), 1000).unref()
+    const tell = (error: unknown) => this.options.onProgress?.(`nothing was swept: ${error}`)
+    this.sweeping = setInterval(() => void this.sweeper.tend().catch(tell), 1000).unref()
   }
 
   /** Until every running node stands at Bitcoin's tip, and what may be swept is on its way into the vault. */

@@ -44,9 +44,10 @@ export class Sweeper {
 
   /** Reads Bitcoin up to its tip, and sends the sweep of what may be swept in the next block. */
   tend(): Promise<void> {
-    const next = this.turn.then(() => this.tendNow())
-    this.turn = next.catch(() => undefined)
-    return next
+    const run = () => this.tendNow()
+    // Whoever asked before hears of what went wrong then.
+    this.turn = this.turn.then(run, run)
+    return this.turn
   }
 
   private async tendNow(): Promise<void> {

@@ -72,7 +72,7 @@ export function spendVault(
 }
 
 /** A payout's outputs: the next head, the tag, then one for each claim in order. */
-export const FIRST_PAYMENT = 2
+const FIRST_PAYMENT = 2
 
 export function isPaid(paid: PaidClaims, claim: number): boolean {
   return claim < paid.below || paid.more.includes(claim)

@@ -124,8 +124,8 @@ describe('a node that follows', () => {
       { id: creating, direction: 'out', amount: 50n, fee: 20_000n, counterparty: keyHex(22), batch: 3, index: 2 },
       { id: inward, direction: 'in', amount: 400n, fee: 100n, counterparty: keyHex(BOB), batch: 3, index: 1 },
       { id: outward, direction: 'out', amount: 1_000n, counterparty: keyHex(BOB), memo: toHex(memo), index: 0 },
-      { kind: 'deposit', direction: 'in', amount: 1_500_000n, batch: 2, index: 2, rung: 'anchored' },
-      { kind: 'deposit', direction: 'in', amount: 5_000_000n, batch: 2, index: 0 },
+      { kind: 'deposit', direction: 'in', amount: 1_000_000n, batch: 2, index: 2, rung: 'anchored' },
+      { kind: 'deposit', direction: 'in', amount: 4_500_000n, batch: 2, index: 0 },
     ])
     const paged: unknown[] = []
     for (let before = undefined as { batch: number; index: number } | undefined; ; ) {
