@@ -89,6 +89,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8, limit: 200 },
   header: { hash: header.hash },
+  blockHeaders: { height: 110, limit: 200 },
   deposits: { key, before: { height: 110, tx: 2, index: 1 }, limit: 1 },
   evidence: { before: { height: 130, tx: 9, index: 0 }, limit: 50 },
 }

@@ -30,6 +30,7 @@ import {
   networkId,
   type Params,
   regtestRules,
+  resumeAnchor,
   ZERO_HASH,
 } from '@kedge/core'
 import { Bitcoind, findBitcoind, type RelayPolicy } from '@kedge/regtest'

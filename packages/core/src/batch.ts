@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
 import { type Claim, claimOf } from './claim.ts'
 import { creditOf } from './deposit.ts'
 import {
@@ -25,6 +25,7 @@ import {
   type Refusal,
 } from './operation.ts'
 import type { SignedOperation } from './signed.ts'
+import type { HashedSteps } from './steps.ts'
 
 /** What a batch is executed under, apart from the state it starts from. */
 export interface BatchContext extends Context {
@@ -135,17 +136,17 @@ export class BatchExecution {
 
   /** Hashes all steps. The ledger then stands after this batch. */
   seal(): SealedBatch {
-    const { roots, delta } = this.ledger.seal()
-    return {
-      pre: this.pre,
-      post: this.ledger.root,
-      opsRoot: this.ids.root(),
-      stepRoots: roots,
-      stepsRoot: merkleRoot(stepLeaves(this.pre, roots)),
-      operations: this.encoded,
-      claims: this.claimed,
-      delta,
-    }
+    return this.sealed(this.ledger.seal())
+  }
+
+  /** `seal`, with the steps that `Ledger.cut` gave, and somebody has hashed. */
+  settle(hashed: HashedSteps): SealedBatch {
+    return this.sealed(this.ledger.settle(hashed))
+  }
+
+  private sealed({ roots, stepsRoot, delta }: HashedSteps): SealedBatch {
+    const { pre, ids, encoded: operations, claimed: claims } = this
+    return { pre, post: this.ledger.root, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations, claims, delta }
   }
 
   /** Takes everything back. */

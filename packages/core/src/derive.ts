@@ -19,23 +19,21 @@ import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from '
 import { isExit } from './exit.ts'
 import type { BlockFacts } from './facts.ts'
 import { type ForcedEntry, readForced } from './forced.ts'
+import { isOfAge, type Origin } from './header.ts'
 import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
 import {
   type Anchor,
   type BatchAnchor,
   type ChallengeTag,
   type DataKind,
-  decodeMessage,
   type EvidenceTag,
-  isKedgePayload,
-  type Message,
   markOf,
   type PartTag,
 } from './message.ts'
 import type { Params } from './params.ts'
 import { readPieces } from './pieces.ts'
 import { decodePart } from './publication.ts'
-import { anchorScript, dataCarrier, signalScript } from './scripts.ts'
+import { burntValue, isNextLink, paysSignal, readAnchor, readMessage, type Tag } from './tags.ts'
 import { findVaultInput, spendVault } from './vault.ts'
 
 export interface Derived {
@@ -43,9 +41,6 @@ export interface Derived {
   readonly facts: BlockFacts
   readonly events: readonly ChainEvent[]
 }
-
-/** Satoshis that each message pays to the signal script at least: the dust limit of a witness output. */
-export const SIGNAL_VALUE = 330n
 
 /**
  * The chain after one more block. `court.facts` holds the blocks before it. Order: deadlines that have passed, the
@@ -120,7 +115,7 @@ class BlockStep {
 
   private readForced(transaction: L1Transaction, tx: number): void {
     const { txid } = transaction
-    const operation = paysSignal(this.court, transaction) ? readForced(transaction) : undefined
+    const operation = paysSignal(this.params, transaction) ? readForced(transaction) : undefined
     if (operation === undefined) {
       const reason = 'it does not pay the signal script, or carries no signed operation'
       this.events.push({ kind: 'ignored', message: 'forced', reason, txid })
@@ -260,7 +255,7 @@ class BlockStep {
     const at = this.chain.line.findIndex((batch) => equalBytes(batch.headerHash, headerHash))
     const batch = this.chain.line[at]
     if (batch === undefined) return void ignore('no live batch that is not final has this header')
-    if (!paysSignal(this.court, transaction)) return void ignore('it does not pay the signal script')
+    if (!paysSignal(this.params, transaction)) return void ignore('it does not pay the signal script')
     const reason =
       message.kind === 'challenge'
         ? this.readChallenge(transaction, message, at, batch)
@@ -345,41 +340,16 @@ class BlockStep {
   }
 }
 
-type Tag = Exclude<Message, Anchor>
+/** Where the parent begins in an anchor's mark. */
+const PARENT_AT = 4
 
-/** The one Kedge message of a transaction; none if it has two tags. Link payloads outside a link are nothing. */
-function readMessage(transaction: L1Transaction): Tag | undefined {
-  const payloads = transaction.outputs
-    .map(({ script }) => dataCarrier(script))
-    .filter((payload) => payload !== undefined && isKedgePayload(payload))
-  const message = payloads.length === 1 ? decodeMessage(payloads[0] as Uint8Array) : undefined
-  return message === undefined || isAnchor(message) ? undefined : message
-}
-
-function isAnchor(message: Message): message is Anchor {
-  return message.kind === 'batch' || message.kind === 'resume'
-}
-
-function readAnchor(transaction: L1Transaction): Anchor | undefined {
-  const payload = transaction.outputs[0] && dataCarrier(transaction.outputs[0].script)
-  const message = payload && decodeMessage(payload)
-  return message !== undefined && isAnchor(message) ? message : undefined
-}
-
-function isNextLink(params: Params, transaction: L1Transaction): boolean {
-  const next = transaction.outputs[1]
-  return next !== undefined && equalBytes(next.script, anchorScript(params))
-}
-
-function paysSignal(court: Court, transaction: L1Transaction): boolean {
-  const script = signalScript(court.params)
-  return transaction.outputs.some((output) => output.value >= SIGNAL_VALUE && equalBytes(output.script, script))
-}
-
-/** What the tag's own output holds: nobody can ever spend it. */
-function burntValue(transaction: L1Transaction): bigint {
-  const isTag = (payload: Uint8Array | undefined) => payload !== undefined && isKedgePayload(payload)
-  return transaction.outputs.find(({ script }) => isTag(dataCarrier(script)))?.value ?? 0n
+/** The one block of the right age, k to S below the anchor, whose height ends like the mark says. */
+function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Array): Origin | undefined {
+  const youngest = anchorHeight - params.windows.originDepth
+  const low = (mark[0] as number) | ((mark[1] as number) << 8)
+  const height = youngest - ((youngest - low) & 0xffff)
+  const hash = facts.blockHash(height)
+  return hash !== undefined && isOfAge(params, anchorHeight, { height }) ? { height, hash } : undefined
 }
 
 /** Adds a run to disjoint ascending runs, joining those that meet. */

@@ -35,6 +35,7 @@ export {
 export type { Claim } from './claim.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
+export { decodeDelta } from './delta.ts'
 export {
   type Credit,
   creditedAmount,
@@ -44,8 +45,19 @@ export {
   outpointOf,
   type SweptDeposit,
 } from './deposit.ts'
-export { type Derived, deriveBlock, SIGNAL_VALUE } from './derive.ts'
+export { type Derived, deriveBlock } from './derive.ts'
 export { isDestination } from './destination.ts'
+export {
+  type Document,
+  decodeDocument,
+  documentFromJson,
+  documentToJson,
+  encodeDocument,
+  MAX_DOCUMENT_BYTES,
+  type PaymentDocument,
+  type ReadDocument,
+  type ReceiptDocument,
+} from './document.ts'
 export type { Due, Facts } from './duty.ts'
 export type { ChainEvent, VoidCause } from './events.ts'
 export {
@@ -140,6 +152,15 @@ export {
   paramsToJson,
   regtestRules,
 } from './params.ts'
+export {
+  type AnchoredPayment,
+  decodePaymentProof,
+  encodePaymentProof,
+  openPaymentProof,
+  type PaymentProof,
+  PROOF_STAGES,
+  type ProofStage,
+} from './payment-proof.ts'
 export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
@@ -171,10 +192,15 @@ export {
   taprootKey,
   taprootScript,
   tapTweak,
+  UNSPENDABLE_KEY,
   vaultOutput,
   vaultScript,
 } from './scripts.ts'
 export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from './signed.ts'
+export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
+export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
+export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
+export { SIGNAL_VALUE } from './tags.ts'
 export {
   decodeTotals,
   encodeTotals,
@@ -187,4 +213,11 @@ export {
 export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
 export { isPaid, type Vault } from './vault.ts'
+export {
+  type AnchorBlock,
+  type PaymentVerdict,
+  type Reservation,
+  type ShownPayment,
+  verifyPayment,
+} from './verify-payment.ts'
 export { leastWithdrawal, type Withdrawal, withdrawalMessage } from './withdrawal.ts'

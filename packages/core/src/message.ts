@@ -123,6 +123,13 @@ export function encodeMessage(message: Message): Uint8Array {
   }
 }
 
+/** All anchors are of one size. */
+function writeAnchor(writer: Writer, anchor: Anchor): Writer {
+  writer.u32(anchor.number).hash(anchor.headerHash).hash(anchor.word)
+  if (anchor.kind === 'resume') return writer.zeros(MARK_BYTES)
+  return writer.fixed(anchor.mark, MARK_BYTES)
+}
+
 const BITMAP_BYTES = 39
 
 /** A payout's claims lie within so many numbers from its first one: its tag fills 80 bytes then. */

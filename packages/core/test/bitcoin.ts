@@ -1,12 +1,12 @@
 import { concatBytes, toHex } from '../src/bytes.ts'
 import { Writer } from '../src/codec.ts'
-import { SIGNAL_VALUE } from '../src/derive.ts'
 import { taggedHash } from '../src/hash.ts'
 import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src/l1.ts'
 import { type Anchor, encodeMessage, type Message } from '../src/message.ts'
 import { pieceLeaf, pieceWitness, splitPieces } from '../src/pieces.ts'
 import { anchorScript, dataCarrierScript, depositOutput, signalScript, vaultScript } from '../src/scripts.ts'
 import { encodeSigned, type SignedOperation } from '../src/signed.ts'
+import { SIGNAL_VALUE } from '../src/tags.ts'
 import { bytes32, keyOf, params } from './world.ts'
 
 /** Bitcoin in memory: blocks of real transaction values. Only the hashes are not Bitcoin's own. */

@@ -151,11 +151,11 @@ describe('lapse', () => {
     })
   }
 
-  test('between k and S blocks below the anchor it has not lapsed', () => {
-    expect(lapse(0)).toEqual(['lapsed', 'lapsed'])
-    expect(lapse(1)).toEqual(['the header is in order', 'nothing that was due was skipped'])
-    expect(lapse(20)).toEqual(['the header is in order', 'nothing that was due was skipped'])
-    expect(lapse(21)).toEqual(['lapsed', 'lapsed'])
+  test('shows in the header too, where a mark says otherwise', () => {
+    expect(judgeAge(0)).toEqual(['lapsed', 'lapsed'])
+    expect(judgeAge(1)).toEqual(['the header is in order', 'nothing that was due was skipped'])
+    expect(judgeAge(20)).toEqual(['the header is in order', 'nothing that was due was skipped'])
+    expect(judgeAge(21)).toEqual(['lapsed', 'lapsed'])
   })
 
   /** A batch whose anchor stands `age` blocks above its origin, and the link behind it. */

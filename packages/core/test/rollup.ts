@@ -1,5 +1,5 @@
 import { type Balance, balanceOf } from '../src/balance.ts'
-import { type BatchContext, BatchExecution, type BatchPlace, stepLeaves } from '../src/batch.ts'
+import { type BatchContext, BatchExecution, type BatchPlace } from '../src/batch.ts'
 import { concatBytes, equalBytes, toHex } from '../src/bytes.ts'
 import { type Chain, genesisChain, headOf } from '../src/chain.ts'
 import type { Claim } from '../src/claim.ts'
@@ -16,6 +16,7 @@ import { merkleRoot, rowOf } from '../src/merkle.ts'
 import { type BatchAnchor, batchAnchor, markOf, type ResumeAnchor, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { CommittedBatch } from '../src/prove.ts'
+import { stepLeaves } from '../src/steps.ts'
 import { genesisVault } from '../src/vault.ts'
 import { BASE_HASH, Bitcoin, isDepositScript, linkTransaction, spend, transaction, vaultOutput } from './bitcoin.ts'
 import { isQuickSigned, network, params } from './world.ts'
@@ -245,8 +246,7 @@ export class Rollup {
     this.built.push(continues ? batch : { ...batch, delta: new Uint8Array(0) })
   }
 
-  /** Takes a batch, and what stands on it, from the ledger: it is void, or is going to be. */
-  takeBack(hash: Uint8Array): void {
+  private takeBack(hash: Uint8Array): void {
     const at = this.built.findIndex((batch) => equalBytes(batch.hash, hash))
     if (at >= 0) this.unstack(at)
   }

@@ -29,6 +29,7 @@ const files: Record<string, () => Json> = {
   parts: partVectors,
   'deposit-scripts': depositScriptVectors,
   plans: planVectors,
+  proofs: proofVectors,
 }
 
 describe('the vectors are what the code gives', () => {

@@ -67,7 +67,7 @@ function paymentIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {
 }
 
 /** A transfer is never refused for a duty: a batch holds what is due before it takes any; the rest is withdrawals'. */
-function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code']): ErrorCode {
+function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code'] | 'chain-closed'): ErrorCode {
   switch (code) {
     case 'not-due':
     case 'deposit-due':

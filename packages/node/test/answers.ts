@@ -54,6 +54,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batch: { number: 7 },
   batches: { before: 8 },
   header: { hash: headerHash },
+  blockHeaders: { height: 110, limit: 3 },
   deposits: { key, before: { height: 110, tx: 2, index: 1 } },
   evidence: { limit: 50 },
 }

@@ -131,6 +131,7 @@ export class LedgerNode {
     ]
     this.tip = mineBlock(this.tip.hash, sealing === undefined ? transactions : [...transactions, sealing.anchor])
     this.height += 1
+    this.headers.push(this.tip.header)
     const swept = this.deposits.splice(0).map(({ key, value }, index) => {
       const position = { height: this.height, tx: 1, index }
       return { position, deposit: { position, txid: secretOf(7), key, refundKey: key, value } }

@@ -81,7 +81,7 @@ export async function deriveTruth(
     parent = execute(court, ledger, batch, parent, body)
     for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
   }
-  return { chain, live, voids, anchored, ledger, payments, credited: creditedBy(params, facts, ledger) }
+  return { chain, live, voids, moved, anchored, ledger, payments, credited: creditedBy(params, facts, ledger) }
 }
 
 async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
@@ -99,7 +99,10 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
     if (hash === undefined) throw new Error('Bitcoin moved while it was read')
     const block = readBlock(await readRawBlock(rpc, hash), height)
     const derived = deriveBlock(court, chain, block)
-    for (const event of derived.events) follow(event, derived.chain, batches, voids, anchored)
+    for (const event of derived.events) {
+      follow(event, derived.chain, batches, voids, anchored)
+      if (event.kind === 'link' && event.outcome === 'null') moved.push(event.number)
+    }
     facts.append(height, hash, derived.facts)
     chain = derived.chain
   }

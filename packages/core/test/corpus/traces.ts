@@ -3,7 +3,7 @@ import type { Deposit } from '../../src/deposit.ts'
 import { encodeEvidence } from '../../src/evidence.ts'
 import type { L1Facts } from '../../src/facts.ts'
 import type { L1Block, L1Output, L1Transaction } from '../../src/l1.ts'
-import { type Anchor, type DataKind, resumeAnchor } from '../../src/message.ts'
+import { batchAnchor, type DataKind, resumeAnchor } from '../../src/message.ts'
 import { encodeParts, encodeWhole } from '../../src/publication.ts'
 import {
   challengeTransaction,

@@ -1,25 +1,23 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { equalBytes, toHex } from '../../src/bytes.ts'
-import { encodeEvidence } from '../../src/evidence.ts'
+import { toHex } from '../../src/bytes.ts'
 import { isExit } from '../../src/exit.ts'
-import { hasLapsed } from '../../src/header.ts'
 import type { L1Transaction } from '../../src/l1.ts'
 import type { SignedOperation } from '../../src/signed.ts'
 import { isPaid } from '../../src/vault.ts'
 import {
+  challengeTransaction,
   changeOutput,
   depositTransaction,
-  evidenceTransaction,
   forcedTransaction,
   spend,
   transaction,
 } from '../bitcoin.ts'
 import { fundedRollup, pay, withdraw } from '../economy.ts'
 import { Mempool } from '../mempool.ts'
-import type { Batch, Rollup } from '../rollup.ts'
+import type { Rollup } from '../rollup.ts'
 import { nextPayout, nextSweep } from '../watchers.ts'
-import { bytes32, CASES, FUZZ_TIMEOUT, params, payoutScript, quickKey } from '../world.ts'
+import { CASES, FUZZ_TIMEOUT, params, payoutScript, quickKey } from '../world.ts'
 
 /**
  * Deposits, sweeps, refunds, withdrawals, payouts and what is forced, on a Bitcoin that reorganises and mines what it
@@ -71,7 +69,6 @@ class Walk {
     )
     const mined = this.mempool.select([...links, ...this.sent.filter(() => draw(3) > 0).sort(() => draw(3) - 1)])
     rollup.mine(...mined)
-    this.reject()
     this.expectOrder()
   }
 
@@ -79,31 +76,17 @@ class Walk {
     const { draw, rollup } = this
     const dropped = rollup.reorganise(Math.max(112, rollup.bitcoin.height - 1 - draw(4)))
     this.sent.push(...dropped.flatMap(({ transactions }) => transactions.slice(1)))
-    this.reject()
     this.expectOrder()
-  }
-
-  private get lapsed(): Batch[] {
-    const { chain, facts, batches } = this.rollup
-    return chain.line.flatMap(({ headerHash, anchorHeight }) =>
-      batches.filter(
-        ({ hash, header }) => equalBytes(hash, headerHash) && hasLapsed(params, facts, anchorHeight, header.origin),
-      ),
-    )
-  }
-
-  /** What an honest node does at once; Bitcoin follows when the evidence is mined. */
-  private reject(): void {
-    for (const { hash } of this.lapsed) this.rollup.takeBack(hash)
   }
 
   private linkSome(): L1Transaction[] {
     const { rollup, draw } = this
-    const [wrong] = this.lapsed
-    if (wrong !== undefined) return [lapseOf(wrong)]
     if (rollup.chain.mode === 'closed' || draw(3) === 0) return []
     if (rollup.chain.mode === 'broken') return [rollup.resume()]
-    return [rollup.anchor(rollup.build(...this.someOperations()))]
+    const batch = rollup.build(...this.someOperations())
+    // Somebody challenges its data, and nobody answers.
+    if (draw(25) === 0) this.sent.push(challengeTransaction(batch.hash, 'data'))
+    return [rollup.anchor(batch)]
   }
 
   private someOperations(): SignedOperation[] {
@@ -204,19 +187,10 @@ class Walk {
 
   private onward(more: readonly L1Transaction[]): void {
     const { rollup } = this
-    const lapses = this.lapsed.slice(0, 1).map(lapseOf)
     const due = [nextPayout(rollup, 200n)].filter((one) => one !== undefined)
-    rollup.mine(...this.mempool.select([...lapses, ...more, ...due, ...this.refunds()]))
-    this.reject()
+    rollup.mine(...this.mempool.select([...more, ...due, ...this.refunds()]))
     this.expectOrder()
   }
-}
-
-/** Evidence of any claim voids a batch that has lapsed. */
-function lapseOf({ hash, headerBytes }: Batch): L1Transaction {
-  const step = { before: bytes32(0), after: bytes32(0), helpers: [] }
-  const opening = { cellsRoot: bytes32(0), totals: new Uint8Array(64) }
-  return evidenceTransaction(hash, encodeEvidence({ claim: 'end', header: headerBytes, step, opening }))
 }
 
 test(
