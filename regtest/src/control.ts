@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { printHash } from '@kedge/bitcoin'
 import {
   type RegtestCall,
@@ -46,16 +47,31 @@ export async function openControl(network: RegtestNetwork): Promise<Control> {
   }
 }
 
-function actionsOn({ bitcoind, running }: RegtestNetwork): Act {
+function actionsOn(network: RegtestNetwork): Act {
+  const { bitcoind, running } = network
   return {
     status: async () => ({ pid: process.pid, apis: running.map(({ ready }) => ready.api) }),
-    mine: async ({ blocks }) => ({ hashes: (await bitcoind.mine(blocks)).map(printHash) }),
+    mine: async ({ blocks }) => ({ hashes: (await mineInSteps(network, blocks)).map(printHash) }),
     reorg: async ({ depth, blocks }) => ({ hashes: (await bitcoind.reorg(depth, blocks)).map(printHash) }),
     fund: async ({ to, sats }) => {
       const { txid, vout } = await bitcoind.fund(to, BigInt(sats))
       return { txid: printHash(txid), vout }
     },
   }
+}
+
+/** Blocks that come at once, and the time that the sequencer then has to anchor: E blocks without a batch end the chain. */
+const STEP_BLOCKS = 100
+const STEP_MS = 1500
+
+async function mineInSteps(network: RegtestNetwork, blocks: number): Promise<Uint8Array[]> {
+  const hashes = await network.bitcoind.mine(Math.min(blocks, STEP_BLOCKS))
+  while (hashes.length < blocks) {
+    await network.synced()
+    await sleep(STEP_MS)
+    hashes.push(...(await network.bitcoind.mine(Math.min(blocks - hashes.length, STEP_BLOCKS))))
+  }
+  return hashes
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, token: string, act: Act): Promise<void> {

@@ -102,6 +102,10 @@ describeOnBitcoind('a network', () => {
       error: { code: 'regtest', message: expect.stringContaining('bc1qnonsense') },
     })
     await expect(clearLeftovers(folder)).rejects.toThrow(`a network runs in ${folder} already`)
+    // As many as end the chain, were there no time for a batch between them.
+    const blocks = 1 + network.params.windows.exit
+    expect(JSON.parse((await regtest('mine', `${blocks}`)).stdout)).toMatchObject({ hashes: { length: blocks } })
+    expect(await network.sequencer.client.health()).toMatchObject({ mode: 'active' })
     await control.close()
     expect(existsSync(join(folder, 'regtest.json'))).toBe(false)
     await network.agreed()

@@ -103,7 +103,8 @@ export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> =
   chain: 'regtest',
   windows: {
     ...{ originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40 },
-    ...{ forced: 2, exit: 60, refund: 80, margin: 21 },
+    // An exit that a person who plays with a network, and mines a hundred blocks at once, does not run into.
+    ...{ forced: 2, exit: 288, refund: 80, margin: 21 },
   },
   caps: { operations: 8192, deposits: 1024, forced: 256, answerVbytesPerBlock: 1_000_000 },
   fees: {

@@ -27,7 +27,7 @@ test.each<[string, Params]>([
   ['caps.operations must be between 1 and 2^20', caps({ operations: 0 })],
   ['caps.operations must be between 1 and 2^20', caps({ operations: 2 ** 20 + 1 })],
   ['exit must be at least takeover + staleness', windows({ exit: 59 })],
-  ['exit must exceed challenge + answer + staleness', windows({ answer: 38 })],
+  ['exit must exceed challenge + answer + staleness', windows({ answer: 266 })],
   ['margin must be at least originDepth + staleness', windows({ margin: 20 })],
   ['refund must exceed margin + originDepth', windows({ refund: 22 })],
   ['refund must be at most 65535', windows({ refund: 65_536 })],
