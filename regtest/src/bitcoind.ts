@@ -34,6 +34,8 @@ export type RelayPolicy = 'default' | 'core'
 /** Enough for the first coinbases to be mature, and a few more to split. */
 const FIRST_BLOCKS = 110
 const START_TIMEOUT_MS = 30_000
+/** Far less than what a call may take. */
+const BLOCKS_A_CALL = 100
 
 /** A real bitcoind on a regtest chain of its own. It starts with money to give away. */
 export class Bitcoind {
@@ -41,10 +43,17 @@ export class Bitcoind {
   private child: ChildProcess | undefined
   private port = 0
   private faucet: Faucet | undefined
-  private readonly blocks = new MinedBlocks()
+  private readonly blocks: MinedBlocks
+  private failure: Error | undefined
 
   constructor(options: BitcoindOptions) {
     this.options = options
+    this.blocks = new MinedBlocks(join(options.datadir, 'mined-blocks'))
+  }
+
+  /** @throws Error when it ended by itself. */
+  check(): void {
+    if (this.failure !== undefined) throw this.failure
   }
 
   /** The same over restarts. @throws Error before the first start. */
@@ -59,8 +68,11 @@ export class Bitcoind {
     if (this.child !== undefined) throw new Error('this bitcoind runs already')
     await mkdir(this.options.datadir, { recursive: true })
     if (this.port === 0) this.port = await freePort()
-    this.child = this.launch(findBitcoind())
-    await this.answering(this.child)
+    this.failure = undefined
+    const child = this.launch(findBitcoind())
+    this.child = child
+    child.once('exit', (code, signal) => this.ended(child, code, signal))
+    await this.answering(child)
     this.faucet ??= new Faucet(this.rpc)
     await this.blocks.restore(this.rpc)
     if ((await readTip(this.rpc)).height > 0) return
@@ -74,7 +86,7 @@ export class Bitcoind {
     await this.end('SIGTERM')
   }
 
-  /** Ends it as a power cut would. Started again, it has its blocks, and an empty mempool. */
+  /** Ends it as a power cut would. Started again on its datadir, it has its blocks, and an empty mempool. */
   async kill(): Promise<void> {
     await this.end('SIGKILL')
   }
@@ -82,8 +94,13 @@ export class Bitcoind {
   /** Mines what the mempool holds. @returns the blocks' hashes */
   async mine(blocks: number): Promise<Uint8Array[]> {
     const address = addressOf(this.running().key.script, 'regtest')
-    const hashes = toHashes(await callRpc(this.rpc, 'generatetoaddress', [blocks, address]))
-    await this.blocks.remember(this.rpc, hashes)
+    const hashes: Uint8Array[] = []
+    while (hashes.length < blocks) {
+      const count = Math.min(blocks - hashes.length, BLOCKS_A_CALL)
+      const mined = toHashes(await callRpc(this.rpc, 'generatetoaddress', [count, address]))
+      await this.blocks.remember(this.rpc, mined)
+      hashes.push(...mined)
+    }
     return hashes
   }
 
@@ -104,17 +121,20 @@ export class Bitcoind {
     const { height } = await readTip(this.rpc)
     const fork = await readBlockHash(this.rpc, height - depth + 1)
     if (fork === undefined) throw new RangeError(`no ${depth} blocks to replace at height ${height}`)
+    this.blocks.rememberInvalid(fork)
     await callRpc(this.rpc, 'invalidateblock', [printHash(fork)])
     const count = typeof blocks === 'number' ? blocks : blocks.length
     const hashes: Uint8Array[] = []
     for (let at = 0; at < count; at++) {
       // A coinbase of its own: blocks like those replaced would be the same blocks, which are invalid.
       const address = addressOf(branchScript(fork, at), 'regtest')
-      if (typeof blocks === 'number')
-        hashes.push(...toHashes(await callRpc(this.rpc, 'generatetoaddress', [1, address])))
-      else hashes.push(await this.mineTo(address, blocks[at] ?? []))
+      const mined =
+        typeof blocks === 'number'
+          ? toHashes(await callRpc(this.rpc, 'generatetoaddress', [1, address]))
+          : [await this.mineTo(address, blocks[at] ?? [])]
+      await this.blocks.remember(this.rpc, mined)
+      hashes.push(...mined)
     }
-    await this.blocks.remember(this.rpc, hashes, depth)
     return hashes
   }
 
@@ -130,7 +150,15 @@ export class Bitcoind {
     return toHash(answer.hash)
   }
 
+  private ended(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.child !== child) return
+    this.child = undefined
+    const log = join(this.options.datadir, 'regtest', 'debug.log')
+    this.failure = new Error(`bitcoind ended by itself (${signal ?? `exit code ${code}`}); its log is ${log}`)
+  }
+
   private running(): Faucet {
+    this.check()
     if (this.faucet === undefined || this.child === undefined) throw new Error('this bitcoind does not run')
     return this.faucet
   }
@@ -158,7 +186,7 @@ export class Bitcoind {
     })
     const deadline = Date.now() + START_TIMEOUT_MS
     while (!(await this.answers())) {
-      if (child.exitCode !== null || Date.now() > deadline) {
+      if (this.child !== child || Date.now() > deadline) {
         await this.kill()
         throw new Error(`bitcoind did not start in ${this.options.datadir}: ${complaint.trim()}`)
       }

@@ -196,16 +196,20 @@ export class RegtestNetwork {
     })
   }
 
+  /** @throws Error when a process has ended that should run. bitcoind first: where it is gone, nodes may follow. */
+  check(): void {
+    this.bitcoind.check()
+    for (const node of this.nodes) node.check()
+  }
+
   /** As `waitFor`, and ends when a process has ended that should run. */
   waitFor<T>(wait: Wait, probe: (note: Note) => Promise<T | undefined> | T | undefined): Promise<T> {
-    const check = () => {
-      for (const node of this.nodes) node.check()
-    }
-    return waitFor({ ...wait, check }, probe)
+    return waitFor({ ...wait, check: () => this.check() }, probe)
   }
 
   /** Mines until the sequencer's first resume has taken effect everywhere. */
   private async run(): Promise<void> {
+    await this.outgrow()
     await this.synced()
     await this.connected()
     await this.waitFor({ until: 'the chain of batches runs' }, async (note) => {
@@ -215,6 +219,17 @@ export class RegtestNetwork {
       await this.mine()
       return undefined
     })
+  }
+
+  /**
+   * A bitcoind that was killed together with the network may have shown the nodes blocks that nobody wrote down. Nothing
+   * brings them back, and nodes give up a block only for a longer chain.
+   */
+  private async outgrow(): Promise<void> {
+    const { height } = await readTip(this.bitcoind.rpc)
+    const healths = await Promise.all(this.running.map((node) => node.client.health()))
+    const seen = Math.max(...healths.map(({ tip }) => tip.height))
+    if (seen > height) await this.bitcoind.mine(seen - height + 1)
   }
 
   private async makeSequencer(): Promise<void> {

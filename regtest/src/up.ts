@@ -1,6 +1,7 @@
 import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { RpcUnreachableError } from '@kedge/bitcoin'
 import { openControl } from './control.ts'
 import { writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
@@ -94,8 +95,19 @@ async function up({ data, blockSeconds, challengers, apiPort }: UpOptions, signa
 async function mineUntil(network: RegtestNetwork, blockSeconds: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(blockSeconds === 0 ? 1000 : blockSeconds * 1000, signal)
-    for (const node of network.nodes) node.check()
-    if (blockSeconds > 0 && !signal.aborted) await network.bitcoind.mine(1)
+    network.check()
+    if (blockSeconds > 0 && !signal.aborted) await mineOne(network)
+  }
+}
+
+async function mineOne(network: RegtestNetwork): Promise<void> {
+  try {
+    await network.bitcoind.mine(1)
+  } catch (error) {
+    // A call to a bitcoind that has just died fails before its death is known.
+    if (error instanceof RpcUnreachableError) await sleep(500)
+    network.check()
+    throw error
   }
 }
 

@@ -56,6 +56,7 @@ export {
   RpcError,
   type RpcLogin,
   RpcUnreachableError,
+  unlessCode,
 } from './rpc.ts'
 export { buildTakeover } from './takeover.ts'
 export {
