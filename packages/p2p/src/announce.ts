@@ -44,6 +44,8 @@ interface AnnounceOptions {
   readonly report: (error: Error) => void
   /** Cuts off a peer that floods. */
   readonly cutOff: (peer: string) => void
+  /** Told of who was the first to pass on a header that is passed on. */
+  readonly onAccepted: (peer: string) => void
 }
 
 /** Joins the topic. `pubsub` must be running. */
@@ -99,7 +101,7 @@ function keepUntilHeard(pubsub: GossipSub, topic: string, report: (error: Error)
 
 /** `now` in ms, never falling. */
 export function judgeAnnouncements(
-  options: Pick<AnnounceOptions, 'validate' | 'report' | 'cutOff'>,
+  options: Pick<AnnounceOptions, 'validate' | 'report' | 'cutOff' | 'onAccepted'>,
 ): (peer: string, header: Uint8Array, now: number) => Verdict {
   const rates = new Rates(PEER_RATE.perSecond, PEER_RATE.burst)
   const allRates = new Rates(ALL_RATE.perSecond, ALL_RATE.burst)
@@ -114,7 +116,9 @@ export function judgeAnnouncements(
       'the validator of announcements threw',
     )
     if (verdict !== 'accept') return verdict ?? 'ignore'
-    return allRates.take('all', now) ? 'accept' : 'ignore'
+    if (!allRates.take('all', now)) return 'ignore'
+    options.onAccepted(peer)
+    return 'accept'
   }
 }
 

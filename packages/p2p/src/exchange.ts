@@ -88,7 +88,10 @@ export class Fetcher {
     const options = { maxBody: this.limits.maxDataResponse, times: this.limits, signal }
     for (const peer of this.candidates(performance.now())) {
       const response = await ask(this.peers, peer, this.protocol, request, options)
-      if (response.status === 'found' && accept(response.body)) return response.body
+      if (response.status === 'found' && accept(response.body)) {
+        this.peers.noteUse(peer, 'gave')
+        return response.body
+      }
       if (response.status === 'busy') busy = true
       else this.note(peer, response)
     }

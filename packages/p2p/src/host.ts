@@ -69,12 +69,12 @@ export async function createHost(options: HostOptions): Promise<Host> {
   for (const address of options.listen) parseAddress(address)
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const names = protocolNames(options.network)
-  const peers = new KnownPeers(options.report)
+  const peers = new KnownPeers({ maxStrangers: limits.maxStrangers, report: options.report })
+  for (const address of bootstrap) peers.trust(peerIdOf(address))
   const node = await createNode({
     secretKey: options.secretKey,
     network: options.network,
     listen: options.listen,
-    maxConnections: limits.maxConnections,
     topic: names.headers,
     gater: peers.gater,
   })
@@ -86,9 +86,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
     validate: options.validateHeader,
     report: options.report,
     cutOff: (peer) => peers.cutOff(peer),
+    onAccepted: (peer) => peers.noteUse(peer, 'asked'),
   })
   const failures = new Map<string, string>()
-  const dials = dialBootstrap(node, bootstrap, stopping.signal, failures)
+  const dials = dialBootstrap(node, peers, bootstrap, stopping.signal, failures)
   return assembleHost({ node, peers, names, limits, stopping, announcements, dials, failures })
 }
 
@@ -151,7 +152,10 @@ function respondersOf(
 async function startNode(node: Node, peers: KnownPeers, responders: ReadonlyMap<string, Responder>): Promise<void> {
   try {
     for (const [protocol, responder] of responders) {
-      await node.handle(protocol, (stream, connection) => serve(responder, stream, connection))
+      await node.handle(protocol, async (stream, connection) => {
+        const isAnswered = await serve(responder, stream, connection)
+        if (isAnswered) peers.noteUse(connection.remotePeer.toString(), 'asked')
+      })
     }
     peers.follow(node)
     await node.start()
@@ -163,12 +167,17 @@ async function startNode(node: Node, peers: KnownPeers, responders: ReadonlyMap<
 
 function dialBootstrap(
   node: Node,
+  peers: KnownPeers,
   bootstrap: readonly Multiaddr[],
   stopping: AbortSignal,
   failures: Map<string, string>,
 ): Promise<unknown> {
   const own = `/p2p/${node.peerId.toString()}`
-  const dial = (address: Multiaddr, signal: AbortSignal) => node.dial(address, { signal })
+  const dial = async (address: Multiaddr, signal: AbortSignal) => {
+    const connection = await node.dial(address, { signal })
+    peers.trust(connection.remotePeer.toString())
+    return connection
+  }
   const others = bootstrap.filter((address) => !address.toString().endsWith(own))
   return Promise.all(
     others.map((address) =>
@@ -186,6 +195,11 @@ function parseAddress(text: string): Multiaddr {
   } catch (cause) {
     throw new HostError(`not a multiaddr: ${text} (${asError(cause).message})`, { cause })
   }
+}
+
+/** Undefined for an address that does not name its peer: who that is shows when it is dialled. */
+function peerIdOf(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast(({ name }) => name === 'p2p')?.value
 }
 
 /** The host could not be started with what it was given. */

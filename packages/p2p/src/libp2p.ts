@@ -18,7 +18,6 @@ export interface NodeOptions {
   /** 32 bytes. Bound into the handshake, so a peer of another network fails there and takes no place. */
   readonly network: Uint8Array
   readonly listen: readonly string[]
-  readonly maxConnections: number
   /** The only gossip topic. */
   readonly topic: string
   readonly gater: ConnectionGater
@@ -45,7 +44,8 @@ export async function createNode(options: NodeOptions): Promise<Node> {
     streamMuxers: [boundedYamux()],
     connectionGater: options.gater,
     connectionManager: {
-      maxConnections: options.maxConnections,
+      // peers.ts bounds them: libp2p's own bound would refuse a newcomer before it has said who it is.
+      maxConnections: Number.MAX_SAFE_INTEGER,
       inboundConnectionThreshold: HANDSHAKES_PER_SECOND,
       maxIncomingPendingConnections: HANDSHAKES_AT_ONCE,
       inboundUpgradeTimeout: HANDSHAKE_MS,

@@ -3,8 +3,11 @@
  * number of this file; the README adds them up.
  */
 export interface Limits {
-  /** Inbound connections beyond this are refused; bootstrap peers are dialled all the same. */
-  readonly maxConnections: number
+  /**
+   * Connections that strangers opened. At one more, the least useful of them is ended (`places.ts`). Connections that
+   * this node opened, and those of bootstrap peers, count for nothing here: nobody can take their places.
+   */
+  readonly maxStrangers: number
   /** Longest body of a data response, bytes. A data part of 8,192 operations of 176 bytes and a header is 1.45 MB. */
   readonly maxDataResponse: number
   /** Requests of one peer that are answered at once, and of all peers together, for each protocol. */
@@ -31,7 +34,7 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  maxConnections: 64,
+  maxStrangers: 64,
   maxDataResponse: 4 * 1024 * 1024,
   requestsPerPeer: 4,
   requestsInAll: 16,

@@ -1,6 +1,7 @@
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { MAX_KEYS } from './admission.ts'
 import type { Node } from './libp2p.ts'
+import { Places, type Use } from './places.ts'
 import type { Peers } from './request.ts'
 
 /** Who is connected, what they speak, and who is kept out. */
@@ -28,11 +29,25 @@ export class KnownPeers implements Peers {
   private readonly protocols = new Map<string, readonly string[]>()
   /** Peer to the time until which it is kept out, ms of `performance.now`. */
   private readonly keptOut = new Map<string, number>()
+  private readonly maxStrangers: number
   private readonly report: (error: Error) => void
+  private readonly places = new Places()
+  /** Bootstrap peers whose names are known. */
+  private readonly trusted = new Set<string>()
   private forgetting: NodeJS.Timeout | undefined
 
-  constructor(report: (error: Error) => void) {
-    this.report = report
+  constructor(options: { readonly maxStrangers: number; readonly report: (error: Error) => void }) {
+    this.maxStrangers = options.maxStrangers
+    this.report = options.report
+  }
+
+  /** From now on it has a place whoever else is connected. */
+  trust(peer: string | undefined): void {
+    if (peer !== undefined) this.trusted.add(peer)
+  }
+
+  noteUse(peer: string, use: Use): void {
+    if (this.connectedPeers().some(({ id }) => id === peer)) this.places.note(peer, use, Date.now())
   }
 
   readonly gater: ConnectionGater = {
@@ -46,7 +61,11 @@ export class KnownPeers implements Peers {
     node.addEventListener('peer:identify', (event) => {
       this.protocols.set(event.detail.peerId.toString(), event.detail.protocols)
     })
-    node.addEventListener('peer:disconnect', (event) => this.protocols.delete(event.detail.toString()))
+    node.addEventListener('peer:disconnect', (event) => {
+      this.protocols.delete(event.detail.toString())
+      this.places.forget(event.detail.toString())
+    })
+    node.addEventListener('connection:open', (event) => this.makePlace(event.detail))
     this.forgetting = setInterval(() => void this.forgetGone(node), FORGET_MS)
   }
 
@@ -87,6 +106,29 @@ export class KnownPeers implements Peers {
     }
   }
 
+  /** Ends connections until those of strangers, the newcomer's among them, are no more than they may be. */
+  private makePlace(newcomer: Connection): void {
+    if (!this.isStranger(newcomer)) return
+    const others = (this.node?.getConnections() ?? []).filter(
+      (connection) => connection !== newcomer && connection.status === 'open' && this.isStranger(connection),
+    )
+    const guests = others.map((connection) => ({
+      connection,
+      peer: connection.remotePeer.toString(),
+      since: connection.timeline.open,
+    }))
+    while (guests.length >= this.maxStrangers) {
+      const guest = this.places.leastUseful(guests)
+      if (guest === undefined) return
+      guests.splice(guests.indexOf(guest), 1)
+      guest.connection.abort(new CrowdedOutError(guest.peer))
+    }
+  }
+
+  private isStranger({ direction, remotePeer }: Connection): boolean {
+    return direction === 'inbound' && !this.trusted.has(remotePeer.toString())
+  }
+
   /** Cuts the streams whose opener has not said what for: a stop would wait for each, and nobody else ends them. */
   abortNameless(reason: Error): void {
     const streams = this.node?.getConnections().flatMap((connection) => connection.streams) ?? []
@@ -119,6 +161,13 @@ export class KnownPeers implements Peers {
     } catch (cause) {
       this.report(new Error('could not forget peers that left', { cause }))
     }
+  }
+}
+
+class CrowdedOutError extends Error {
+  override readonly name = 'CrowdedOutError'
+  constructor(peer: string) {
+    super(`${peer} was the least useful of too many`)
   }
 }
 

@@ -2,6 +2,7 @@ import type { Connection, Stream } from '@libp2p/interface'
 import type { Admission } from './admission.ts'
 import { type Answer, type AnswerStatus, decodeAnswer, encodeAnswer, MAX_CONTROL } from './control.ts'
 import { asError, unlessAborted, withDeadline } from './deadline.ts'
+import type { Use } from './places.ts'
 import { discardToEnd, OversizeError, readToEnd, sendToEnd } from './stream.ts'
 
 /**
@@ -15,6 +16,8 @@ export interface Peers {
   speaking(protocol: string): string[]
   /** @throws when the peer is not connected, or does not speak the protocol (named UnsupportedProtocolError). */
   openStream(peer: string, protocol: string, signal: AbortSignal): Promise<Stream>
+  /** It was of use: this keeps its place among the connected. */
+  noteUse(peer: string, use: Use): void
 }
 
 export interface Times {
@@ -89,21 +92,29 @@ export type Reply =
   /** Not a request: the stream is cut, as there is nobody to talk to. */
   | { readonly status: 'malformed'; readonly reason: string }
 
-/** Handles the streams of one protocol. Whatever the peer does, its stream is gone when the promise resolves. */
-export async function serve(responder: Responder, stream: Stream, connection: Connection): Promise<void> {
+/**
+ * Handles the streams of one protocol. Whatever the peer does, its stream is gone when the promise resolves.
+ * @returns whether the peer asked for something that this node had, and took it
+ */
+export async function serve(responder: Responder, stream: Stream, connection: Connection): Promise<boolean> {
   const peer = connection.remotePeer.toString()
-  if (!responder.admission.enter(peer, performance.now())) return refuse(responder, stream)
+  if (!responder.admission.enter(peer, performance.now())) {
+    await refuse(responder, stream)
+    return false
+  }
   try {
     const request = await withDeadline(responder.times.requestMs, [responder.stopping], (signal) =>
       readToEnd(stream, responder.maxRequest, responder.times.stallMs, signal),
     )
-    await withDeadline(responder.times.responseMs, [responder.stopping], async (signal) => {
+    return await withDeadline(responder.times.responseMs, [responder.stopping], async (signal) => {
       const reply = await unlessAborted(responder.answer(request, signal), signal)
       if (reply.status === 'malformed') throw new RequestError(reply.reason)
       await sendToEnd(stream, writeResponse(reply), responder.times.stallMs, signal)
+      return reply.status === 'found'
     })
   } catch (cause) {
     stream.abort(asError(cause))
+    return false
   } finally {
     responder.admission.leave(peer)
   }

@@ -104,28 +104,31 @@ describe('announcing', () => {
 describe('judging announcements', () => {
   const neverCalled = (): never => expect.fail('nothing should be reported')
   const header = pattern(10)
+  const accepted: string[] = []
+  const judging = {
+    validate: () => 'accept' as const,
+    report: neverCalled,
+    onAccepted: (peer: string) => accepted.push(peer),
+  }
 
   test('a peer has a rate of its own', () => {
-    const judge = judgeAnnouncements({ validate: () => 'accept', report: neverCalled, cutOff: neverCalled })
+    const judge = judgeAnnouncements({ ...judging, cutOff: neverCalled })
     const verdicts = Array.from({ length: 40 }, () => judge('spammer', header, 0))
     expect(verdicts.filter((verdict) => verdict === 'accept')).toHaveLength(32)
+    expect(accepted).toHaveLength(32)
     expect(judge('other', header, 0)).toBe('accept')
     expect(judge('spammer', header, 1_000)).toBe('accept')
   })
 
   test('all peers together have one, which a single peer can’t use up', () => {
-    const judge = judgeAnnouncements({ validate: () => 'accept', report: neverCalled, cutOff: neverCalled })
+    const judge = judgeAnnouncements({ ...judging, cutOff: neverCalled })
     const verdicts = Array.from({ length: 400 }, (_, at) => judge(`peer ${at % 10}`, header, 0))
     expect(verdicts.filter((verdict) => verdict === 'accept')).toHaveLength(128)
   })
 
   test('a flood cuts its peer off, and its own share of others’ spam does not', () => {
     const cut: string[] = []
-    const judge = judgeAnnouncements({
-      validate: () => 'accept',
-      report: neverCalled,
-      cutOff: (peer) => cut.push(peer),
-    })
+    const judge = judgeAnnouncements({ ...judging, cutOff: (peer) => cut.push(peer) })
     for (let at = 0; at < 10_000; at++) judge('relay', header, (at / 32) * 1_000)
     expect(cut).toEqual([])
     for (let at = 0; at < 300; at++) judge('flood', header, 1e9)
@@ -133,7 +136,12 @@ describe('judging announcements', () => {
   })
 
   test('what is too long is rejected without asking', () => {
-    const judge = judgeAnnouncements({ validate: neverCalled, report: neverCalled, cutOff: neverCalled })
+    const judge = judgeAnnouncements({
+      validate: neverCalled,
+      report: neverCalled,
+      cutOff: neverCalled,
+      onAccepted: neverCalled,
+    })
     expect(judge('peer', pattern(MAX_HEADER + 1), 0)).toBe('reject')
   })
 
@@ -142,7 +150,12 @@ describe('judging announcements', () => {
     const validate = () => {
       throw new Error('broken')
     }
-    const judge = judgeAnnouncements({ validate, report: (error) => reports.push(error), cutOff: neverCalled })
+    const judge = judgeAnnouncements({
+      validate,
+      report: (error) => reports.push(error),
+      cutOff: neverCalled,
+      onAccepted: neverCalled,
+    })
     expect(judge('peer', header, 0)).toBe('ignore')
     expect(reports.map((error) => error.message)).toEqual(['the validator of announcements threw'])
   })
@@ -151,5 +164,5 @@ describe('judging announcements', () => {
 /** Gossip needs a moment after the connection: subscriptions travel on a stream of their own. */
 async function untilMeshed(...hosts: Parameters<typeof untilConnected>): Promise<void> {
   await untilConnected(...hosts)
-  await sleep(300)
+  await sleep(800)
 }

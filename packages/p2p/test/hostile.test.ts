@@ -247,15 +247,6 @@ describe('a connection', () => {
     expect(host.peers()).toEqual([])
   })
 
-  test('beyond the limit is refused', async () => {
-    const host = await startHost(1, { limits: { maxConnections: 2 } })
-    for (const number of [7, 8, 9]) {
-      await Promise.allSettled([(await startStranger(number)).dial(multiaddr(addressOf(host)))])
-    }
-    await sleep(100)
-    expect(host.peers()).toHaveLength(2)
-  })
-
   test('a third of the same peer is refused', async () => {
     const host = await startHost(1)
     const { node } = await connect(host, 9)
