@@ -164,7 +164,7 @@ export {
 export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
-export { decodePart, encodeParts, encodeWhole, type Part, type PartSource, readWhole } from './publication.ts'
+export { decodePart, encodeParts, encodeWhole, MAX_PART, type Part, type PartSource, readWhole } from './publication.ts'
 export {
   decodeReceipt,
   encodeReceipt,

@@ -98,6 +98,13 @@ export interface Fees {
 
 const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest']
 
+/**
+ * The largest cap on a batch's operations. Peers send a batch's data as one part of at most `MAX_PART` bytes: one of
+ * 2^14 of the longest operations takes 2 + 367 header, 8 start and count, 16,384 · (2 + 183) operations and 2 for no
+ * helpers: 3,031,419 bytes. A cap above that of one part would let an honest batch be one that no peer can serve.
+ */
+export const MAX_OPERATIONS = 2 ** 14
+
 /** Regtest's windows and caps (rules.md §2.8). */
 export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> = {
   chain: 'regtest',
@@ -155,7 +162,7 @@ export function findParamsFault(params: Params): string | undefined {
     [w.margin >= w.originDepth + w.staleness, 'margin must be at least originDepth + staleness'],
     [w.refund > w.margin + w.originDepth, 'refund must exceed margin + originDepth'],
     [w.refund <= 65_535, 'refund must be at most 65535'],
-    [caps.operations >= 1 && caps.operations <= 1 << 20, 'caps.operations must be between 1 and 2^20'],
+    [caps.operations >= 1 && caps.operations <= MAX_OPERATIONS, 'caps.operations must be between 1 and 2^14'],
     [caps.deposits >= 1 && caps.forced >= 1, 'caps.deposits and caps.forced must be at least 1'],
     [caps.deposits + caps.forced <= caps.operations, 'caps.deposits + caps.forced must be at most caps.operations'],
     [caps.answerVbytesPerBlock >= 1, 'caps.answerVbytesPerBlock must be at least 1'],

@@ -21,6 +21,9 @@ export interface Part {
   readonly stepRoots: Uint8Array
 }
 
+/** The longest part that peers send each other, bytes: 4 MiB. */
+export const MAX_PART = 4 * 2 ** 20
+
 export interface PartSource {
   readonly headerBytes: Uint8Array
   readonly pre: Uint8Array

@@ -1,6 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../src/bytes.ts'
-import { findParamsFault, networkId, type Params, paramsFromJson, paramsToJson, regtestRules } from '../src/params.ts'
+import { HEADER_BYTES } from '../src/header.ts'
+import { MAX_OPERATION_BYTES } from '../src/operation.ts'
+import {
+  findParamsFault,
+  MAX_OPERATIONS,
+  networkId,
+  type Params,
+  paramsFromJson,
+  paramsToJson,
+  regtestRules,
+} from '../src/params.ts'
+import { encodeWhole, MAX_PART } from '../src/publication.ts'
 import { bytes32, keyOf, params } from './world.ts'
 
 const windows = (change: Partial<Params['windows']>): Params => ({
@@ -24,8 +35,8 @@ test.each<[string, Params]>([
   ['answer must be at least 1', windows({ answer: 0 })],
   ['takeover must be between 2 × staleness and 65535', windows({ takeover: 39 })],
   ['takeover must be between 2 × staleness and 65535', windows({ takeover: 65_536 })],
-  ['caps.operations must be between 1 and 2^20', caps({ operations: 0 })],
-  ['caps.operations must be between 1 and 2^20', caps({ operations: 2 ** 20 + 1 })],
+  ['caps.operations must be between 1 and 2^14', caps({ operations: 0 })],
+  ['caps.operations must be between 1 and 2^14', caps({ operations: 2 ** 14 + 1 })],
   ['exit must be at least takeover + staleness', windows({ exit: 59 })],
   ['exit must exceed challenge + answer + staleness', windows({ answer: 266 })],
   ['margin must be at least originDepth + staleness', windows({ margin: 20 })],
@@ -48,6 +59,19 @@ test.each<[string, Params]>([
 ])('%s', (fault, broken) => {
   expect(findParamsFault(broken)).toBe(fault)
   expect(() => paramsFromJson(paramsToJson(broken))).toThrow(`params: ${fault}`)
+})
+
+test('the largest batch of the longest operations fits one part between peers', () => {
+  const operation = new Uint8Array(MAX_OPERATION_BYTES)
+  const source = {
+    headerBytes: new Uint8Array(HEADER_BYTES),
+    pre: bytes32(0),
+    operations: Array<Uint8Array>(MAX_OPERATIONS).fill(operation),
+    stepRoots: new Uint8Array(32 * MAX_OPERATIONS),
+  }
+  expect(findParamsFault(caps({ operations: MAX_OPERATIONS }))).toBeUndefined()
+  expect(encodeWhole('data', source).length).toBe(3_031_419)
+  for (const kind of ['data', 'steps'] as const) expect(encodeWhole(kind, source).length).toBeLessThanOrEqual(MAX_PART)
 })
 
 describe('the network’s id', () => {

@@ -1,3 +1,5 @@
+import { MAX_PART } from '@kedge/core'
+
 /**
  * What one peer, and all peers together, may cost this node. Every buffer that a stranger can fill is bounded by a
  * number of this file; the README adds them up.
@@ -8,7 +10,7 @@ export interface Limits {
    * this node opened, and those of bootstrap peers, count for nothing here: nobody can take their places.
    */
   readonly maxStrangers: number
-  /** Longest body of a data response, bytes. A data part of 8,192 operations of 176 bytes and a header is 1.45 MB. */
+  /** Longest body of a data response, bytes. */
   readonly maxDataResponse: number
   /** Requests of one peer that are answered at once, and of all peers together, for each protocol. */
   readonly requestsPerPeer: number
@@ -35,7 +37,7 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   maxStrangers: 64,
-  maxDataResponse: 4 * 1024 * 1024,
+  maxDataResponse: MAX_PART,
   requestsPerPeer: 4,
   requestsInAll: 16,
   requestsPerSecond: 32,
