@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import { type Server, STATUS_CODES } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { type AddressInfo, isIPv6 } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import {
   type Answer,
   answer,
@@ -22,6 +21,7 @@ import {
 } from '@kedge/api'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { jsonHeaders, refuseByHand } from './http-refusals.ts'
 
 /** What answers each route. A refusal is a value; whatever is thrown becomes `internal` and goes to the log. */
 export type Responders = {
@@ -86,8 +86,8 @@ export interface ServedApi {
 export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   const { host, log } = options
   const limits = options.limits ?? defaultServeLimits
-  const server = openServer(buildApi(options), limits)
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseConnection(error, socket))
+  const server = openServer(buildApi(options), limits, log)
+  refuseByHand(server)
   reportDrops(server, log)
   server.listen(options.port, host)
   try {
@@ -105,16 +105,25 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   return { url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`, port, stop }
 }
 
-function openServer(api: Hono, limits: ServeLimits): Server {
+function openServer(api: Hono, limits: ServeLimits, log: ServeLog): Server {
   const serverOptions = {
+    // The adapter misses it too, and its complaint is answered in the API's own form.
+    requireHostHeader: false,
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.requestMs / 2,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: Math.max(100, limits.requestMs / 10),
   }
+  const errorHandler = (error: unknown) => {
+    // No request could be made of what was sent: its host or its target is none.
+    if (error instanceof RequestError) return faultResponse({ code: 'bad-request', details: { url: error.message } })
+    log.error({ err: error }, 'a request failed')
+    return faultResponse({ code: 'internal' })
+  }
   // The global Request and Response stay the platform's: other parts of the process use them.
-  const server = createAdaptorServer({ fetch: api.fetch, serverOptions, overrideGlobalObjects: false }) as Server
+  const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
+  const server = createServer(serverOptions, (incoming, outgoing) => void listener(incoming, outgoing))
   server.maxConnections = limits.connections
   // A client that does not read its answer keeps a socket silent for this long at most.
   server.timeout = limits.requestMs + limits.answerMs
@@ -241,39 +250,10 @@ function jsonResponse(status: number, body: unknown, headers?: Record<string, st
   return new Response(JSON.stringify(body), { status, headers: { ...jsonHeaders, ...headers } })
 }
 
-const jsonHeaders = {
-  'content-type': 'application/json; charset=utf-8',
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-}
-
 function faultResponse(fault: Fault): Response {
   const retryAfterMs = fault.details?.retryAfterMs
   const headers = typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}
   return jsonResponse(statusOf(fault.code), errorBodyOf(fault), headers)
-}
-
-/** Node's parser gave up on a connection: the answer is written by hand, in the API's own form. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const code =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? 'too-slow'
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? 'too-large'
-        : 'bad-request'
-  const status = statusOf(code)
-  const body = JSON.stringify(errorBodyOf({ code }))
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'connection: close',
-    `content-length: ${Buffer.byteLength(body)}`,
-  ]
-  for (const [name, value] of Object.entries(jsonHeaders)) head.push(`${name}: ${value}`)
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
 }
 
 /** A node at its limit of connections says so, but not once a connection. */
@@ -296,7 +276,7 @@ async function stopServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(force)
 }
 
-class ListenError extends Error {
+export class ListenError extends Error {
   override readonly name = 'ListenError'
 
   constructor(address: string, { cause }: { cause: unknown }) {

@@ -232,8 +232,23 @@ describe('bad requests', () => {
     expect(await readAll(large)).toMatch(/^HTTP\/1\.1 413 .*connection: close.*"too-large"/s)
     const garbage = await dial(api, 'hello\r\n\r\n')
     expect(await readAll(garbage)).toMatch(/^HTTP\/1\.1 400 .*"bad-request"/s)
-    const hostless = await dial(api, 'GET /health HTTP/1.1\r\n\r\n')
-    expect(await readAll(hostless)).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it.each([
+    ['no host', 'GET /health HTTP/1.1', ''],
+    ['an empty host', 'GET /health HTTP/1.1', 'host: \r\n'],
+    ['a host that is none', 'GET /health HTTP/1.1', 'host: a b c/@#\r\n'],
+    ['a target that is no path', 'OPTIONS * HTTP/1.1', 'host: a\r\n'],
+    ['a URL that is none', 'GET http://[::1/health HTTP/1.1', 'host: a\r\n'],
+    ['an expectation that is unknown', 'POST /transfers HTTP/1.1', 'host: a\r\nexpect: foo\r\ncontent-length: 0\r\n'],
+    ['a tunnel', 'CONNECT a:1 HTTP/1.1', 'host: a\r\n'],
+  ])('with %s get the typed error too', async (_, line, headers) => {
+    const { api, asked, logged } = await serve()
+    const text = await readAll(await dial(api, `${line}\r\n${headers}connection: close\r\n\r\n`))
+    expect(text).toMatch(/^HTTP\/1\.1 400 .*content-type: application\/json/s)
+    const body: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))
+    expect(body).toMatchObject({ error: { code: 'bad-request', message: expect.any(String) } })
+    expect([asked, logged]).toEqual([[], []])
   })
 })
 
