@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  addressOf,
+  callRpc,
   checkBackend,
   RPC_CODES,
   type Rpc,
@@ -16,17 +18,20 @@ import {
 } from '@kedge/bitcoin'
 import { expect, test } from 'vitest'
 import { findBitcoind } from '../src/bitcoind.ts'
-import { describeOnBitcoind } from './ground.ts'
+import { describeOnBitcoind, freshKey } from './ground.ts'
 
-/** A node of the main chain that talks to nobody: enough to see which rules it would follow. */
-async function onMainChain(look: (rpc: Rpc) => Promise<void>): Promise<void> {
+/** A bitcoind that talks to nobody. */
+async function onChain(
+  { chain, args = [] }: { readonly chain: 'main' | 'regtest'; readonly args?: readonly string[] },
+  look: (rpc: Rpc) => Promise<void>,
+): Promise<void> {
   const datadir = await mkdtemp(join(tmpdir(), 'kedge-bitcoind-'))
   const port = await freePort()
   const alone = ['-connect=0', '-listen=0', '-networkactive=0', '-dnsseed=0', '-disablewallet', '-server']
-  const child = spawn(findBitcoind(), ['-chain=main', `-datadir=${datadir}`, `-rpcport=${port}`, ...alone], {
-    stdio: 'ignore',
-  })
-  const rpc = { url: `http://127.0.0.1:${port}`, login: { cookieFile: join(datadir, '.cookie') }, timeoutMs: 5_000 }
+  const own = [`-chain=${chain}`, `-datadir=${datadir}`, `-rpcport=${port}`]
+  const child = spawn(findBitcoind(), [...own, ...alone, ...args], { stdio: 'ignore' })
+  const cookieFile = join(datadir, chain === 'main' ? '' : chain, '.cookie')
+  const rpc = { url: `http://127.0.0.1:${port}`, login: { cookieFile }, timeoutMs: 30_000 }
   try {
     for (let tries = 0; !(await answers(rpc)); tries++) {
       if (tries > 300) throw new Error('bitcoind did not start')
@@ -60,11 +65,32 @@ async function freePort(): Promise<number> {
 describeOnBitcoind('on the main chain', () => {
   test('a Knots with a flag day of its own is refused, a Core is not', async () => {
     const version = execFileSync(findBitcoind(), ['-version'], { encoding: 'utf8' })
-    await onMainChain(async (rpc) => {
-      const outcome = await checkBackend(rpc, 'main').catch((error: unknown) => error)
+    // Enough to see which rules it would follow.
+    await onChain({ chain: 'main' }, async (rpc) => {
+      const outcome = await checkBackend(rpc, { chain: 'main', scanHeight: 0 }).catch((error: unknown) => error)
       if (!version.includes('Knots')) expect(outcome).toBeUndefined()
       else if (version.includes('v29.4')) expect(outcome).toBeInstanceOf(UnfitBackendError)
-      await expect(checkBackend(rpc, 'regtest')).rejects.toThrow('bitcoind follows main, not regtest')
+      await expect(checkBackend(rpc, { chain: 'regtest', scanHeight: 0 })).rejects.toThrow(
+        'bitcoind follows main, not regtest',
+      )
     })
   })
+})
+
+describeOnBitcoind('that has pruned blocks', () => {
+  test('is refused where the network begins below what it has kept, and says what to do', async () => {
+    await onChain({ chain: 'regtest', args: ['-prune=1', '-fastprune'] }, async (rpc) => {
+      await checkBackend(rpc, { chain: 'regtest', scanHeight: 1 })
+      const address = addressOf(freshKey().script, 'regtest')
+      // Pruning goes by files of blocks, 64 KiB each here, and keeps the newest 288.
+      for (let mined = 0; mined < 1_000; mined += 100) await callRpc(rpc, 'generatetoaddress', [100, address])
+      await callRpc(rpc, 'pruneblockchain', [700])
+      const { pruneheight } = (await callRpc(rpc, 'getblockchaininfo', [])) as { pruneheight: number }
+      expect(pruneheight).toBeGreaterThan(100)
+      await checkBackend(rpc, { chain: 'regtest', scanHeight: pruneheight })
+      await expect(checkBackend(rpc, { chain: 'regtest', scanHeight: pruneheight - 1 })).rejects.toThrow(
+        `bitcoind has pruned the blocks below ${pruneheight}, and this network begins at ${pruneheight - 1}: connect to`,
+      )
+    })
+  }, 60_000)
 })

@@ -56,8 +56,10 @@ describeOnBitcoind('a bitcoind', () => {
   })
 
   test('is fit for regtest and for nothing else', async () => {
-    await checkBackend(bitcoind().rpc, 'regtest')
-    await expect(checkBackend(bitcoind().rpc, 'main')).rejects.toThrow(/follows regtest, not main/)
+    await checkBackend(bitcoind().rpc, { chain: 'regtest', scanHeight: 0 })
+    await expect(checkBackend(bitcoind().rpc, { chain: 'main', scanHeight: 0 })).rejects.toThrow(
+      /follows regtest, not main/,
+    )
   })
 
   test('answers many calls in one', async () => {

@@ -1,14 +1,17 @@
-import type { BitcoinChain } from '@kedge/core'
-import { asRecord, asText, isRecord } from './answer.ts'
+import type { Params } from '@kedge/core'
+import { asInteger, asRecord, asText, isRecord } from './answer.ts'
 import { batchRpc, type Rpc } from './rpc.ts'
 
-/** @throws UnfitBackendError when this bitcoind can't tell what stands in the Bitcoin that `chain` names. */
-export async function checkBackend(rpc: Rpc, chain: BitcoinChain): Promise<void> {
+/** What a network asks of a bitcoind. */
+type Needs = Pick<Params, 'chain' | 'scanHeight'>
+
+/** @throws UnfitBackendError when this bitcoind can't tell what stands in the Bitcoin that the network lives on. */
+export async function checkBackend(rpc: Rpc, needs: Needs): Promise<void> {
   const [info, deployments] = await batchRpc(rpc, [
     { method: 'getblockchaininfo', params: [] },
     { method: 'getdeploymentinfo', params: [] },
   ])
-  const fault = findBackendFault(chain, info, deployments)
+  const fault = findBackendFault(needs, info, deployments)
   if (fault !== undefined) throw new UnfitBackendError(fault)
 }
 
@@ -17,9 +20,19 @@ export async function checkBackend(rpc: Rpc, chain: BitcoinChain): Promise<void>
  * Bitcoin Knots carry a change of proof of work and narrower block rules with a flag day: from then on they follow
  * another chain than Bitcoin's. On regtest they change nothing.
  */
-export function findBackendFault(chain: BitcoinChain, info: unknown, deployments: unknown): string | undefined {
-  const follows = asText(asRecord(info, 'getblockchaininfo').chain, 'chain')
-  if (follows !== chain) return `bitcoind follows ${follows}, not ${chain}`
+export function findBackendFault(
+  { chain, scanHeight }: Needs,
+  info: unknown,
+  deployments: unknown,
+): string | undefined {
+  const { chain: named, pruneheight } = asRecord(info, 'getblockchaininfo')
+  const follows = asText(named, 'chain')
+  if (follows !== chain)
+    return `bitcoind follows ${follows}, not ${chain}: connect to one that follows ${chain}, or check the network's parameters`
+  // The lowest block that it still has whole. The network's blocks are read from the first on, and again after a reset.
+  const lowest = pruneheight === undefined ? 0 : asInteger(pruneheight, 'pruneheight')
+  if (lowest > scanHeight)
+    return `bitcoind has pruned the blocks below ${lowest}, and this network begins at ${scanHeight}: connect to one that keeps them, or let it fetch them again (prune=0 and -reindex)`
   if (chain === 'regtest') return undefined
   const report = asRecord(deployments, 'getdeploymentinfo')
   const listed = isRecord(report.deployments) ? report.deployments : {}

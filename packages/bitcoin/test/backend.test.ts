@@ -7,7 +7,7 @@ const FLAG_DAY = { type: 'flagday', height: 961_640, active: false }
 
 describe('a backend', () => {
   test.each(['main', 'testnet4', 'signet', 'regtest'] as const)('that follows Bitcoin is fit on %s', (chain) => {
-    expect(findBackendFault(chain, { chain }, BITCOIN)).toBeUndefined()
+    expect(findBackendFault({ chain, scanHeight: 0 }, { chain }, BITCOIN)).toBeUndefined()
   })
 
   test.each([
@@ -15,19 +15,25 @@ describe('a backend', () => {
     ['regtest', 'main'],
     ['testnet4', 'test'],
   ] as const)('for %s that follows %s is unfit', (chain, follows) => {
-    expect(findBackendFault(chain, { chain: follows }, BITCOIN)).toBe(`bitcoind follows ${follows}, not ${chain}`)
+    expect(findBackendFault({ chain, scanHeight: 0 }, { chain: follows }, BITCOIN)).toContain(
+      `bitcoind follows ${follows}, not ${chain}: `,
+    )
   })
 
   test.each([
     ['blake2b', { ...BITCOIN, blake2b: { height: 961_640, active: false } }],
     ['reduced_data', { ...BITCOIN, deployments: { ...BITCOIN.deployments, reduced_data: FLAG_DAY } }],
   ])('with %s ahead is unfit, but on regtest', (rule, deployments) => {
-    expect(findBackendFault('main', { chain: 'main' }, deployments)).toContain(`enforces ${rule}`)
-    expect(findBackendFault('signet', { chain: 'signet' }, deployments)).toContain('run Bitcoin Core')
-    expect(findBackendFault('regtest', { chain: 'regtest' }, deployments)).toBeUndefined()
+    expect(findBackendFault({ chain: 'main', scanHeight: 0 }, { chain: 'main' }, deployments)).toContain(
+      `enforces ${rule}`,
+    )
+    expect(findBackendFault({ chain: 'signet', scanHeight: 0 }, { chain: 'signet' }, deployments)).toContain(
+      'run Bitcoin Core',
+    )
+    expect(findBackendFault({ chain: 'regtest', scanHeight: 0 }, { chain: 'regtest' }, deployments)).toBeUndefined()
   })
 
   test.each([[null], ['main'], [{}], [{ chain: 5 }]])('that answers %j is not understood', (info) => {
-    expect(() => findBackendFault('main', info, BITCOIN)).toThrow(TypeError)
+    expect(() => findBackendFault({ chain: 'main', scanHeight: 0 }, info, BITCOIN)).toThrow(TypeError)
   })
 })

@@ -76,7 +76,7 @@ const POLL_MS = 200
 export async function openNode(options: NodeOptions, openings: Openings): Promise<NodeParts> {
   const { params, rpc, secrets, log } = options
   installHasher(fastestHasher())
-  await checkBackend(rpc, params.chain)
+  await checkBackend(rpc, params)
   const network = networkId(params)
   const coins = coinKey(secrets.coins)
   const store = await Store.open(join(options.dataDir, 'db'), network)
