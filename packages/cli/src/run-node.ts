@@ -27,15 +27,18 @@ export function parseReadyLine(line: string): ReadyLine | undefined {
  * Runs a node until it is told to stop, or fails. The first SIGINT or SIGTERM stops it in good order, the second at
  * once; so does the end of a parent process that started it with a channel.
  *
- * @returns the exit code: 0 after a stop, 1 after a failure, which the log tells.
+ * @returns the exit code: 0 after a stop, 1 after a failure, which the log tells. What an operator can mend at the start
+ * is one sentence on standard error instead.
  */
 export async function runNode<O extends NodeOptions>(
   options: O,
   start: (options: O) => Promise<RunningNode>,
 ): Promise<number> {
   const { log } = options
+  let isReady = false
   try {
     const node = await start(options)
+    isReady = true
     // Whoever reads the line may ask to stop at once.
     const asked = stopRequest()
     process.stdout.write(`${JSON.stringify(describe(node, options))}\n`)
@@ -47,7 +50,11 @@ export async function runNode<O extends NodeOptions>(
     log.info('stopped')
     return 0
   } catch (error) {
-    log.fatal({ err: error }, 'the node failed')
+    // Loaded by whoever starts a node, and by nothing else: it is large.
+    const { explainStart } = await import('@kedge/node')
+    const fault = isReady ? undefined : explainStart(error)
+    if (fault === undefined) log.fatal({ err: error }, 'the node failed')
+    else process.stderr.write(`kedge: ${fault}\n`)
     return 1
   } finally {
     process.removeAllListeners('disconnect')

@@ -3,6 +3,7 @@
  * @param {string} behaviour
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreError } from '@kedge/storage'
 import { pino } from 'pino'
 import { runNode } from '../dist/run-node.js'
 
@@ -21,6 +22,9 @@ const starts = {
   'fails-at-stop': () => ({ done: never, stop: () => Promise.reject(new Error('the disk is full')) }),
   'fails-at-start': () => {
     throw new Error('the port is taken')
+  },
+  'is-not-alone': () => {
+    throw new StoreError('the folder is in use')
   },
 }
 

@@ -89,16 +89,10 @@ describe('a node does not start', () => {
     expect(stderr).toContain('--allow-off-regtest')
   })
 
-  test.each(['sequencer', 'challenger'])('%s: told to, it tries, and fails with a reason in its log', async (role) => {
+  test.each(['sequencer', 'challenger'])('%s: told to, it tries, and fails for a reason', async (role) => {
     const { code, stdout, stderr } = await kedge([role, '--config', configured('signet'), '--allow-off-regtest'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    const [line = ''] = stderr.trim().split('\n')
-    expect(JSON.parse(line)).toMatchObject({
-      level: 60,
-      role,
-      msg: 'the node failed',
-      err: { type: 'RpcUnreachableError' },
-    })
+    expect(stderr).toMatch(/^kedge: bitcoind does not answer: no cookie at [^\n]+\n$/)
   })
 
   test('a sequencer with a challenger’s keys, or with those of another network', async () => {

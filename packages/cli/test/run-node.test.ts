@@ -83,6 +83,12 @@ test.each([
   expect(JSON.parse(last)).toMatchObject({ level: 60, msg: 'the node failed', err: { message: why } })
 })
 
+test('a node that can’t start where it was put: exit code 1, and one sentence', async () => {
+  const started = run('is-not-alone')
+  expect(await started.exit).toEqual([1, null])
+  expect(await started.log).toBe('kedge: the folder is in use\n')
+})
+
 test('a node that fails at stopping', async () => {
   const started = run('fails-at-stop')
   await ready(started)

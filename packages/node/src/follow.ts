@@ -24,6 +24,7 @@ import {
 } from '@kedge/core'
 import {
   blocks,
+  DamagedError,
   type LinkRecord,
   links,
   type NoticeRecord,
@@ -69,13 +70,16 @@ export class Follower {
     this.links = new LinkIndex()
   }
 
-  /** Takes up where the store left off. @throws TooShortChainError when the backend is below the scan height. */
+  /** Takes up where the store left off. @throws TooShortChainError when the backend is below the scan height; DamagedError */
   static async open(parts: FollowerParts): Promise<Follower> {
     const { params } = parts.court
     const parent = await readBlockHash(parts.rpc, params.scanHeight - 1)
     if (parent === undefined) throw new TooShortChainError(params.scanHeight)
     const follower = new Follower(parts, genesisChain(params, parent))
     for await (const [height, record] of parts.store.range(blocks)) {
+      const next = follower.facts.tip + 1
+      if (height !== next)
+        throw new DamagedError(`the record of block ${next} is missing, and that of ${height} is not`)
       follower.facts.append(height, record.hash, record.facts)
       follower.chain = record.chain
       follower.coins = coinsOf(record.coins)
@@ -132,7 +136,7 @@ export class Follower {
     if (tip <= fork || fork === from) return { kind: 'tip' }
     const record = fork < court.params.scanHeight ? undefined : await store.get(blocks, fork)
     if (record === undefined && fork >= court.params.scanHeight)
-      throw new Error(`the record of block ${fork} is missing`)
+      throw new DamagedError(`the record of block ${fork} is missing`)
     const parent = await readBlockHash(rpc, court.params.scanHeight - 1)
     if (parent === undefined) throw new TooShortChainError(court.params.scanHeight)
     const { kept, dropped } = this.links.rolledBack(fork)

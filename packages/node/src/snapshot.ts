@@ -1,5 +1,5 @@
 import { decodeDelta, decodeTotals, encodeTotals, type Ledger, Reader, Writer } from '@kedge/core'
-import { marks, pages, type Store, type Write } from '@kedge/storage'
+import { DamagedError, marks, pages, type Store, type Write } from '@kedge/storage'
 
 /** Where the ledger stands. Number 0 and zeros at genesis. */
 export interface Head {
@@ -71,6 +71,6 @@ function decodeMark(bytes: Uint8Array) {
   const reader = new Reader(bytes)
   const head: Head = { number: reader.u32(), headerHash: reader.hash() }
   const totals = decodeTotals(reader.fixed(TOTALS_BYTES))
-  if (!reader.done || totals === undefined) throw new Error('the stored snapshot mark is damaged')
+  if (!reader.done || totals === undefined) throw new DamagedError('the mark of the last snapshot can’t be read')
   return { head, totals }
 }

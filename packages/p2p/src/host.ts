@@ -80,7 +80,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal)
-  await startNode(node, peers, respondersOf(options, names, limits, stopping.signal))
+  await startNode(node, peers, options, respondersOf(options, names, limits, stopping.signal))
   const announcements = joinAnnouncements(node.services.pubsub, {
     topic: names.headers,
     validate: options.validateHeader,
@@ -149,7 +149,12 @@ function respondersOf(
 }
 
 /** Protocols are registered before the node starts, so the first thing it says of itself names them all. */
-async function startNode(node: Node, peers: KnownPeers, responders: ReadonlyMap<string, Responder>): Promise<void> {
+async function startNode(
+  node: Node,
+  peers: KnownPeers,
+  { listen }: HostOptions,
+  responders: ReadonlyMap<string, Responder>,
+): Promise<void> {
   try {
     for (const [protocol, responder] of responders) {
       await node.handle(protocol, async (stream, connection) => {
@@ -161,7 +166,9 @@ async function startNode(node: Node, peers: KnownPeers, responders: ReadonlyMap<
     await node.start()
   } catch (cause) {
     peers.stop()
-    throw new HostError('libp2p did not start', { cause })
+    // libp2p puts its own advice first, and then a line of the system's for each address.
+    const reason = /Error: (listen .*)/.exec(asError(cause).message)?.[1] ?? asError(cause).message
+    throw new HostError(`peers can't be listened for on ${listen.join(', ')}: ${reason}`, { cause })
   }
 }
 

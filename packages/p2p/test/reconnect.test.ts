@@ -105,7 +105,9 @@ describe('starting and stopping', () => {
   test('what can’t be started says why', async () => {
     const first = await startHost(1)
     const taken = addressOf(first).slice(0, addressOf(first).indexOf('/p2p/'))
-    await expect(startHost(2, { listen: [taken] })).rejects.toThrow(HostError)
+    const refused = startHost(2, { listen: [taken] })
+    await expect(refused).rejects.toThrow(HostError)
+    await expect(refused).rejects.toThrow(/^peers can't be listened for on \S+: listen EADDRINUSE: [^\n]*$/)
     await expect(startHost(2, { bootstrap: ['nonsense'] })).rejects.toThrow('not a multiaddr: nonsense')
     await expect(startHost(2, { secretKey: seed(2).slice(1) })).rejects.toThrow(RangeError)
     await expect(startHost(2, { network: NETWORK.slice(1) })).rejects.toThrow(RangeError)

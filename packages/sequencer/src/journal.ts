@@ -1,5 +1,5 @@
 import { type BatchPlace, MAX_OPERATION_BYTES, Reader, Writer } from '@kedge/core'
-import { journal, marks, type Store, type Write } from '@kedge/storage'
+import { DamagedError, journal, marks, type Store, type Write } from '@kedge/storage'
 
 /** What a crash must not lose of the open batch: its place, and in order what was accepted into it. */
 export interface JournalContents {
@@ -70,7 +70,7 @@ export function putTicked({ number, next }: Ticked): Write {
 function decodeTicked(bytes: Uint8Array): Ticked {
   const reader = new Reader(bytes)
   const ticked = { number: reader.u32(), next: reader.u32() }
-  if (!reader.done) throw new Error('the stored mark of the last tick is damaged')
+  if (!reader.done) throw new DamagedError('the mark of the last tick can’t be read')
   return ticked
 }
 
@@ -78,7 +78,7 @@ function decodeMark(bytes: Uint8Array): OpenMark {
   const reader = new Reader(bytes)
   const [number, parent] = [reader.u32(), reader.hash()]
   const mark = { number, parent, origin: { height: reader.u32(), hash: reader.hash() }, firstGroup: reader.u32() }
-  if (!reader.done) throw new Error('the stored mark of the open batch is damaged')
+  if (!reader.done) throw new DamagedError('the mark of the open batch can’t be read')
   return mark
 }
 
@@ -86,6 +86,6 @@ function decodeGroup(bytes: Uint8Array): Uint8Array[] {
   const reader = new Reader(bytes)
   const operations: Uint8Array[] = []
   while (reader.left > 0 && !reader.failed) operations.push(reader.sized(MAX_OPERATION_BYTES))
-  if (reader.failed) throw new Error('the stored journal is damaged')
+  if (reader.failed) throw new DamagedError('the journal can’t be read')
   return operations
 }

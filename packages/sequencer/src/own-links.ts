@@ -1,7 +1,7 @@
 import { MAX_UNCONFIRMED } from '@kedge/commitment'
 import { type Anchor, decodeHeader, decodeMessage, type Header } from '@kedge/core'
 import type { LinkIndex } from '@kedge/node'
-import { headers, intents, marks, type Store, type Write } from '@kedge/storage'
+import { DamagedError, headers, intents, marks, type Store, type Write } from '@kedge/storage'
 import type { OwnBatch, OwnLink } from './plan.ts'
 
 /** Links this far below the last final batch are forgotten: no reorganisation reaches them. */
@@ -21,14 +21,14 @@ export class OwnLinks {
     this.settled = settled
   }
 
-  /** @throws Error when a record is damaged or missing. */
+  /** @throws DamagedError when a record is damaged or missing. */
   static async load(store: Store): Promise<OwnLinks> {
     const links: OwnLink[] = []
     for await (const [number, { payload }] of store.range(intents)) {
       const anchor = decodeMessage(payload)
       if (anchor?.kind === 'resume') links.push({ number, kind: 'resume', headerHash: anchor.headerHash })
       else if (anchor?.kind === 'batch') links.push(await loadBatch(store, anchor))
-      else throw new Error(`the stored intent ${number} is damaged`)
+      else throw new DamagedError(`the record of intent ${number} can’t be read`)
     }
     const settled = new Set<number>()
     for (const { number } of links) if ((await store.get(marks, settledMark(number))) !== undefined) settled.add(number)
@@ -106,7 +106,7 @@ export function ownBatchOf(header: Pick<Header, 'number' | 'parent' | 'origin'>,
 async function loadBatch(store: Store, { number, headerHash }: Anchor): Promise<OwnBatch> {
   const bytes = await store.get(headers, headerHash)
   const header = bytes && decodeHeader(bytes)
-  if (header === undefined) throw new Error(`the header of batch ${number}, which was sealed here, is missing`)
+  if (header === undefined) throw new DamagedError(`the header of batch ${number}, which was sealed here, is missing`)
   return ownBatchOf(header, headerHash)
 }
 

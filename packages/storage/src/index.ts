@@ -1,4 +1,4 @@
-export { StoreError } from './errors.ts'
+export { DamagedError, StoreError } from './errors.ts'
 export {
   anchorTransactions,
   type BlockRecord,

@@ -1,6 +1,6 @@
 import { equalBytes, fromHex, toHex } from '@kedge/core'
 import { Level } from 'level'
-import { StoreError } from './errors.ts'
+import { DamagedError, StoreError } from './errors.ts'
 import type { Table, Write } from './table.ts'
 
 /**
@@ -20,7 +20,7 @@ export class Store {
     try {
       await level.open()
     } catch (cause) {
-      throw new StoreError(explainOpen(folder, cause), { cause })
+      throw explainOpen(folder, cause)
     }
     const store = new Store(level)
     try {
@@ -33,7 +33,7 @@ export class Store {
   }
 
   async get<K, V>(table: Table<K, V>, key: K): Promise<V | undefined> {
-    const bytes = await this.level.get(table.keyBytes(key))
+    const bytes = await this.level.get(table.keyBytes(key)).catch(explainRead)
     return bytes === undefined ? undefined : table.decode(bytes)
   }
 
@@ -44,8 +44,12 @@ export class Store {
       gte: from === undefined ? table.first : table.keyBytes(from),
       lt: to === undefined ? table.end : table.keyBytes(to),
     }
-    for await (const [key, value] of this.level.iterator({ ...bounds, reverse, limit }))
-      yield [table.keyOf(key), table.decode(value)]
+    try {
+      for await (const [key, value] of this.level.iterator({ ...bounds, reverse, limit }))
+        yield [table.keyOf(key), table.decode(value)]
+    } catch (error) {
+      explainRead(error)
+    }
   }
 
   /** One atomic, synced write. */
@@ -87,10 +91,24 @@ export interface Range<K> {
 
 const OWNER_KEY = fromHex('00')
 
-function explainOpen(folder: string, cause: unknown): string {
+function explainOpen(folder: string, cause: unknown): StoreError {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  const code = inner instanceof Error && 'code' in inner ? String(inner.code) : ''
-  if (code === 'LEVEL_LOCKED')
-    return `${folder} is in use by another process: stop it first, or use another data folder`
-  return `${folder} can't be opened as a database: ${inner instanceof Error ? inner.message : String(inner)}`
+  if (codeOf(inner) === 'LEVEL_LOCKED')
+    return new StoreError(`${folder} is in use by another process: stop it first, or use another data folder`, {
+      cause,
+    })
+  const what = `${folder} can't be opened as a database: ${inner instanceof Error ? inner.message : String(inner)}`
+  const isDamaged = codeOf(inner) === 'LEVEL_CORRUPTION'
+  return isDamaged ? new DamagedError(what, { cause }) : new StoreError(what, { cause })
+}
+
+/** @throws DamagedError for what LevelDB's checksums refuse */
+function explainRead(error: unknown): never {
+  if (error instanceof Error && codeOf(error) === 'LEVEL_CORRUPTION')
+    throw new DamagedError(error.message, { cause: error })
+  throw error
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr'
-import { StoreError } from './errors.ts'
+import { DamagedError } from './errors.ts'
 
 export type Write =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
@@ -10,7 +10,7 @@ export interface Table<K, V> {
   readonly name: string
   keyBytes(key: K): Uint8Array
   keyOf(bytes: Uint8Array): K
-  /** @throws StoreError when the record is damaged. */
+  /** @throws DamagedError. */
   decode(bytes: Uint8Array): V
   put(key: K, value: V): Write
   del(key: K): Write
@@ -76,10 +76,7 @@ export function table<K, V>(prefix: number, name: string, key: KeyForm<K>, value
       try {
         return value.fromBytes(bytes)
       } catch (cause) {
-        throw new StoreError(
-          `a stored record of table ${name} is damaged: restore the folder from a backup, or start with an empty one`,
-          { cause },
-        )
+        throw new DamagedError(`a stored record of table ${name} can't be read`, { cause })
       }
     },
     put: (k, v) => ({ type: 'put', key: keyBytes(k), value: value.toBytes(v) }),

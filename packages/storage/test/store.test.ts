@@ -93,6 +93,8 @@ describe('Store', () => {
 
   it('names the table of a damaged record', async () => {
     await store.commit([{ type: 'put', key: blocks.keyBytes(5), value: Uint8Array.of(0xc1, 0xff) }])
-    await expect(store.get(blocks, 5)).rejects.toThrow(/table block is damaged/)
+    await expect(store.get(blocks, 5)).rejects.toThrow(
+      /table block can't be read: the data folder is damaged\. Restore/,
+    )
   })
 })
