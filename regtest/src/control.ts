@@ -91,8 +91,10 @@ async function answer(request: IncomingMessage, token: string, act: Act): Promis
 }
 
 function perform<C extends RegtestCall>(act: Act, name: C, asked: unknown): Promise<RegtestResponse<C>> {
-  const request = regtestCalls[name].request.parse(asked) as RegtestRequest<C>
-  return act[name](request)
+  const request = regtestCalls[name].request.safeParse(asked)
+  if (request.success) return act[name](request.data as RegtestRequest<C>)
+  const [issue] = request.error.issues
+  throw new RangeError(`${name} can't be asked for that: ${issue?.path.join('.')}: ${issue?.message}`)
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {

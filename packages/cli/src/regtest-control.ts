@@ -6,21 +6,28 @@ import { readSecretText } from './text-file.ts'
 
 /** How commands reach a regtest network that runs: over HTTP on this machine, at an address that its state file names. */
 
+/** What one call may ask for, from and to: blocks, and satoshis. */
+export const REGTEST_LIMITS = { mine: [1, 1000], reorg: [1, 100], fund: [330, 1_000_000_000] } as const
+
+function within([min, max]: readonly [number, number]) {
+  return z.int().min(min).max(max)
+}
+
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const blocks = z.object({ hashes: z.array(hash) })
 
 /** By path: what is asked for, and what is answered. Hashes as Bitcoin shows them. */
 export const regtestCalls = {
   status: { request: z.strictObject({}), response: z.object({ pid: z.int(), apis: z.array(z.string()) }) },
-  mine: { request: z.strictObject({ blocks: z.int().min(1).max(1000) }), response: blocks },
+  mine: { request: z.strictObject({ blocks: within(REGTEST_LIMITS.mine) }), response: blocks },
   /** Replaces the newest `depth` blocks by `blocks` others, which hold the same transactions where they fit. */
   reorg: {
-    request: z.strictObject({ depth: z.int().min(1).max(100), blocks: z.int().min(1).max(200) }),
+    request: z.strictObject({ depth: within(REGTEST_LIMITS.reorg), blocks: z.int().min(1).max(200) }),
     response: blocks,
   },
   /** Pays `sats` to a Bitcoin address; the output is in the mempool. */
   fund: {
-    request: z.strictObject({ to: z.string().max(100), sats: z.int().min(330).max(1_000_000_000) }),
+    request: z.strictObject({ to: z.string().max(100), sats: within(REGTEST_LIMITS.fund) }),
     response: z.object({ txid: hash, vout: z.int() }),
   },
 } as const

@@ -7,6 +7,9 @@ import { KEYS, paramsText } from './params.ts'
 
 const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about'
 
+/** On regtest; nobody here has its key. */
+const ADDRESS = 'bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg'
+
 describe('help', () => {
   const commands = [
     ...['', 'sequencer', 'challenger', 'keys', 'keys new', 'keys show'],
@@ -23,6 +26,8 @@ describe('help', () => {
     expect(stdout).toMatch(/^Usage: kedge/)
     expect(stdout).not.toMatch(/: -- is|KEDGE_ here/)
     expect(stdout).toMatch(/Examples?:\n {2}(KEDGE_\S+ )?kedge /)
+    // Rollup addresses are 64 hex digits: no example may look like a compressed key.
+    expect(stdout).not.toMatch(/\b0[23][0-9a-f]+…/)
   })
 
   test('each setting of a node stands in its help, with its default', async () => {
@@ -30,6 +35,12 @@ describe('help', () => {
     expect(stdout).toContain('--api-port <N>')
     expect(stdout).toContain('its port; 0 takes a free one (default: 8780)')
     expect(stdout).toContain("the network's parameters, params.json (required)")
+  })
+
+  test('what a regtest network can be asked for stands in the help', async () => {
+    expect((await kedge(['regtest', 'mine', '--help'])).stdout).toContain('1 to 1000')
+    expect((await kedge(['regtest', 'reorg', '--help'])).stdout).toContain('1 to 100')
+    expect((await kedge(['regtest', 'fund', '--help'])).stdout).toContain('330sat to 10btc')
   })
 
   test('the version', async () => {
@@ -57,12 +68,21 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['wallet', 'verify-receipt', 'x'], 'params is not set'],
     [['wallet', 'verify-proof', 'x', '--checkpoint', '5'], 'It must be a height and a block hash'],
     [['keys', 'new', 'x', '--role', 'watcher'], 'Allowed choices are sequencer, challenger'],
-    [['regtest', 'mine', '-1'], 'It must be a whole number from 1 on'],
+    [['regtest', 'mine', '-1'], 'It must be a whole number from 1 to 1000'],
+    [['regtest', 'mine', '5000'], 'It must be a whole number from 1 to 1000'],
+    [['regtest', 'reorg', '200'], 'It must be a whole number from 1 to 100'],
+    [['regtest', 'reorg', '5000'], 'It must be a whole number from 1 to 100'],
+    [['regtest', 'fund', ADDRESS, '1sat'], 'It must be from 330 sat to 1,000,000,000 sat'],
+    [['regtest', 'fund', ADDRESS, '21000000btc'], 'It must be from 330 sat to 1,000,000,000 sat'],
+    [['regtest', 'fund', 'foo', '1000sat'], 'It must be a Bitcoin address on regtest'],
+    [['wallet', 'status', 'zz'], "It must be a payment's id: 64 hex digits"],
+    [['wallet', 'proof', 'zz', '--out', 'x'], "It must be a payment's id: 64 hex digits"],
     [['regtest', 'mine', '--data', '/nowhere'], 'no regtest network runs in /nowhere'],
   ])('%j', async (args, reason) => {
     const { code, stdout, stderr } = await kedge(args)
     expect(stderr).toContain(reason)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).not.toMatch(/[{[]\s*"/)
   })
 
   test('a variable that nothing knows', async () => {
@@ -158,6 +178,15 @@ describe('a wallet without a node', () => {
     const again = await kedge([...args, '--json'])
     expect(again.code).toBe(1)
     expect(JSON.parse(again.stdout)).toMatchObject({ error: { code: 'wallet-exists' } })
+  })
+
+  test('no words at all', async () => {
+    const folder = freshFolder()
+    const params = folder.file('params.json', paramsText('regtest'))
+    for (const input of ['', '\n', '  \n']) {
+      const ran = await kedge(['wallet', 'restore', '--wallet', join(folder.path, 'w'), '--params', params], { input })
+      expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/^kedge: No words were read: [^\n]+\n$/) })
+    }
   })
 
   test('words that are none', async () => {

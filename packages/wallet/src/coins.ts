@@ -1,5 +1,16 @@
-import { applyUnconfirmed, type Coins, callRpc, printOutpoint, type Rpc, readTransaction } from '@kedge/bitcoin'
-import { fromHex, type Outpoint, reverseBytes, toHex } from '@kedge/core'
+import {
+  applyUnconfirmed,
+  type Coins,
+  callRpc,
+  printHash,
+  printOutpoint,
+  RPC_CODES,
+  type Rpc,
+  readMempool,
+  readTransaction,
+  unlessCode,
+} from '@kedge/bitcoin'
+import { equalBytes, fromHex, type Outpoint, reverseBytes, toHex } from '@kedge/core'
 import { z } from 'zod'
 import type { DepositRecord } from './content.ts'
 import { readContent, type Wallet } from './wallet.ts'
@@ -41,6 +52,25 @@ export async function readOwnCoins(wallet: Wallet, rpc: Rpc): Promise<OwnCoins> 
   })
   const { deposits } = await readContent(wallet)
   return { coins: applyDeposits(new Map(confirmed), deposits, script), tip: height }
+}
+
+/** Transactions of the mempool that are looked through, the rest unseen: one by one, as no bitcoind knows them by address. */
+const LOOKED_THROUGH = 5_000
+
+/** Satoshis that others pay to the wallet's address in the mempool. @throws as `callRpc` */
+export async function readUnconfirmed(wallet: Wallet, rpc: Rpc): Promise<bigint> {
+  const { script } = wallet.keys.bitcoin
+  const own = new Set((await readContent(wallet)).deposits.map(({ txid }) => txid))
+  let sum = 0n
+  for (const txid of (await readMempool(rpc)).slice(0, LOOKED_THROUGH).map(printHash)) {
+    if (own.has(txid)) continue
+    // It may have been mined or replaced meanwhile.
+    const raw = await unlessCode(RPC_CODES.notFound, callRpc(rpc, 'getrawtransaction', [txid]))
+    if (typeof raw !== 'string') continue
+    for (const output of readTransaction(fromHex(raw)).outputs)
+      if (equalBytes(output.script, script)) sum += output.value
+  }
+  return sum
 }
 
 /** A recorded deposit that spends nothing of what is there was mined, or can never be. */

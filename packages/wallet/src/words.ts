@@ -16,7 +16,10 @@ export function createWords(): string {
  * @throws WalletError `bad-words`, naming the first word that is not on the list.
  */
 export function parseWords(text: string): string {
-  const words = text.normalize('NFKD').toLowerCase().trim().split(/\s+/)
+  const typed = text.normalize('NFKD').toLowerCase().trim()
+  if (typed === '')
+    throw new WalletError('No words were read: give all of them in one line, in their order.', { code: 'bad-words' })
+  const words = typed.split(/\s+/)
   const unknown = words.findIndex((word) => !wordlist.includes(word))
   if (unknown >= 0) {
     const near = wordlist.filter((word) => word.startsWith((words[unknown] ?? '').slice(0, 3))).slice(0, 5)

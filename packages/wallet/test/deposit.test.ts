@@ -1,7 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { callRpc, readBlock, readHeader, readMempool, readRawBlock, readTip, type Tip } from '@kedge/bitcoin'
+import {
+  buildPayment,
+  callRpc,
+  readBlock,
+  readHeader,
+  readMempool,
+  readRawBlock,
+  readTip,
+  sendTransaction,
+  spendableCoins,
+  type Tip,
+} from '@kedge/bitcoin'
 import {
   dataCarrier,
   decodeMessage,
@@ -19,6 +30,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readBalance } from '../src/actions/balance.ts'
 import { deposit, resumeDeposits } from '../src/actions/deposit.ts'
 import { checkBestChain, checkWindow } from '../src/best-chain.ts'
+import { readOwnCoins } from '../src/coins.ts'
 import { readWalletFile } from '../src/file.ts'
 import { createWallet, openWallet, readAddresses, type Wallet } from '../src/wallet.ts'
 import { findBitcoind, type OwnBitcoind, startBitcoind } from './bitcoind.ts'
@@ -98,6 +110,24 @@ describe.skipIf(binary === undefined)('a deposit on a real bitcoind', () => {
     expect((await readWalletFile(wallet.path)).deposits).toHaveLength(3)
     await resumeDeposits(wallet, bitcoind.rpc)
     expect((await readWalletFile(wallet.path)).deposits).toEqual([])
+  })
+
+  it('of bitcoin that is in no block yet is refused, and says so', async () => {
+    const [payer, payee] = [await newWallet(1), await newWallet(0)]
+    await expect(deposit(payee, bitcoind.rpc, { sats: 10_000n })).rejects.toMatchObject({
+      code: 'no-coins',
+      message: expect.stringMatching(/Send bitcoin there first, and wait until it is in a block\.$/),
+    })
+    const { coins, tip } = await readOwnCoins(payer, bitcoind.rpc)
+    const funding = { key: payer.keys.bitcoin, coins: spendableCoins(coins, tip), feeRate: 2 }
+    const { raw } = buildPayment([{ script: payee.keys.bitcoin.script, value: 40_000n }], funding)
+    expect(await sendTransaction(bitcoind.rpc, raw, 0n)).toEqual({ ok: true })
+    await expect(deposit(payee, bitcoind.rpc, { sats: 10_000n })).rejects.toMatchObject({
+      code: 'no-coins',
+      message: expect.stringMatching(/ 40000 sat more are on their way there: try again when they are in a block\.$/),
+    })
+    await bitcoind.mine(1, ELSEWHERE)
+    await deposit(payee, bitcoind.rpc, { sats: 10_000n })
   })
 
   it('that was forgotten by Bitcoin is sent again, the same', async () => {

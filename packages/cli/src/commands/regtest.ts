@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { parseAddress } from '@kedge/bitcoin'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseSats, printSats } from '../amount.ts'
 import { ConfigError } from '../config-error.ts'
 import { answer } from '../output.ts'
-import { callRegtest } from '../regtest-control.ts'
+import { callRegtest, REGTEST_LIMITS } from '../regtest-control.ts'
 
 /** The harness is no package that is shipped: it comes with the repository. */
 const UP = fileURLToPath(new URL('../../../../regtest/dist/up.js', import.meta.url))
@@ -56,7 +57,7 @@ function statusCommand(): Command {
 function mineCommand(): Command {
   const command = regtestSubcommand('mine', 'mine blocks with what waits in the mempool', 'mine 6')
   return command
-    .argument('[BLOCKS]', 'how many', parseCount, 1)
+    .argument('[BLOCKS]', `how many, ${REGTEST_LIMITS.mine.join(' to ')}`, countWithin(REGTEST_LIMITS.mine), 1)
     .action(async (blocks: number, { data }: RegtestOptions) => {
       const mined = await callRegtest(data, 'mine', { blocks })
       answer(command, mined, () => [`mined ${mined.hashes.length}, the last is ${mined.hashes.at(-1)}`])
@@ -66,7 +67,7 @@ function mineCommand(): Command {
 function reorgCommand(): Command {
   const command = regtestSubcommand('reorg', 'replace the newest blocks by one more', 'reorg 3')
   return command
-    .argument('<DEPTH>', 'how many to replace', parseCount)
+    .argument('<DEPTH>', `how many to replace, ${REGTEST_LIMITS.reorg.join(' to ')}`, countWithin(REGTEST_LIMITS.reorg))
     .action(async (depth: number, { data }: RegtestOptions) => {
       const mined = await callRegtest(data, 'reorg', { depth, blocks: depth + 1 })
       answer(command, mined, () => [`replaced ${depth} by ${mined.hashes.length}, the last is ${mined.hashes.at(-1)}`])
@@ -80,8 +81,8 @@ function fundCommand(): Command {
     'fund bcrt1p… 0.5btc',
   )
   return command
-    .argument('<ADDRESS>', 'a Bitcoin address, such as wallet address prints')
-    .argument('<AMOUNT>', 'with its unit: 100000sat or 0.5btc', parseSats)
+    .argument('<ADDRESS>', 'a Bitcoin address, such as wallet address prints', parseBitcoinAddress)
+    .argument('<AMOUNT>', 'with its unit: 100000sat or 0.5btc; 330sat to 10btc', parseFunding)
     .action(async (to: string, sats: bigint, { data }: RegtestOptions) => {
       const paid = await callRegtest(data, 'fund', { to, sats: Number(sats) })
       answer(command, paid, () => [`paid ${printSats(sats)} to ${to}: ${paid.txid}, in the next block`])
@@ -109,8 +110,25 @@ async function runUp(options: readonly string[]): Promise<number> {
   return code ?? 128 + (signal === null ? 0 : constants.signals[signal])
 }
 
-function parseCount(text: string): number {
-  const count = Number(text)
-  if (!/^[0-9]{1,4}$/.test(text) || count < 1) throw new InvalidArgumentError('It must be a whole number from 1 on.')
-  return count
+function countWithin([min, max]: readonly [number, number]): (text: string) => number {
+  return (text) => {
+    const count = Number(text)
+    if (!/^[0-9]{1,9}$/.test(text) || count < min || count > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+    return count
+  }
+}
+
+function parseFunding(text: string): bigint {
+  const [min, max] = REGTEST_LIMITS.fund
+  const sats = parseSats(text)
+  if (sats < min || sats > max)
+    throw new InvalidArgumentError(`It must be from ${printSats(BigInt(min))} to ${printSats(BigInt(max))}.`)
+  return sats
+}
+
+function parseBitcoinAddress(text: string): string {
+  if (!parseAddress(text, 'regtest').ok)
+    throw new InvalidArgumentError('It must be a Bitcoin address on regtest, such as bcrt1p…; was it cut short?')
+  return text
 }

@@ -29,7 +29,7 @@ export function walletCommand(environment: Environment): Command {
 Examples:
   kedge wallet create --wallet alice.json --node http://127.0.0.1:8780
   kedge wallet deposit 100000sat --config wallet.toml
-  kedge wallet send 02a9…f1 1500sat --wallet alice.json
+  kedge wallet send d1c4…7e 1500sat --wallet alice.json
   kedge wallet status 5f…c2 --wallet alice.json
   kedge wallet proof 5f…c2 --out rent.kedge --wallet alice.json
   kedge wallet verify-proof rent.kedge --params params.json --checkpoint 840123:0000…5d`,

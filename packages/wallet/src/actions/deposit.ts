@@ -8,7 +8,7 @@ import {
   spendableCoins,
 } from '@kedge/bitcoin'
 import { fromHex, toHex } from '@kedge/core'
-import { readOwnCoins } from '../coins.ts'
+import { readOwnCoins, readUnconfirmed } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
@@ -64,7 +64,7 @@ async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositReque
   const key = wallet.keys.bitcoin
   const owner = { key: wallet.keys.rollup.key, refundKey: key.publicKey }
   const funding = { key, coins: spendableCoins(coins, tip), feeRate: rate }
-  const built = orNoCoins(wallet, () => buildDeposit(wallet.params, owner, sats, funding))
+  const built = await orNoCoins(wallet, rpc, () => buildDeposit(wallet.params, owner, sats, funding))
   const record = { txid: printHash(built.txid), raw: toHex(built.raw) }
   await changeContent(wallet, (content) => ({ ...content, deposits: [...content.deposits, record] }))
   await sendRecorded(wallet, rpc, record)
@@ -101,13 +101,18 @@ async function forget(wallet: Wallet, txids: readonly string[]): Promise<void> {
   }))
 }
 
-function orNoCoins<T>(wallet: Wallet, build: () => T): T {
+async function orNoCoins<T>(wallet: Wallet, rpc: Rpc, build: () => T): Promise<T> {
   try {
     return build()
   } catch (error) {
     if (!(error instanceof InsufficientFundsError)) throw error
     const { bitcoin } = addressesOf(wallet.keys, wallet.params.chain)
-    throw new WalletError(`There is too little bitcoin on ${bitcoin}: ${error.message}. Send bitcoin there first.`, {
+    const onItsWay = await readUnconfirmed(wallet, rpc)
+    const advice =
+      onItsWay === 0n
+        ? 'Send bitcoin there first, and wait until it is in a block.'
+        : `${onItsWay} sat more are on their way there: try again when they are in a block.`
+    throw new WalletError(`There is too little bitcoin on ${bitcoin}: ${error.message}. ${advice}`, {
       code: 'no-coins',
       cause: error,
     })

@@ -27,6 +27,8 @@ export interface SentPayment {
   readonly to: string
   readonly amount: bigint
   readonly fee: bigint
+  /** The recipient had no account: the fee pays for one too (`fees.cell`), where it is the network's minimum. */
+  readonly opensAccount: boolean
   readonly expiry: number
 }
 
@@ -45,8 +47,8 @@ export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment>
     const record = await buildRecord(wallet, request)
     await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, record] }))
     const submitted = await submitRecord(wallet, record)
-    const { fee, expiry } = transferOf(record)
-    return { id: record.id, rung: submitted.rung, to: request.to, amount: request.amount, fee, expiry }
+    const { fee, expiry, mayCreate: opensAccount } = transferOf(record)
+    return { id: record.id, rung: submitted.rung, to: request.to, amount: request.amount, fee, opensAccount, expiry }
   })
 }
 

@@ -70,7 +70,7 @@ async function readFromNode({ client }: Wallet, id: string): Promise<Payment> {
   const payment = await client.payment({ id }).catch((error: unknown) => {
     if (!(error instanceof ApiError) || error.code !== 'not-found') throw error
     throw new WalletError(
-      `The node at ${client.baseUrl} has not heard of the payment ${id}. If this wallet made it, resume sending; if not, check the id, or ask another node.`,
+      `The node at ${client.baseUrl} has not heard of the payment ${id}. If this wallet made it, send it again with kedge wallet resume; if not, check the id, or ask another node.`,
       { code: 'unknown-payment', cause: error },
     )
   })

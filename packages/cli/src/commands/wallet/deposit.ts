@@ -1,6 +1,6 @@
 import { deposit } from '@kedge/wallet'
 import { type Command, InvalidArgumentError } from 'commander'
-import { parseSats, printSats } from '../../amount.ts'
+import { parseSats, printAmount, printSats } from '../../amount.ts'
 import { ConfigError } from '../../config-error.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
@@ -20,7 +20,7 @@ export function depositCommand(environment: Environment): Command {
       const sent = await deposit(wallet, rpc, feeRate === undefined ? { sats } : { sats, feeRate })
       answer(command, sent, () => [
         `deposit of ${printSats(sent.sats)} sent to Bitcoin, for a fee of ${printSats(sent.fee)}: transaction ${sent.txid}`,
-        `It is credited by the first batch that may, once it is ${wallet.params.windows.originDepth + 1} blocks deep.`,
+        `It is credited by the first batch that may, once it is ${wallet.params.windows.originDepth + 1} blocks deep. The first that reaches a wallet opens its account, and is credited less ${printAmount(wallet.params.fees.cell)}.`,
       ])
     })
 }

@@ -21,13 +21,21 @@ export function historyCommand(environment: Environment): Command {
     .action(async ({ limit, before }: { limit: number; before?: Place }) => {
       const { wallet } = await openConfigured(command, environment)
       const page = await readHistory(wallet, before === undefined ? { limit } : { limit, before })
-      answer(command, page, () => print(page))
+      answer(command, page, () => print(page, wallet.params.fees.cell))
     })
 }
 
-function print({ entries, next }: HistoryPage): string[] {
+function print({ entries, next }: HistoryPage, opening: bigint): string[] {
   if (entries.length === 0) return ['nothing so far']
   const rows = table(['batch', 'kind', '', 'amount', 'fee', 'rung', 'id', 'with', 'memo'], entries.map(rowOf), [3, 4])
+  const mayOpen = entries.some(({ kind, direction, fee }) =>
+    kind === 'deposit' ? direction === 'in' : direction === 'out' && fee >= opening,
+  )
+  if (mayOpen)
+    rows.push(
+      '',
+      `Opening an account costs ${printAmount(opening)}: the first deposit to a key is credited less that, and the fee of its first payment holds it.`,
+    )
   return next === undefined ? rows : [...rows, `older: --before ${next.batch}-${next.index}`]
 }
 

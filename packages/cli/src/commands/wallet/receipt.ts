@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { newDocumentFile } from '../../document-file.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
+import { parsePaymentId } from '../../payment-id.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 export function receiptCommand(environment: Environment): Command {
@@ -14,7 +15,7 @@ export function receiptCommand(environment: Environment): Command {
     ],
   })
   return command
-    .argument('<PAYMENT>', 'its id, as send prints it')
+    .argument('<PAYMENT>', 'its id, as send prints it', parsePaymentId)
     .requiredOption('--out <FILE>', 'a file that is not there yet; JSON where its name ends in .json')
     .action(async (id: string, { out }: { out: string }) => {
       const { wallet } = await openConfigured(command, environment)

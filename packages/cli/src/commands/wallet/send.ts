@@ -17,13 +17,13 @@ export function sendCommand(environment: Environment): Command {
   const command = walletSubcommand('send', {
     description: 'pay to a rollup address',
     examples: [
-      'send 02a9…f1 1500sat --wallet alice.json',
-      'send 02a9…f1 20msat --memo lunch --wallet alice.json --json',
-      'send 02a9…f1 20msat --receipt lunch.receipt --wallet alice.json',
+      'send d1c4…7e 1500sat --wallet alice.json',
+      'send d1c4…7e 20msat --memo lunch --wallet alice.json --json',
+      'send d1c4…7e 20msat --receipt lunch.receipt --wallet alice.json',
     ],
   })
   return command
-    .argument('<TO>', "the recipient's rollup address")
+    .argument('<TO>', "the recipient's rollup address: 64 hex digits, as wallet address prints them")
     .argument('<AMOUNT>', 'with its unit: 1500sat, 20msat or 0.001btc', parseAmount)
     .option('--fee <AMOUNT>', "for the sequencer; the network's minimum without it", parseAmount)
     .option('--expiry <HEIGHT>', 'the last Bitcoin height at which it may be executed', parseHeight)
@@ -36,12 +36,18 @@ export function sendCommand(environment: Environment): Command {
       const file = receipt === undefined ? undefined : newDocumentFile(receipt)
       const sent = await keeping(file, () => send(wallet, requestOf(to, amount, options)))
       const kept = file !== undefined && (await keepReceipt(file, wallet, sent))
+      const opening = printAmount(wallet.params.fees.cell)
       answer(command, kept ? { ...sent, receipt } : sent, () =>
         columns([
           ['payment', sent.id],
           ['rung', sent.rung],
           ['amount', printAmount(sent.amount)],
-          ['fee', printAmount(sent.fee)],
+          [
+            'fee',
+            sent.opensAccount
+              ? `${printAmount(sent.fee)}, ${opening} of it for opening the recipient's account`
+              : printAmount(sent.fee),
+          ],
           ['expiry', `height ${sent.expiry}`],
           ...(receipt === undefined
             ? []

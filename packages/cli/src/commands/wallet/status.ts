@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { printAmount } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
+import { parsePaymentId } from '../../payment-id.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 const MARKS = { holds: '✓', fails: '✗', unchecked: '?' } as const
@@ -14,7 +15,7 @@ export function statusCommand(environment: Environment): Command {
   })
   return command
     .alias('verify')
-    .argument('<PAYMENT>', 'its id, as send prints it')
+    .argument('<PAYMENT>', 'its id, as send prints it', parsePaymentId)
     .action(async (id: string) => {
       const { wallet, rpc } = await openConfigured(command, environment)
       const status = await readStatus(wallet, id, rpc)
