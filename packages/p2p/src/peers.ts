@@ -47,7 +47,7 @@ export class KnownPeers implements Peers {
   }
 
   noteUse(peer: string, use: Use): void {
-    if (this.connectedPeers().some(({ id }) => id === peer)) this.places.note(peer, use, Date.now())
+    this.places.note(peer, use, Date.now())
   }
 
   readonly gater: ConnectionGater = {
@@ -61,10 +61,7 @@ export class KnownPeers implements Peers {
     node.addEventListener('peer:identify', (event) => {
       this.protocols.set(event.detail.peerId.toString(), event.detail.protocols)
     })
-    node.addEventListener('peer:disconnect', (event) => {
-      this.protocols.delete(event.detail.toString())
-      this.places.forget(event.detail.toString())
-    })
+    node.addEventListener('peer:disconnect', (event) => this.protocols.delete(event.detail.toString()))
     node.addEventListener('connection:open', (event) => this.makePlace(event.detail))
     this.forgetting = setInterval(() => void this.forgetGone(node), FORGET_MS)
   }

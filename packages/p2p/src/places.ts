@@ -1,3 +1,5 @@
+import { MAX_KEYS } from './admission.ts'
+
 /**
  * What a connected peer did that was of use: it `asked` for what this node had, passed on news that were new, or `gave`
  * what this node had asked for and could check. News prove little, and so rank with asking.
@@ -19,17 +21,16 @@ const RANK: Readonly<Record<Use, number>> = { asked: 1, gave: 2 }
  * least, and among equals of the one that has been idle for longest.
  */
 export class Places {
+  /** Of the `MAX_KEYS` peers that were of use last, in that order; who comes back is still known. */
   private readonly uses = new Map<string, { readonly rank: number; readonly at: number }>()
 
   /** `now` in milliseconds since 1970. */
   note(peer: string, use: Use, now: number): void {
     const rank = Math.max(RANK[use], this.uses.get(peer)?.rank ?? 0)
-    this.uses.set(peer, { rank, at: now })
-  }
-
-  /** When it has no connection any more. */
-  forget(peer: string): void {
     this.uses.delete(peer)
+    this.uses.set(peer, { rank, at: now })
+    const oldest = this.uses.keys().next()
+    if (this.uses.size > MAX_KEYS && oldest.done !== true) this.uses.delete(oldest.value)
   }
 
   /** The one that has to go first. Undefined where there is none. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
+import { MAX_KEYS } from '../src/admission.ts'
 import type { DataRequest } from '../src/control.ts'
 import type { Host } from '../src/host.ts'
 import { defaultLimits } from '../src/limits.ts'
@@ -24,9 +25,15 @@ describe('who has to go', () => {
     for (let left = guests; left.length > 0; left = left.filter(({ peer }) => !order.includes(peer)))
       order.push(places.leastUseful(left)?.peer ?? '')
     expect(order).toEqual(['old', 'young', 'asker', 'late asker', 'giver'])
-    places.forget('giver')
-    expect(places.leastUseful(guests.slice(2))?.peer).toBe('giver')
     expect(places.leastUseful([])).toBeUndefined()
+    for (let at = 0; at < MAX_KEYS; at++) places.note(`stranger ${at}`, 'asked', 200)
+    expect(places.leastUseful(guests.slice(2))?.peer).toBe('asker')
+    expect(
+      places.leastUseful([
+        { peer: 'giver', since: 104 },
+        { peer: 'stranger 1', since: 300 },
+      ])?.peer,
+    ).toBe('giver')
   })
 })
 
@@ -63,6 +70,19 @@ describe('strangers that take every place and do nothing', () => {
     const ids = host.peers().map(({ id }) => id)
     expect(ids).toEqual(expect.arrayContaining([dialled.peerId, named.peerId]))
     expect(ids).toHaveLength(4)
+  })
+
+  test('a peer that was of use and comes back does not lose its place to those that never were', async () => {
+    const host = await startHost(1, { answerData, limits: { maxStrangers: 2 } })
+    const asker = await startHost(2, dials(host))
+    await untilConnected(asker, host)
+    await asker.fetch(request, { signal: soon(), accept })
+    await asker.stop()
+    await until('gone', () => host.peers().length === 0)
+    const again = await startHost(2, dials(host))
+    await untilConnected(again, host)
+    await squat(host, 4, 100)
+    expect(host.peers().map(({ id }) => id)).toContain(again.peerId)
   })
 
   test('a peer that gave what was asked for outlasts those that only ask', async () => {
