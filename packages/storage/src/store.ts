@@ -98,7 +98,8 @@ function explainOpen(folder: string, cause: unknown): StoreError {
       cause,
     })
   const what = `${folder} can't be opened as a database: ${inner instanceof Error ? inner.message : String(inner)}`
-  const isDamaged = codeOf(inner) === 'LEVEL_CORRUPTION'
+  // A file that the others name is gone, or says something else.
+  const isDamaged = codeOf(inner) === 'LEVEL_CORRUPTION' || /MANIFEST.*No such file/.test(what)
   return isDamaged ? new DamagedError(what, { cause }) : new StoreError(what, { cause })
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -89,6 +89,21 @@ describe('Store', () => {
 
   it('refuses a folder that is in use', async () => {
     await expect(Store.open(folder, network)).rejects.toThrow(/in use/)
+  })
+
+  it.each([
+    ['CURRENT', (file: string) => writeFileSync(file, 'xyz')],
+    ['MANIFEST', (file: string) => rmSync(file)],
+  ])('calls a folder damaged whose %s is broken, and says what to do', async (name, damage) => {
+    await store.close()
+    const broken = mkdtempSync(join(tmpdir(), 'kedge-store-'))
+    cpSync(folder, broken, { recursive: true })
+    damage(join(broken, readdirSync(broken).find((file) => file.startsWith(name)) as string))
+    await expect(Store.open(broken, network)).rejects.toThrow(
+      /the data folder is damaged\. Restore it from a backup, or/,
+    )
+    rmSync(broken, { recursive: true })
+    store = await Store.open(folder, network)
   })
 
   it('names the table of a damaged record', async () => {
