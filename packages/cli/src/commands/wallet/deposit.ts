@@ -20,7 +20,8 @@ export function depositCommand(environment: Environment): Command {
       const sent = await deposit(wallet, rpc, feeRate === undefined ? { sats } : { sats, feeRate })
       answer(command, sent, () => [
         `deposit of ${printSats(sent.sats)} sent to Bitcoin, for a fee of ${printSats(sent.fee)}: transaction ${sent.txid}`,
-        `It is credited by the first batch that may, once it is ${wallet.params.windows.originDepth + 1} blocks deep. The first that reaches a wallet opens its account, and is credited less ${printAmount(wallet.params.fees.cell)}.`,
+        `It is credited by the first batch that may, once it is ${wallet.params.windows.originDepth + 1} blocks deep.`,
+        `Of it ${printSats(wallet.params.fees.deposit)} pay for moving it into the vault, and ${printAmount(wallet.params.fees.cell)} for the account where it is the wallet's first money.`,
       ])
     })
 }

@@ -1,9 +1,12 @@
+import type { Params } from '@kedge/core'
 import { type HistoryLine, type HistoryPage, readHistory } from '@kedge/wallet'
 import { type Command, InvalidArgumentError } from 'commander'
-import { printAmount } from '../../amount.ts'
+import { printAmount, printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, table } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
+
+type Fees = Params['fees']
 
 interface Place {
   readonly batch: number
@@ -21,22 +24,29 @@ export function historyCommand(environment: Environment): Command {
     .action(async ({ limit, before }: { limit: number; before?: Place }) => {
       const { wallet } = await openConfigured(command, environment)
       const page = await readHistory(wallet, before === undefined ? { limit } : { limit, before })
-      answer(command, page, () => print(page, wallet.params.fees.cell))
+      answer(command, page, () => print(page, wallet.params.fees))
     })
 }
 
-function print({ entries, next }: HistoryPage, opening: bigint): string[] {
+function print({ entries, next }: HistoryPage, fees: Fees): string[] {
   if (entries.length === 0) return ['nothing so far']
   const rows = table(['batch', 'kind', '', 'amount', 'fee', 'rung', 'id', 'with', 'memo'], entries.map(rowOf), [3, 4])
-  const mayOpen = entries.some(({ kind, direction, fee }) =>
-    kind === 'deposit' ? direction === 'in' : direction === 'out' && fee >= opening,
-  )
-  if (mayOpen)
-    rows.push(
-      '',
-      `Opening an account costs ${printAmount(opening)}: the first deposit to a key is credited less that, and the fee of its first payment holds it.`,
-    )
+  const costs = costsIn(entries, fees)
+  if (costs.length > 0) rows.push('', ...costs)
   return next === undefined ? rows : [...rows, `older: --before ${next.batch}-${next.index}`]
+}
+
+/** Where what arrives is less than what was sent, or a fee is more than the least: why. */
+function costsIn(entries: readonly HistoryLine[], { cell, deposit }: Fees): string[] {
+  const isOpening = ({ kind, direction, fee }: HistoryLine) => kind === 'transfer' && direction === 'out' && fee >= cell
+  const lines: string[] = []
+  if (entries.some(({ kind }) => kind === 'deposit'))
+    lines.push(
+      `A deposit is credited less ${printSats(deposit)} for moving it into the vault, and less ${printAmount(cell)} where it opens the account.`,
+    )
+  if (entries.some(isOpening))
+    lines.push(`The fee of the first payment to a key has ${printAmount(cell)} in it for opening an account.`)
+  return lines
 }
 
 function rowOf(line: HistoryLine): string[] {
