@@ -1,3 +1,4 @@
+import { equalBytes } from './bytes.ts'
 import { type Account, CELL_BYTES, readAccount, readOwner, writeAccount } from './cell.ts'
 import { CellNodes } from './nodes.ts'
 import { type Cells, MissingCellError } from './operation.ts'
@@ -12,6 +13,7 @@ export class CellTree implements Cells {
   private readonly cells = new Rows(CELL_BYTES, 64)
   readonly nodes = new CellNodes()
   private length = 0
+  private ownersFrom = Number.POSITIVE_INFINITY
 
   get count(): number {
     return this.length
@@ -40,21 +42,34 @@ export class CellTree implements Cells {
     target.copy(to, this.cells, cell)
   }
 
-  /** Overwrites a cell, or appends the one at `count`. */
+  /** Overwrites a cell, or appends the one at `count`. No operation changes whose an existing cell is. */
   put(cell: number, account: Account): void {
     this.reserve(cell)
     writeAccount(this.cells.bytes, this.cells.view, CELL_BYTES * cell, account)
   }
 
+  /** As `put`, of a cell's 64 bytes; unlike an operation it may give a cell another owner. */
   putBytes(cell: number, bytes: Uint8Array): void {
+    if (cell < this.length && !equalBytes(this.owner(cell), readOwner(bytes, 0))) this.noteOwnersFrom(cell)
     this.reserve(cell)
     this.cells.bytes.set(bytes, CELL_BYTES * cell)
   }
 
   /** Forgets the cells from `count` on. */
   truncate(count: number): void {
+    if (count < this.length) this.noteOwnersFrom(count)
     this.cells.bytes.fill(0, CELL_BYTES * count, CELL_BYTES * this.length)
     this.length = count
+  }
+
+  /**
+   * The lowest cell that may have changed hands since this was asked last: its old state was taken back, whether or not
+   * it was made anew. Infinity where there is none; appending alone is no such change. For one index of owners.
+   */
+  takeOwnerChanges(): number {
+    const from = this.ownersFrom
+    this.ownersFrom = Number.POSITIVE_INFINITY
+    return from
   }
 
   /** Cells [start, start + count) as one view. Invalid after the next append. */
@@ -85,6 +100,10 @@ export class CellTree implements Cells {
   /** Hashes every node anew: after loading cells in bulk. */
   rehashAll(): void {
     this.nodes.rehashAll(this.cells.run(0, this.length), this.length)
+  }
+
+  private noteOwnersFrom(cell: number): void {
+    this.ownersFrom = Math.min(this.ownersFrom, cell)
   }
 
   private reserve(cell: number): void {

@@ -117,3 +117,27 @@ test('rehashing many steps at once gives the plain root after each of them', () 
     { numRuns: 150 },
   )
 })
+
+describe('the lowest cell that may have changed hands', () => {
+  const bytesOf = (owner: number) => encodeAccount(accountAt(owner, 7))
+
+  test('is told once, and is none where cells are only appended or paid', () => {
+    const tree = treeOf(4)
+    tree.put(2, accountAt(2, 9))
+    tree.putBytes(3, bytesOf(3))
+    tree.putBytes(4, bytesOf(4))
+    tree.truncate(5)
+    expect(tree.takeOwnerChanges()).toBe(Number.POSITIVE_INFINITY)
+    tree.truncate(3)
+    expect([tree.takeOwnerChanges(), tree.takeOwnerChanges()]).toEqual([3, Number.POSITIVE_INFINITY])
+  })
+
+  test('is the lowest of all that were taken back or overwritten with another owner', () => {
+    const tree = treeOf(5)
+    tree.truncate(3)
+    tree.put(3, accountAt(9))
+    tree.putBytes(1, bytesOf(8))
+    tree.truncate(2)
+    expect(tree.takeOwnerChanges()).toBe(1)
+  })
+})

@@ -11,6 +11,7 @@ export class OwnerIndex {
   private readonly tree: CellTree
   private slots = new Uint32Array(1024).fill(EMPTY)
   private known = 0
+  private used = 0
   /** Keys cost their choosers a cell each; a secret seed keeps them from choosing where they collide. */
   private readonly seed = getRandomValues(new Uint32Array(1))[0] as number
 
@@ -35,9 +36,9 @@ export class OwnerIndex {
   }
 
   private catchUp(): void {
-    // Cells that were taken back and made anew may have other owners: they are entered again.
-    if (this.known > this.tree.count) this.known = this.tree.count
-    if (2 * this.tree.count > this.slots.length) this.rebuild()
+    // Cells that were taken back and made anew may have other owners: they are entered again, beside their old entries.
+    this.known = Math.min(this.known, this.tree.takeOwnerChanges())
+    if (2 * (this.used + this.tree.count - this.known) > this.slots.length) this.rebuild()
     while (this.known < this.tree.count) this.enter(this.known++)
   }
 
@@ -46,11 +47,13 @@ export class OwnerIndex {
     while (size < 4 * this.tree.count) size *= 2
     this.slots = new Uint32Array(size).fill(EMPTY)
     this.known = 0
+    this.used = 0
   }
 
   private enter(cell: number): void {
     let at = this.slotOf(this.tree.owner(cell))
     while (this.slots[at] !== EMPTY && this.slots[at] !== cell) at = (at + 1) & (this.slots.length - 1)
+    if (this.slots[at] === EMPTY) this.used++
     this.slots[at] = cell
   }
 

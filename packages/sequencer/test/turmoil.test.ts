@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { toHex } from '@kedge/core'
-import { closeNode, type NodeParts, openNode } from '@kedge/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { keyOf, optionsOf, type Sequencer, secretOf, Workshop } from './workshop.ts'
+import { Onlooker } from './onlooker.ts'
+import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
 /** KEDGE_STEPS says how many in the long run, KEDGE_SEED repeats one. */
 const STEPS = Number(process.env.KEDGE_STEPS ?? 40)
@@ -27,7 +26,7 @@ beforeEach(async () => {
     await workshop.bitcoind.mine(1)
   }
   for (let block = 0; block < DEEPEST + 8; block++) await mine()
-  challenger = await Onlooker.open('challenger')
+  challenger = await Onlooker.open(workshop, sequencer, 'challenger')
   fork = sequencer.node.follower.chain.height - DEEPEST
   expect(sequencer.node.executor.ledger.totals.count).toBe(PAYERS.length)
 })
@@ -37,38 +36,6 @@ afterEach(async () => {
   await sequencer.crash()
   await workshop.stop()
 })
-
-/** A node that only follows, with the sequencer as its peer. */
-class Onlooker {
-  readonly node: NodeParts
-  private readonly stopping = new AbortController()
-
-  private constructor(node: NodeParts) {
-    this.node = node
-  }
-
-  static async open(name: string): Promise<Onlooker> {
-    const options = optionsOf(workshop, join(workshop.folder, name), secretOf(71))
-    const p2p = { ...options.p2p, bootstrap: sequencer.node.host.addresses() }
-    return new Onlooker(await openNode({ ...options, p2p }, { ownTail: () => [], mayServe: () => true }))
-  }
-
-  async turn(): Promise<void> {
-    const { follower, executor, data } = this.node
-    for (;;) {
-      const step = await follower.step(({ events }) =>
-        events.flatMap((event) => (event.kind === 'part' ? data.writesOfPart(event) : [])),
-      )
-      if (step.kind === 'tip') break
-      if (step.kind === 'rollback') await executor.rolledBack()
-    }
-    await executor.advance(this.stopping.signal)
-  }
-
-  async close(): Promise<void> {
-    await closeNode(this.node)
-  }
-}
 
 async function mine(): Promise<void> {
   await sequencer.turn()
@@ -147,10 +114,10 @@ describe(`turmoil, KEDGE_SEED=${SEED}`, () => {
         expect(ledger.tree.account(cell).nonce).toBe(acknowledged[at])
       }
       await challenger.close()
-      challenger = await Onlooker.open('challenger')
+      challenger = await Onlooker.open(workshop, sequencer, 'challenger')
       await expectSame(head.number, toHex(ledger.root))
       await challenger.close()
-      challenger = await Onlooker.open('late')
+      challenger = await Onlooker.open(workshop, sequencer, 'late')
       await expectSame(head.number, toHex(ledger.root))
     },
     STEPS * 4_000 + 60_000,
