@@ -67,7 +67,13 @@ const kinds = {
   },
   'chain-broken': {
     status: 503,
-    message: 'A batch was found void and the chain waits to be resumed; transfers are taken again after that.',
+    message:
+      'A batch is void or can no longer live, and the chain waits to be resumed; transfers are taken again after that.',
+  },
+  'batch-rejected': {
+    status: 503,
+    message:
+      'The sequencer found an anchored batch faulty (its health says which), and Bitcoin does not show that yet; transfers are taken again when the batch is void and the chain resumed.',
   },
   'chain-closed': { status: 410, message: 'The chain is closed for good and takes no more transfers.' },
 } as const satisfies Record<string, ErrorKind>

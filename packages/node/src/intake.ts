@@ -19,7 +19,7 @@ export type IntakeResult =
   | { readonly ok: true; readonly repeated: true }
   | {
       readonly ok: false
-      readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'no-sequencer'
+      readonly code: Refusal | 'overloaded' | 'syncing' | 'chain-broken' | 'batch-rejected' | 'no-sequencer'
     }
 
 /** A transfer with its place in the order of a batch. */

@@ -25,7 +25,7 @@ import { createHost, type Host, HostStoppedError, type TakeTransfers } from '@ke
 import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
 import { Store, type Write } from '@kedge/storage'
 import { BatchData } from './data.ts'
-import { Executor } from './execute.ts'
+import { Executor, type Rejection } from './execute.ts'
 import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
@@ -142,10 +142,12 @@ export function fundingAddressOf(parts: NodeParts): string {
  */
 export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
   const { log, rpc } = parts.options
+  let told: Rejection | undefined
   while (!signal.aborted) {
     try {
       await followToTip(parts, role, signal)
       await role.act(signal)
+      told = tellRejection(parts, told)
       await parts.news.next(POLL_MS, signal)
     } catch (error) {
       if (signal.aborted && (error === signal.reason || isTemporary(error))) break
@@ -171,6 +173,28 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
     }
     await role.stepped(step)
   }
+}
+
+/** Once for each batch that is found faulty, and once more when its proof is complete. */
+function tellRejection({ executor, options }: NodeParts, told: Rejection | undefined): Rejection | undefined {
+  const { rejection } = executor
+  if (rejection !== undefined && !isSame(rejection, told)) {
+    const { number, fault, evidence } = rejection
+    options.log.warn({ number, fault, proven: evidence !== undefined }, 'a batch is rejected: it is faulty')
+  }
+  return rejection
+}
+
+/** A batch can be found faulty anew at each turn. */
+function isSame(rejection: Rejection, told: Rejection | undefined): boolean {
+  const { number, headerHash, fault, evidence } = rejection
+  return (
+    told !== undefined &&
+    told.number === number &&
+    equalBytes(told.headerHash, headerHash) &&
+    told.fault === fault &&
+    (told.evidence === undefined) === (evidence === undefined)
+  )
 }
 
 /** Data that were published in answer to a challenge are kept with the block that shows them. */

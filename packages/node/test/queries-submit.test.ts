@@ -102,6 +102,7 @@ describe('one transfer', () => {
     'nonce-ahead',
     'syncing',
     'chain-broken',
+    'batch-rejected',
     'no-sequencer',
   ] as const)('that is refused for %s says so', async (code) => {
     const client = clientOf(handlersOf(scripted(() => ({ ok: false, code }))))

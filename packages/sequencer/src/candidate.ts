@@ -16,8 +16,11 @@ export type Added =
   | { readonly ok: true; readonly promises: Ticks; readonly index: number }
   | { readonly ok: false; readonly code: Refusal | Unready }
 
-/** `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, or the chain is closed. `overloaded`: come again. */
-export type Unready = 'syncing' | 'chain-broken' | 'overloaded'
+/**
+ * `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, or the chain is closed. `batch-rejected`:
+ * one on Bitcoin is faulty, and not void yet. `overloaded`: come again.
+ */
+export type Unready = 'syncing' | 'chain-broken' | 'batch-rejected' | 'overloaded'
 
 /** The recipient's cell isn't signed: whatever the wallet named, it becomes the key's cell, or the next new one. */
 export function resolveRecipient({ ledger, owners }: Executor, candidate: Candidate): Candidate {

@@ -38,7 +38,8 @@ export function stands(follower: Follower, plan: Plan, { place, count }: OpenBat
 
 /** Why nothing can be added now; undefined when the ledger stands at the head of a chain that goes on. */
 export function findUnreadiness(executor: Executor, plan: Plan): Unready | undefined {
-  if (plan.mode !== 'active' || executor.rejection !== undefined) return 'chain-broken'
+  if (plan.mode !== 'active') return 'chain-broken'
+  if (executor.rejection !== undefined) return 'batch-rejected'
   return isAtHead(executor, plan) ? undefined : 'syncing'
 }
 

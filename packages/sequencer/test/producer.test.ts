@@ -251,7 +251,7 @@ describe('after a void', () => {
     // All of it in one block, where no deadline has passed: the resume is null then, and names no head.
     await workshop.bitcoind.reorg(9, 1)
     await sequencer.turn()
-    expect(sequencer.producer.reason).toBe('chain-broken')
+    expect(sequencer.producer.reason).toBe('batch-rejected')
     // A start finds its way too.
     await restart()
     await mine(8)

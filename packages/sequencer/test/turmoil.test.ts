@@ -61,7 +61,7 @@ async function pay(): Promise<void> {
   const bytes = workshop.signed(payer, { from, to: keyOf(to), amount: 1n, nonce: acknowledged[at] as bigint })
   const [result] = await sequencer.submit(bytes)
   if (result?.ok) acknowledged[at] = (acknowledged[at] as bigint) + 1n
-  else expect(['syncing', 'chain-broken', 'overloaded', 'nonce-ahead']).toContain(result?.code)
+  else expect(['syncing', 'chain-broken', 'batch-rejected', 'overloaded', 'nonce-ahead']).toContain(result?.code)
 }
 
 /** Taking transfers in does not wait for the loop. */

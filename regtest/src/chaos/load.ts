@@ -30,7 +30,15 @@ const MOST = 20
 const REFUSED_PAUSE_MS = 200
 
 /** Codes that mean: the same bytes again, later. */
-const LATER = new Set(['unreachable', 'overloaded', 'syncing', 'chain-broken', 'no-sequencer', 'too-slow'])
+const LATER = new Set([
+  'unreachable',
+  'overloaded',
+  'syncing',
+  'chain-broken',
+  'batch-rejected',
+  'no-sequencer',
+  'too-slow',
+])
 
 /**
  * Payers who pay one another until they are stopped. Each has one transfer on its way at most, which is submitted again

@@ -51,7 +51,7 @@ const OVERLOAD_WAIT_MAX_MS = 2_000
  */
 const OPEN: ReadonlySet<ApiErrorCode> = new Set([
   ...(['unreachable', 'bad-answer', 'internal', 'too-slow', 'overloaded'] as const),
-  ...(['syncing', 'no-sequencer', 'chain-broken', 'nonce-ahead', 'not-found'] as const),
+  ...(['syncing', 'no-sequencer', 'chain-broken', 'batch-rejected', 'nonce-ahead', 'not-found'] as const),
 ])
 
 /**
