@@ -2,6 +2,7 @@ import type { Account, Submitted } from '@kedge/api'
 import { encodeTransfer, fromHex, isHex, toHex, transferMessage } from '@kedge/core'
 import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
+import { defaultExpiry } from '../expiry.ts'
 import { memoCommitment } from '../memo.ts'
 import { isOnCurve, signTransfer } from '../signing.ts'
 import { inTurn } from '../turn.ts'
@@ -15,7 +16,7 @@ export interface SendRequest {
   readonly amount: bigint
   /** Millisatoshis; the network's minimum when not given. */
   readonly fee?: bigint
-  /** The last Bitcoin height (of a batch's origin) at which it may be executed; 2 S from now when not given. */
+  /** The last Bitcoin height (of a batch's origin) at which it may be executed; `defaultExpiry` when not given. */
   readonly expiry?: number
   readonly memo?: string
 }
@@ -94,7 +95,7 @@ async function buildRecord(wallet: Wallet, request: SendRequest): Promise<SendRe
     mayCreate: known === undefined,
     amount: request.amount,
     fee,
-    expiry: request.expiry ?? health.tip.height + 2 * params.windows.staleness,
+    expiry: request.expiry ?? defaultExpiry(health.tip.height, params),
     memo: memoCommitment(keys.rollup, from.cell, nonce, request.memo),
   } as const
   const transfer = toHex(encodeTransfer(signTransfer(network, unsigned, keys.rollup.secret)))
