@@ -38,6 +38,7 @@ export type { BuiltLink, Link, LinkBudget, LinkPlan } from './link.ts'
 export {
   estimateFeeRate,
   type MempoolEntry,
+  readDepth,
   readMempool,
   readMempoolEntry,
   type SendRefusal,

@@ -1,4 +1,4 @@
-import { toHex } from '@kedge/core'
+import { type Outpoint, toHex } from '@kedge/core'
 import {
   asFeeRate,
   asHash,
@@ -89,6 +89,12 @@ export async function readMempoolEntry(rpc: Rpc, txid: Uint8Array): Promise<Memp
     ancestors: asInteger(entry.ancestorcount, 'ancestorcount'),
     descendants: asInteger(entry.descendantcount, 'descendantcount'),
   }
+}
+
+/** How deep an unspent output is: 0 in the mempool, undefined where there is none (any more). */
+export async function readDepth(rpc: Rpc, { txid, vout }: Outpoint): Promise<number | undefined> {
+  const answer = await callRpc(rpc, 'gettxout', [printHash(txid), vout, true])
+  return answer === null ? undefined : asInteger(asRecord(answer, 'gettxout').confirmations, 'confirmations')
 }
 
 /** Txids of everything in the mempool. */

@@ -13,7 +13,7 @@ import {
 import { equalBytes, fromHex, type Outpoint, reverseBytes, toHex } from '@kedge/core'
 import { z } from 'zod'
 import type { DepositRecord } from './content.ts'
-import { readContent, type Wallet } from './wallet.ts'
+import type { Wallet } from './wallet.ts'
 
 /** The bitcoin that a wallet's one address owns. The wallet keeps no list of it: bitcoind looks each time. */
 
@@ -39,8 +39,8 @@ const scan = z.object({
 
 const SCAN_TIMEOUT_MS = 120_000
 
-/** Coins after the wallet's own deposits that are not in a block yet. @throws as `callRpc`. */
-export async function readOwnCoins(wallet: Wallet, rpc: Rpc): Promise<OwnCoins> {
+/** Coins after these deposits of the wallet's own, as far as they are not in a block yet. @throws as `callRpc`. */
+export async function readOwnCoins(wallet: Wallet, rpc: Rpc, deposits: readonly DepositRecord[]): Promise<OwnCoins> {
   const { script } = wallet.keys.bitcoin
   const answer = await callRpc(rpc, 'scantxoutset', ['start', [`raw(${toHex(script)})`]], SCAN_TIMEOUT_MS)
   const { height, unspents } = scan.parse(answer)
@@ -50,7 +50,6 @@ export async function readOwnCoins(wallet: Wallet, rpc: Rpc): Promise<OwnCoins> 
     const value = BigInt(Math.round(output.amount * 1e8))
     return [printOutpoint(outpoint), { outpoint, value, height: output.height, coinbase: output.coinbase }] as const
   })
-  const { deposits } = await readContent(wallet)
   return { coins: applyDeposits(new Map(confirmed), deposits, script), tip: height }
 }
 

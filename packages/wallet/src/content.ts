@@ -39,7 +39,7 @@ const walletContent = z.strictObject({
   chain: z.enum(['main', 'testnet4', 'signet', 'regtest']),
   words: z.string().max(300),
   sends: z.array(sendRecord),
-  /** Deposit transactions that may still have to be sent. */
+  /** Deposit transactions that Bitcoin may lack, or lose again. */
   deposits: z.array(depositRecord),
 })
 

@@ -1,5 +1,12 @@
 export { type Balance, readBalance } from './actions/balance.ts'
-export { type DepositRequest, deposit, resumeDeposits, type SentDeposit } from './actions/deposit.ts'
+export {
+  type DepositRequest,
+  deposit,
+  type RecordedDeposit,
+  type ResumedDeposit,
+  resumeDeposits,
+  type SentDeposit,
+} from './actions/deposit.ts'
 export { type HistoryLine, type HistoryPage, readHistory } from './actions/history.ts'
 export { fetchProof, fetchReceipt } from './actions/keep.ts'
 export { type ResumedSend, resumeSends } from './actions/resume.ts'

@@ -74,6 +74,12 @@ describe.skipIf(binary === undefined)('a deposit on a real bitcoind', () => {
     await rm(datadir, { recursive: true, force: true })
   })
 
+  async function restored(words: string): Promise<Wallet> {
+    const path = join(await temporaryFolder(), 'wallet.json')
+    await createWallet(path, node.params, words)
+    return openWallet(path, node.client())
+  }
+
   async function newWallet(coins: number): Promise<Wallet> {
     const path = join(await temporaryFolder(), 'wallet.json')
     await createWallet(path, node.params)
@@ -108,7 +114,12 @@ describe.skipIf(binary === undefined)('a deposit on a real bitcoind', () => {
     const found = await readDeposits(bitcoind, node.params, await readTip(bitcoind.rpc))
     expect(new Set(found.map(({ txid }) => toHex(reverseBytes(txid))))).toEqual(new Set(sent.map(({ txid }) => txid)))
     expect((await readWalletFile(wallet.path)).deposits).toHaveLength(3)
-    await resumeDeposits(wallet, bitcoind.rpc)
+    const { staleness, dispute } = wallet.params.windows
+    await bitcoind.mine(staleness + dispute - 1, ELSEWHERE)
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([])
+    expect((await readWalletFile(wallet.path)).deposits).toHaveLength(3)
+    await bitcoind.mine(1, ELSEWHERE)
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([])
     expect((await readWalletFile(wallet.path)).deposits).toEqual([])
   })
 
@@ -130,15 +141,52 @@ describe.skipIf(binary === undefined)('a deposit on a real bitcoind', () => {
     await deposit(payee, bitcoind.rpc, { sats: 10_000n })
   })
 
-  it('that was forgotten by Bitcoin is sent again, the same', async () => {
+  it('that was forgotten by Bitcoin is told of, and sent again, the same', async () => {
+    const wallet = await newWallet(1)
+    const { bitcoin: before } = await readBalance(wallet, bitcoind.rpc)
+    const { txid } = await deposit(wallet, bitcoind.rpc, { sats: 50_000n })
+    const { bitcoin: waiting, deposits } = await readBalance(wallet, bitcoind.rpc)
+    expect(deposits).toEqual([{ txid, sats: 50_000n, standing: 'waiting' }])
+    await bitcoind.kill()
+    await bitcoind.start()
+    expect(await readMempool(bitcoind.rpc)).toEqual([])
+    const missing = [{ txid, sats: 50_000n, standing: 'missing' }]
+    expect(await readBalance(wallet, bitcoind.rpc)).toMatchObject({ bitcoin: before, deposits: missing })
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([{ txid, sats: 50_000n, outcome: 'sent' }])
+    expect((await readMempool(bitcoind.rpc)).map((id) => toHex(reverseBytes(id)))).toEqual([txid])
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([{ txid, sats: 50_000n, outcome: 'waiting' }])
+    await bitcoind.mine(1, ELSEWHERE)
+    expect(await readBalance(wallet, bitcoind.rpc)).toMatchObject({ bitcoin: waiting, deposits: [] })
+  })
+
+  it('that a deep reorganisation took out of its block is sent again, also after it was seen there', async () => {
+    const wallet = await newWallet(1)
+    const { bitcoin: before } = await readBalance(wallet, bitcoind.rpc)
+    const { txid } = await deposit(wallet, bitcoind.rpc, { sats: 50_000n })
+    const { height } = await readTip(bitcoind.rpc)
+    await bitcoind.mine(12, ELSEWHERE)
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([])
+    await callRpc(bitcoind.rpc, 'invalidateblock', [await callRpc(bitcoind.rpc, 'getblockhash', [height + 1])])
+    expect(await readMempool(bitcoind.rpc)).toEqual([])
+    const missing = [{ txid, sats: 50_000n, standing: 'missing' }]
+    expect(await readBalance(wallet, bitcoind.rpc)).toMatchObject({ bitcoin: before, deposits: missing })
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([{ txid, sats: 50_000n, outcome: 'sent' }])
+    // To another address, or it would be the very block that was made invalid.
+    await bitcoind.mine(1, (await readAddresses((await newWallet(0)).path)).bitcoin)
+    expect(await readBalance(wallet, bitcoind.rpc)).toMatchObject({ deposits: [] })
+  })
+
+  it('whose coins are spent otherwise is given up, and that is told', async () => {
     const wallet = await newWallet(1)
     const { txid } = await deposit(wallet, bitcoind.rpc, { sats: 50_000n })
     await bitcoind.kill()
     await bitcoind.start()
-    expect(await readMempool(bitcoind.rpc)).toEqual([])
-    await resumeDeposits(wallet, bitcoind.rpc)
-    expect((await readMempool(bitcoind.rpc)).map((id) => toHex(reverseBytes(id)))).toEqual([txid])
+    const { words } = await readWalletFile(wallet.path)
+    const twin = await restored(words)
+    await deposit(twin, bitcoind.rpc, { sats: 60_000n })
     await bitcoind.mine(1, ELSEWHERE)
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toMatchObject([{ txid, outcome: 'gone' }])
+    expect(await resumeDeposits(wallet, bitcoind.rpc)).toEqual([])
   })
 
   it('needs enough, and coins', async () => {

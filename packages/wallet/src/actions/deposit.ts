@@ -4,10 +4,12 @@ import {
   InsufficientFundsError,
   printHash,
   type Rpc,
+  readDepth,
+  readTransaction,
   sendTransaction,
   spendableCoins,
 } from '@kedge/bitcoin'
-import { fromHex, toHex } from '@kedge/core'
+import { fromHex, reverseBytes, toHex } from '@kedge/core'
 import { readOwnCoins, readUnconfirmed } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
 import { WalletError } from '../errors.ts'
@@ -53,13 +55,44 @@ export function deposit(wallet: Wallet, rpc: Rpc, request: DepositRequest): Prom
   })
 }
 
-/** Sends recorded deposits again; forgets those that Bitcoin has, or that can never be sent. */
-export function resumeDeposits(wallet: Wallet, rpc: Rpc): Promise<void> {
+export interface RecordedDeposit {
+  /** Bitcoin's display order. */
+  readonly txid: string
+  readonly sats: bigint
+  /** `missing`: Bitcoin has it neither in a block nor waiting for one, be it that it lost it. */
+  readonly standing: 'mined' | 'waiting' | 'missing'
+}
+
+export interface ResumedDeposit {
+  readonly txid: string
+  readonly sats: bigint
+  /** `gone`: what it spends is spent or missing, so it was given up. `refused`: bitcoind's `reason` says why; kept. */
+  readonly outcome: 'waiting' | 'sent' | 'refused' | 'gone'
+  readonly reason?: string
+}
+
+/** How Bitcoin has the deposits that are not so deep yet that they are forgotten here. */
+export async function readRecordedDeposits(wallet: Wallet, rpc: Rpc): Promise<readonly RecordedDeposit[]> {
+  const { deposits } = await readContent(wallet)
+  return Promise.all(
+    deposits.map(async (record) => {
+      const depth = await depthOf(rpc, record)
+      const standing = depth === undefined ? 'missing' : depth > 0 ? 'mined' : 'waiting'
+      return { txid: record.txid, sats: satsOf(record), standing }
+    }),
+  )
+}
+
+/**
+ * Sends recorded deposits again that Bitcoin lacks, and tells what became of those that are in no block. Forgets those that
+ * are deep enough, or that can never be sent.
+ */
+export function resumeDeposits(wallet: Wallet, rpc: Rpc): Promise<readonly ResumedDeposit[]> {
   return inTurn(wallet.path, () => sendAgain(wallet, rpc))
 }
 
 async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositRequest): Promise<SentDeposit> {
-  const { coins, tip } = await readOwnCoins(wallet, rpc)
+  const { coins, tip } = await readOwnCoins(wallet, rpc, (await readContent(wallet)).deposits)
   const rate = feeRate ?? (await estimateFeeRate(rpc, CONFIRM_WITHIN, FEE_RATE_FALLBACK))
   const key = wallet.keys.bitcoin
   const owner = { key: wallet.keys.rollup.key, refundKey: key.publicKey }
@@ -71,14 +104,48 @@ async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositReque
   return { txid: record.txid, sats, fee: built.fee }
 }
 
-async function sendAgain(wallet: Wallet, rpc: Rpc): Promise<void> {
+async function sendAgain(wallet: Wallet, rpc: Rpc): Promise<ResumedDeposit[]> {
   const { deposits } = await readContent(wallet)
+  const resumed: ResumedDeposit[] = []
   const done: string[] = []
-  for (const { txid, raw } of deposits) {
-    const sent = await sendTransaction(rpc, fromHex(raw), 0n)
-    if (!sent.ok && (sent.reason === 'mined' || sent.reason === 'inputs')) done.push(txid)
+  for (const record of deposits) {
+    const depth = await depthOf(rpc, record)
+    if (depth !== undefined && depth > keptFor(wallet)) done.push(record.txid)
+    if (depth !== undefined && depth > 0) continue
+    const outcome = depth === 0 ? ({ outcome: 'waiting' } as const) : await sendMissing(rpc, record)
+    // Bitcoin has it, all the same: whoever spends out of the vault has spent it since.
+    if (outcome === undefined || outcome.outcome === 'gone') done.push(record.txid)
+    if (outcome !== undefined) resumed.push({ txid: record.txid, sats: satsOf(record), ...outcome })
   }
   if (done.length > 0) await forget(wallet, done)
+  return resumed
+}
+
+/** Undefined where Bitcoin has it in a block. */
+async function sendMissing(
+  rpc: Rpc,
+  { raw }: DepositRecord,
+): Promise<Pick<ResumedDeposit, 'outcome' | 'reason'> | undefined> {
+  const sent = await sendTransaction(rpc, fromHex(raw), 0n)
+  if (sent.ok) return { outcome: 'sent' }
+  if (sent.reason === 'mined') return undefined
+  return { outcome: sent.reason === 'inputs' ? 'gone' : 'refused', reason: sent.detail }
+}
+
+/** Blocks. bitcoind sends nothing again by itself that a deep reorganisation took out of its blocks. */
+function keptFor({ params: { windows } }: Wallet): number {
+  return windows.staleness + windows.dispute
+}
+
+/** Of the output that pays into the vault. */
+const VAULT_OUTPUT = 1
+
+function depthOf(rpc: Rpc, { txid }: DepositRecord): Promise<number | undefined> {
+  return readDepth(rpc, { txid: reverseBytes(fromHex(txid)), vout: VAULT_OUTPUT })
+}
+
+function satsOf({ raw }: DepositRecord): bigint {
+  return readTransaction(fromHex(raw)).outputs[VAULT_OUTPUT]?.value ?? 0n
 }
 
 async function sendRecorded(wallet: Wallet, rpc: Rpc, { txid, raw }: DepositRecord): Promise<void> {

@@ -17,8 +17,8 @@ export function balanceCommand(environment: Environment): Command {
   })
 }
 
-function print({ balance, rung, waiting, bitcoin }: Balance): string[] {
-  const deposits = waiting.map(
+function print({ balance, rung, waiting, bitcoin, deposits = [] }: Balance): string[] {
+  const credits = waiting.map(
     ({ sats, dueAt, refundableAt }) =>
       [
         'waiting',
@@ -28,5 +28,14 @@ function print({ balance, rung, waiting, bitcoin }: Balance): string[] {
       ] as const,
   )
   const onBitcoin = bitcoin === undefined ? [] : [['bitcoin', printSats(bitcoin)] as const]
-  return columns([['rollup', `${printAmount(balance)} (${rung})`], ...deposits, ...onBitcoin])
+  const unmined = deposits.map(({ sats, standing, txid }) =>
+    standing === 'waiting'
+      ? (['unmined', `${printSats(sats)}, deposit ${txid} waits for a block`] as const)
+      : (['missing', `${printSats(sats)}, deposit ${txid}: Bitcoin does not have it (any more)`] as const),
+  )
+  const isMissing = deposits.some(({ standing }) => standing === 'missing')
+  return [
+    ...columns([['rollup', `${printAmount(balance)} (${rung})`], ...credits, ...onBitcoin, ...unmined]),
+    ...(isMissing ? ['', 'To send again what is missing: kedge wallet resume'] : []),
+  ]
 }

@@ -1,5 +1,6 @@
-import { resumeDeposits, resumeSends } from '@kedge/wallet'
+import { type ResumedDeposit, type ResumedSend, resumeDeposits, resumeSends } from '@kedge/wallet'
 import type { Command } from 'commander'
+import { printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
@@ -11,11 +12,23 @@ export function resumeCommand(environment: Environment): Command {
   })
   return command.action(async () => {
     const { wallet, rpc } = await openConfigured(command, environment)
-    if (rpc !== undefined) await resumeDeposits(wallet, rpc)
+    const deposits = rpc === undefined ? [] : await resumeDeposits(wallet, rpc)
     const sends = await resumeSends(wallet)
-    answer(command, { sends }, () => {
-      const lines = sends.map(({ id, rung, reason }) => `${id} ${reason === undefined ? rung : `${rung}: ${reason}`}`)
+    answer(command, { deposits, sends }, () => {
+      const lines = [...deposits.map(printDeposit), ...sends.map(printSend)]
       return lines.length === 0 ? ['nothing was left to send'] : lines
     })
   })
+}
+
+function printDeposit({ txid, sats, outcome, reason }: ResumedDeposit): string {
+  const deposit = `deposit of ${printSats(sats)}, transaction ${txid}:`
+  if (outcome === 'sent') return `${deposit} sent to Bitcoin again`
+  if (outcome === 'waiting') return `${deposit} waits for a block`
+  if (outcome === 'refused') return `${deposit} not taken by Bitcoin's node now (${reason}); resume later`
+  return `${deposit} given up, because what it spends is spent or missing`
+}
+
+function printSend({ id, rung, reason }: ResumedSend): string {
+  return `payment ${id}: ${reason === undefined ? rung : `${rung}: ${reason}`}`
 }

@@ -26,7 +26,11 @@ export function sendCommand(environment: Environment): Command {
     .argument('<TO>', "the recipient's rollup address: 64 hex digits, as wallet address prints them")
     .argument('<AMOUNT>', 'with its unit: 1500sat, 20msat or 0.001btc', parseAmount)
     .option('--fee <AMOUNT>', "for the sequencer; the network's minimum without it", parseAmount)
-    .option('--expiry <HEIGHT>', 'the last Bitcoin height at which it may be executed; 2 (X + S + D) blocks ahead without it', parseHeight)
+    .option(
+      '--expiry <HEIGHT>',
+      'the last Bitcoin height at which it may be executed; 2 (X + S + D) blocks ahead without it',
+      parseHeight,
+    )
     .option('--memo <TEXT>', 'a note; the payment commits to it, and does not show it')
     .option('--receipt <FILE>', "where to keep the sequencer's promise; as JSON where it ends in .json")
     .action(async (to: string, amount: bigint, options: SendOptions) => {
