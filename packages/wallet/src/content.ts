@@ -16,8 +16,13 @@ const sendRecord = z.strictObject({
   id: hash,
   transfer: z.string().regex(new RegExp(`^[0-9a-f]{${2 * TRANSFER_BYTES}}$`), 'must be a transfer as hex'),
   memo: z.string().max(MEMO_BYTES_MAX).optional(),
-  /** `recorded`: written before it was sent, not acknowledged so far. `refused`: it will never be executed. */
-  state: z.enum(['recorded', 'sequenced', 'refused']),
+  /**
+   * `recorded`: written before it was sent, not acknowledged so far. `refused`: never acknowledged, and gives way.
+   * `dropped`: acknowledged, and out of every batch since. `final`: seen in a final batch.
+   */
+  state: z.enum(['recorded', 'sequenced', 'final', 'refused', 'dropped']),
+  /** The payer named the expiry: when it has passed, nothing is signed in this one's place. */
+  expiryNamed: z.literal(true).optional(),
   reason: z.string().max(100).optional(),
   /** The sequencer's promise, kept as evidence. */
   acknowledgement: z.strictObject({ operation: hex(TRANSFER_BYTES), receipt: hex(2000) }).optional(),

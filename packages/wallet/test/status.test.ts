@@ -94,7 +94,7 @@ describe('the status of a payment', () => {
       reason: 'void',
       checks: [],
     })
-    expect((await readWalletFile(wallet.path)).sends).toMatchObject([{ state: 'refused', reason: 'void' }])
+    expect((await readWalletFile(wallet.path)).sends).toMatchObject([{ state: 'dropped', reason: 'void' }])
   })
 })
 

@@ -4,6 +4,7 @@ import { toHex } from '@kedge/core'
 import { readOwnCoins } from '../coins.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 import { type RecordedDeposit, readRecordedDeposits } from './deposit.ts'
+import { readUnplaced, type UnplacedSend } from './unplaced.ts'
 
 /** Whatever is on Bitcoin only when a bitcoind was asked. */
 export interface Balance extends Account {
@@ -11,12 +12,15 @@ export interface Balance extends Account {
   readonly bitcoin?: bigint
   /** Deposits that are in no block. `resumeDeposits` sends those again that Bitcoin lacks. */
   readonly deposits?: readonly RecordedDeposit[]
+  /** Payments that stand in no batch: what they move is part of the balance. */
+  readonly unplaced: readonly UnplacedSend[]
 }
 
 /** Money on the rollup, as the node says, and on Bitcoin when there is a bitcoind to ask. */
 export async function readBalance(wallet: Wallet, rpc?: Rpc): Promise<Balance> {
   const account = await wallet.client.account({ key: toHex(wallet.keys.rollup.key) })
-  return rpc === undefined ? account : { ...account, ...(await readOnBitcoin(wallet, rpc)) }
+  const unplaced = await readUnplaced(wallet)
+  return rpc === undefined ? { ...account, unplaced } : { ...account, ...(await readOnBitcoin(wallet, rpc)), unplaced }
 }
 
 async function readOnBitcoin(wallet: Wallet, rpc: Rpc): Promise<Pick<Balance, 'bitcoin' | 'deposits'>> {

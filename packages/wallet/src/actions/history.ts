@@ -3,6 +3,7 @@ import { toHex } from '@kedge/core'
 import { transferOf } from '../content.ts'
 import { isMemoOf } from '../memo.ts'
 import { readContent, type Wallet } from '../wallet.ts'
+import { readUnplaced, type UnplacedSend } from './unplaced.ts'
 
 export interface HistoryLine extends HistoryEntry {
   /** What this wallet wrote, where the payment's commitment is to exactly that. */
@@ -10,6 +11,8 @@ export interface HistoryLine extends HistoryEntry {
 }
 
 export interface HistoryPage {
+  /** Payments of this wallet's that stand in no batch; on the first page. */
+  readonly unplaced: readonly UnplacedSend[]
   readonly entries: readonly HistoryLine[]
   readonly next?: { readonly batch: number; readonly index: number }
 }
@@ -34,5 +37,6 @@ export async function readHistory(
     const text = texts.get(entry.id)
     return text === undefined ? entry : { ...entry, text }
   })
-  return next === undefined ? { entries: lines } : { entries: lines, next }
+  const unplaced = page.before === undefined ? await readUnplaced(wallet) : []
+  return { unplaced, entries: lines, ...(next && { next }) }
 }

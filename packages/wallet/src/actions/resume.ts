@@ -1,139 +1,109 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { ApiError, type ApiErrorCode, type Submitted } from '@kedge/api'
+import type { Submitted } from '@kedge/api'
+import { toHex } from '@kedge/core'
 import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
-import { isAcknowledged } from '../receipt.ts'
+import { defaultExpiry } from '../expiry.ts'
+import { addRecord, signRecord, wasAcknowledged } from '../records.ts'
+import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
-import { changeContent, readContent, type Wallet } from '../wallet.ts'
+import { readContent, type Wallet } from '../wallet.ts'
+import { findUnplaced, type Unplaced } from './unplaced.ts'
 
 export interface ResumedSend {
   readonly id: string
-  /** `recorded`: it waits for a transfer with the nonce before its own. */
-  readonly rung: Submitted['rung'] | 'refused' | 'recorded'
+  /** `recorded`: it waits for a transfer with the nonce before its own. `dropped`: as `refused`, after it was acknowledged. */
+  readonly rung: Submitted['rung'] | 'refused' | 'dropped' | 'recorded'
   readonly reason?: string
+  /** The payment that this one was signed in the place of. */
+  readonly replaces?: string
 }
 
-/** Submits again what is recorded and not acknowledged. @throws as `send`, but for refusals, which it gives. */
+/**
+ * Sends payments again that stand in no batch: the same bytes, or where those can't be executed any more, the same payment
+ * signed anew.
+ *
+ * No payment is made twice by that. What is signed anew has the nonce and the paying cell of what it replaces, and a
+ * cell spends a nonce once: whichever of the two is executed, in whatever branch of Bitcoin, the other never is there.
+ * So the old one need not be known to be dead, which only a height deep below Bitcoin's tip could show. A payment whose
+ * nonce another one has used, or whose cell is not this key's any more, is therefore left to its payer: signed with
+ * another nonce it could be executed beside the old one, once a reorganisation brings that back.
+ *
+ * @throws as `send`, but for refusals, which it gives.
+ */
 export function resumeSends(wallet: Wallet): Promise<readonly ResumedSend[]> {
-  return inTurn(wallet.path, () => resumeRecorded(wallet))
+  return inTurn(wallet.path, async () => {
+    const { sends } = await readContent(wallet)
+    const unplaced = (await findUnplaced(wallet)).filter(isToSend).map(({ record }) => record)
+    const isNew = ({ id, state }: SendRecord) => state === 'recorded' && !unplaced.some((other) => other.id === id)
+    const resumed: ResumedSend[] = []
+    // Those that nobody has promised yet are submitted for the promise, wherever they stand.
+    for (const record of [...sends.filter(isNew), ...unplaced].toSorted(byNonce))
+      resumed.push(await resumeOne(wallet, record))
+    return resumed
+  })
 }
 
-/** As `resumeSends`, for a caller that has its turn. */
-export async function resumeRecorded(wallet: Wallet): Promise<readonly ResumedSend[]> {
+/** Submits again what is recorded and not acknowledged, for a caller that has its turn and pays something else. */
+export async function resumeRecorded(wallet: Wallet): Promise<void> {
   const { sends } = await readContent(wallet)
-  const resumed: ResumedSend[] = []
-  for (const record of sends.filter(({ state }) => state === 'recorded')) {
-    try {
-      const { id, rung } = await submitRecord(wallet, record)
-      resumed.push({ id, rung })
-    } catch (error) {
-      const rung = error instanceof WalletError ? rungAfter(error) : undefined
-      if (rung === undefined) throw error
-      resumed.push({ id: record.id, rung, reason: (error as WalletError).details.reason ?? '' })
-    }
+  for (const record of sends.filter(({ state }) => state === 'recorded')) await submitAgain(wallet, record)
+}
+
+function isToSend({ isWanted, standing, record }: Unplaced): boolean {
+  return isWanted && standing !== 'pending' && (standing !== 'refused' || isRenewable(record))
+}
+
+/** A payment waits for the one before it. */
+function byNonce(a: SendRecord, b: SendRecord): number {
+  const [one, other] = [transferOf(a), transferOf(b)]
+  return one.from === other.from ? Number(one.nonce - other.nonce) : one.from - other.from
+}
+
+async function resumeOne(wallet: Wallet, record: SendRecord): Promise<ResumedSend> {
+  const resumed = await submitAgain(wallet, record)
+  if (resumed.rung !== 'refused' && resumed.rung !== 'dropped') return resumed
+  const renewed = isRenewable({ ...record, reason: resumed.reason }) ? await renew(wallet, record) : undefined
+  if (renewed === undefined) return resumed
+  await addRecord(wallet, renewed)
+  return { ...(await submitAgain(wallet, renewed)), replaces: record.id }
+}
+
+async function submitAgain(wallet: Wallet, record: SendRecord): Promise<ResumedSend> {
+  try {
+    const { id, rung } = await submitRecord(wallet, record)
+    return { id, rung }
+  } catch (error) {
+    const rung = error instanceof WalletError ? rungAfter(record, error) : undefined
+    if (rung === undefined) throw error
+    return { id: record.id, rung, reason: (error as WalletError).details.reason ?? '' }
   }
-  return resumed
 }
 
 /** What does not keep the next transfer from being sent. */
-function rungAfter({ code, details }: WalletError): 'refused' | 'recorded' | undefined {
-  if (code === 'refused') return 'refused'
+function rungAfter(record: SendRecord, { code, details }: WalletError): ResumedSend['rung'] | undefined {
+  if (code === 'refused') return wasAcknowledged(record) ? 'dropped' : 'refused'
   return code === 'not-answered' && details.reason === 'nonce-ahead' ? 'recorded' : undefined
 }
 
-/** The node has too much to do: asked again so often, waiting as long as it says, up to a limit. */
-const OVERLOAD_ROUNDS = 5
-const OVERLOAD_WAIT_MAX_MS = 2_000
-
-/**
- * After these the transfer is kept and submitted again. What is refused for another reason gives way to the next
- * transfer of the same nonce: at most one of them can ever be executed.
- */
-const OPEN: ReadonlySet<ApiErrorCode> = new Set([
-  ...(['unreachable', 'bad-answer', 'internal', 'too-slow', 'overloaded'] as const),
-  ...(['syncing', 'no-sequencer', 'chain-broken', 'batch-rejected', 'nonce-ahead', 'not-found'] as const),
-])
-
-/**
- * Submits a recorded transfer, checks the promise that comes back, and records that.
- * @throws WalletError `refused` (recorded as such), `not-answered` or `bad-answer` (it stays recorded).
- */
-export async function submitRecord(wallet: Wallet, record: SendRecord): Promise<Submitted> {
-  const submitted = await orRefused(wallet, record, () => submitPatiently(wallet, record))
-  if (submitted.id !== record.id) throw lie(wallet, 'it names another payment')
-  if (submitted.acknowledgement !== undefined) {
-    const receipt = isAcknowledged(wallet, record.id, transferOf(record), submitted.acknowledgement)
-    if (!receipt.ok) throw lie(wallet, receipt.reason)
-  }
-  if (submitted.rung !== 'pending') await settle(wallet, { ...record, ...proofOf(submitted), state: 'sequenced' })
-  return submitted
+/** Refusals of the terms that the wallet chose by itself: it can choose others. */
+function isRenewable({ expiryNamed, reason }: Pick<SendRecord, 'expiryNamed' | 'reason'>): boolean {
+  return reason === 'may-not-create' || (reason === 'expired' && expiryNamed !== true)
 }
 
-function proofOf({ acknowledgement }: Submitted): Pick<SendRecord, 'acknowledgement'> {
-  return acknowledgement === undefined ? {} : { acknowledgement }
-}
-
-async function submitPatiently({ client }: Wallet, { transfer }: SendRecord): Promise<Submitted> {
-  for (let round = 1; ; round++) {
-    try {
-      return await client.submitTransfer({ transfer })
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'overloaded' || round === OVERLOAD_ROUNDS) throw error
-      await pause(Math.min(Number(error.details.retryAfterMs ?? 100), OVERLOAD_WAIT_MAX_MS))
-    }
-  }
-}
-
-async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promise<Submitted>): Promise<Submitted> {
-  try {
-    return await submit()
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    const earlier = error.code === 'nonce-used' ? await findEarlier(wallet, record) : undefined
-    if (earlier !== undefined) return earlier
-    if (OPEN.has(error.code)) {
-      throw new WalletError(
-        `Nobody has acknowledged the payment yet: ${error.message} It is kept, and sent again with the next payment or when sending is resumed.`,
-        {
-          code: 'not-answered',
-          details: { id: record.id, reason: error.code },
-          cause: error,
-        },
-      )
-    }
-    await settle(wallet, { ...record, state: 'refused', reason: error.code })
-    throw new WalletError(`The payment was refused: ${error.message}`, {
-      code: 'refused',
-      details: { id: record.id, reason: error.code },
-      cause: error,
-    })
-  }
-}
-
-/** The nonce may have been used by this very transfer, in a submission whose answer was lost long ago. */
-async function findEarlier({ client }: Wallet, { id }: SendRecord): Promise<Submitted | undefined> {
-  try {
-    const payment = await client.payment({ id })
-    if (payment.rung === 'refused' || payment.rung === 'dropped' || payment.rung === 'pending') return undefined
-    const { acknowledgement, rung } = payment
-    return acknowledgement === undefined ? { id, rung } : { id, rung, acknowledgement }
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'not-found') return undefined
-    throw error
-  }
-}
-
-/** Replaces a send's record by what became of it. */
-export async function settle(wallet: Wallet, record: SendRecord): Promise<void> {
-  await changeContent(wallet, (content) => ({
-    ...content,
-    sends: content.sends.map((sent) => (sent.id === record.id ? record : sent)),
-  }))
-}
-
-function lie(wallet: Wallet, reason: string): WalletError {
-  return new WalletError(
-    `The node at ${wallet.client.baseUrl} does not show a valid promise for the payment: ${reason}. Use another node; the payment is kept and can be sent again there.`,
-    { code: 'bad-answer', details: { reason } },
-  )
+/** Undefined where the nonce or the cell are not to be had any more. */
+async function renew(wallet: Wallet, record: SendRecord): Promise<SendRecord | undefined> {
+  const { client, keys, params } = wallet
+  const { from, nonce, to, amount, fee, mayCreate } = transferOf(record)
+  const [payer, recipient, health] = await Promise.all([
+    client.account({ key: toHex(keys.rollup.key) }),
+    client.account({ key: toHex(to) }),
+    client.health(),
+  ])
+  const own = payer.cells.find(({ cell }) => cell === from)
+  if (own === undefined || own.nonce > nonce) return undefined
+  const toCell = recipient.cells[0]?.cell
+  const cellFee = toCell === undefined && !mayCreate ? params.fees.cell : 0n
+  const expiry = defaultExpiry(health.tip.height, params)
+  const renewed = signRecord(wallet, { from, nonce, to, toCell, amount, fee: fee + cellFee, expiry, memo: record.memo })
+  return renewed.id === record.id ? undefined : renewed
 }

@@ -1,13 +1,14 @@
 import type { Account, Submitted } from '@kedge/api'
-import { encodeTransfer, fromHex, isHex, toHex, transferMessage } from '@kedge/core'
+import { fromHex, isHex, toHex } from '@kedge/core'
 import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
-import { memoCommitment } from '../memo.ts'
-import { isOnCurve, signTransfer } from '../signing.ts'
+import { addRecord, signRecord } from '../records.ts'
+import { isOnCurve } from '../signing.ts'
+import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
-import { changeContent, readContent, type Wallet } from '../wallet.ts'
-import { resumeRecorded, submitRecord } from './resume.ts'
+import { readContent, type Wallet } from '../wallet.ts'
+import { resumeRecorded } from './resume.ts'
 
 export interface SendRequest {
   /** The recipient's rollup key: 64 hex digits. */
@@ -46,7 +47,7 @@ export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment>
     checkRequest(wallet, request)
     await resumeRecorded(wallet)
     const record = await buildRecord(wallet, request)
-    await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, record] }))
+    await addRecord(wallet, record)
     const submitted = await submitRecord(wallet, record)
     const { fee, expiry, mayCreate: opensAccount } = transferOf(record)
     return { id: record.id, rung: submitted.rung, to: request.to, amount: request.amount, fee, opensAccount, expiry }
@@ -73,7 +74,7 @@ function checkRequest(wallet: Wallet, { to, amount }: SendRequest): void {
 }
 
 async function buildRecord(wallet: Wallet, request: SendRequest): Promise<SendRecord> {
-  const { client, keys, network, params } = wallet
+  const { client, keys, params } = wallet
   const own = toHex(keys.rollup.key)
   const [payer, recipient, health] = await Promise.all([
     client.account({ key: own }),
@@ -85,22 +86,11 @@ async function buildRecord(wallet: Wallet, request: SendRequest): Promise<SendRe
   const from = chooseCell(payer, request.amount, fee)
   const { sends } = await readContent(wallet)
   const nonce = nextNonce(payer, from, sends)
-  const unsigned = {
-    kind: 'transfer',
-    from: from.cell,
-    nonce,
-    to: fromHex(request.to),
-    // Not signed: whoever builds the batch names the cell it finds for the key, or the one it creates.
-    toCell: known?.cell ?? 0,
-    mayCreate: known === undefined,
-    amount: request.amount,
-    fee,
-    expiry: request.expiry ?? defaultExpiry(health.tip.height, params),
-    memo: memoCommitment(keys.rollup, from.cell, nonce, request.memo),
-  } as const
-  const transfer = toHex(encodeTransfer(signTransfer(network, unsigned, keys.rollup.secret)))
-  const record = { id: toHex(transferMessage(network, unsigned)), transfer, state: 'recorded' } as const
-  return request.memo === undefined ? record : { ...record, memo: request.memo }
+  const expiry = request.expiry ?? defaultExpiry(health.tip.height, params)
+  const { amount, memo } = request
+  const terms = { from: from.cell, nonce, to: fromHex(request.to), toCell: known?.cell, amount, fee, expiry, memo }
+  const record = signRecord(wallet, terms)
+  return request.expiry === undefined ? record : { ...record, expiryNamed: true }
 }
 
 type OwnCell = Account['cells'][number]
@@ -138,7 +128,7 @@ function nextNonce(account: Account, { cell, nonce }: OwnCell, sends: readonly S
   if (account.rung === 'sequenced') return nonce
   const taken = new Set(
     sends
-      .filter(({ state }) => state !== 'refused')
+      .filter(({ state }) => state !== 'refused' && state !== 'dropped')
       .map(transferOf)
       .filter(({ from }) => from === cell)
       .map((sent) => sent.nonce),

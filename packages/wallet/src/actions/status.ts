@@ -6,9 +6,9 @@ import { type SendRecord, transferOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { type Check, checkProof, fails, holds, unchecked } from '../proof.ts'
 import { readAcknowledgement, readPayment } from '../receipt.ts'
+import { follow } from '../records.ts'
 import { isSignature } from '../signing.ts'
 import { readContent, type Wallet } from '../wallet.ts'
-import { settle } from './resume.ts'
 
 export interface PaymentStatus {
   readonly id: string
@@ -78,20 +78,6 @@ async function readFromNode({ client }: Wallet, id: string): Promise<Payment> {
   throw new WalletError(`The node at ${client.baseUrl} answers for another payment. Use another node.`, {
     code: 'bad-answer',
   })
-}
-
-/**
- * Keeps the wallet's own record in step, so that a dropped payment's nonce is free again. A refused one may be executed
- * after all: until it expires, whoever has its bytes can submit it again.
- */
-async function follow(wallet: Wallet, record: SendRecord, payment: Payment): Promise<void> {
-  const { reason: _, ...unrefused } = record
-  if (payment.rung === 'pending') return
-  if (payment.rung === 'refused' || payment.rung === 'dropped') {
-    if (record.state !== 'refused') await settle(wallet, { ...record, state: 'refused', reason: payment.reason })
-  } else if (record.state !== 'sequenced') {
-    await settle(wallet, { ...unrefused, state: 'sequenced' })
-  }
 }
 
 function acknowledgementOf(payment: Placed, record: SendRecord | undefined): Acknowledgement | undefined {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { printAmount, printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
+import { countOf, RESUME_HINT } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 export function balanceCommand(environment: Environment): Command {
@@ -17,7 +18,7 @@ export function balanceCommand(environment: Environment): Command {
   })
 }
 
-function print({ balance, rung, waiting, bitcoin, deposits = [] }: Balance): string[] {
+function print({ balance, rung, waiting, bitcoin, deposits = [], unplaced }: Balance): string[] {
   const credits = waiting.map(
     ({ sats, dueAt, refundableAt }) =>
       [
@@ -34,8 +35,10 @@ function print({ balance, rung, waiting, bitcoin, deposits = [] }: Balance): str
       : (['missing', `${printSats(sats)}, deposit ${txid}: Bitcoin does not have it (any more)`] as const),
   )
   const isMissing = deposits.some(({ standing }) => standing === 'missing')
+  const unpaid =
+    unplaced.length === 0 ? [] : [['unpaid', `${countOf(unplaced)}, part of the above; history lists them`] as const]
   return [
-    ...columns([['rollup', `${printAmount(balance)} (${rung})`], ...credits, ...onBitcoin, ...unmined]),
-    ...(isMissing ? ['', 'To send again what is missing: kedge wallet resume'] : []),
+    ...columns([['rollup', `${printAmount(balance)} (${rung})`], ...credits, ...onBitcoin, ...unmined, ...unpaid]),
+    ...(isMissing || unplaced.length > 0 ? ['', RESUME_HINT] : []),
   ]
 }

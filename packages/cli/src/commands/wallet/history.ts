@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { printAmount, printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, table } from '../../output.ts'
+import { printUnplaced, RESUME_HINT } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 type Fees = Params['fees']
@@ -28,7 +29,12 @@ export function historyCommand(environment: Environment): Command {
     })
 }
 
-function print({ entries, next }: HistoryPage, fees: Fees): string[] {
+function print({ entries, next, unplaced }: HistoryPage, fees: Fees): string[] {
+  const open = unplaced.length === 0 ? [] : [...printUnplaced(unplaced), '', RESUME_HINT, '']
+  return [...open, ...printPlaced(entries, next, fees)]
+}
+
+function printPlaced(entries: HistoryPage['entries'], next: HistoryPage['next'], fees: Fees): string[] {
   if (entries.length === 0) return ['nothing so far']
   const rows = table(['batch', 'kind', '', 'amount', 'fee', 'rung', 'id', 'with', 'memo'], entries.map(rowOf), [3, 4])
   const costs = costsIn(entries, fees)

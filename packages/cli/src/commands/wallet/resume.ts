@@ -7,7 +7,8 @@ import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 export function resumeCommand(environment: Environment): Command {
   const command = walletSubcommand('resume', {
-    description: 'send again what an earlier run may not have: payments, and deposits where a bitcoind is configured',
+    description:
+      'send again what is not where it should be: payments that are in no batch, and deposits where a bitcoind is configured',
     examples: ['resume --wallet alice.json', 'resume --config wallet.toml --json'],
   })
   return command.action(async () => {
@@ -29,6 +30,7 @@ function printDeposit({ txid, sats, outcome, reason }: ResumedDeposit): string {
   return `${deposit} given up, because what it spends is spent or missing`
 }
 
-function printSend({ id, rung, reason }: ResumedSend): string {
-  return `payment ${id}: ${reason === undefined ? rung : `${rung}: ${reason}`}`
+function printSend({ id, rung, reason, replaces }: ResumedSend): string {
+  const outcome = reason === undefined ? rung : `${rung}: ${reason}`
+  return `payment ${id}: ${outcome}${replaces === undefined ? '' : `, signed anew in the place of ${replaces}`}`
 }

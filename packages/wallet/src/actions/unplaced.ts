@@ -1,0 +1,104 @@
+import { ApiError, type Payment } from '@kedge/api'
+import { toHex } from '@kedge/core'
+import { type SendRecord, transferOf } from '../content.ts'
+import { follow, paysTheSame, rivalsIn, wasAcknowledged } from '../records.ts'
+import { readContent, type Wallet } from '../wallet.ts'
+
+/** A payment of this wallet's that stands in no batch, as far as the node knows. */
+export interface UnplacedSend {
+  readonly id: string
+  readonly to: string
+  /** Millisatoshis. */
+  readonly amount: bigint
+  readonly fee: bigint
+  readonly expiry: number
+  /** The memo as it was written here. */
+  readonly text?: string
+  /**
+   * - `recorded`: nobody has acknowledged it so far
+   * - `pending`: it is in a batch on Bitcoin that the node has not in its ledger
+   * - `unknown`: it was acknowledged, and the node knows nothing of it, or can't say for `reason`
+   * - `dropped`: it was acknowledged, and can't be executed as it is, for `reason`
+   * - `refused`: it was never acknowledged and can't be executed as it is, for `reason`
+   */
+  readonly standing: 'recorded' | 'pending' | 'unknown' | 'dropped' | 'refused'
+  readonly reason?: string
+}
+
+/** @throws ApiError when the node can't be asked at all. */
+export async function readUnplaced(wallet: Wallet): Promise<readonly UnplacedSend[]> {
+  return (await findUnplaced(wallet)).map(viewOf)
+}
+
+export interface Unplaced {
+  readonly record: SendRecord
+  readonly standing: UnplacedSend['standing']
+  readonly reason?: string
+  /** Of all payments for its nonce the one that its payer wants: no later one took its place. */
+  readonly isWanted: boolean
+}
+
+/** Asks the node for every payment that was not seen in a final batch, and records what it says. */
+export async function findUnplaced(wallet: Wallet): Promise<readonly Unplaced[]> {
+  const { sends } = await readContent(wallet)
+  const unplaced: Unplaced[] = []
+  for (const rivals of rivalsIn(sends)) unplaced.push(...(await judge(wallet, rivals)))
+  return unplaced
+}
+
+async function judge(wallet: Wallet, rivals: readonly SendRecord[]): Promise<Unplaced[]> {
+  const final = rivals.find(({ state }) => state === 'final')
+  const asked = final === undefined ? await Promise.all(rivals.map((record) => ask(wallet, record))) : []
+  const placed = final ?? rivals.find((_, at) => asked[at]?.placed === true)
+  const wanted = placed ?? rivals.findLast(mayBeWanted) ?? rivals.at(-1)
+  return rivals.flatMap((record, at): Unplaced[] => {
+    if (record === placed) return []
+    const said = asked[at]
+    if (record === wanted && said?.placed === false) return [{ record, ...said.as, isWanted: mayBeWanted(record) }]
+    // Its payer knows, or has paid the same in its place.
+    if (!wasAcknowledged(record) || (wanted !== undefined && paysTheSame(record, wanted))) return []
+    return [{ record, standing: 'dropped', reason: 'nonce-used', isWanted: false }]
+  })
+}
+
+/** What was refused gives way to another payment. What nobody took in time doesn't: its payer was told that it is kept. */
+function mayBeWanted({ state, reason }: SendRecord): boolean {
+  return state !== 'refused' || reason === 'expired'
+}
+
+type Asked = { readonly placed: true } | { readonly placed: false; readonly as: Pick<Unplaced, 'standing' | 'reason'> }
+
+async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
+  try {
+    const payment = await wallet.client.payment({ id: record.id })
+    // One that nobody has promised yet is submitted again for the promise.
+    if (record.state !== 'recorded') await follow(wallet, record, payment)
+    return standingOf(payment)
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    if (error.code === 'not-found') return { placed: false, as: ownWord(record) }
+    if (error.code !== 'syncing' && error.code !== 'overloaded') throw error
+    return { placed: false, as: { standing: 'unknown', reason: error.code } }
+  }
+}
+
+function standingOf(payment: Payment): Asked {
+  if ('batch' in payment) return { placed: true }
+  if (payment.rung === 'pending') return { placed: false, as: { standing: 'pending' } }
+  return { placed: false, as: { standing: payment.rung, reason: payment.reason } }
+}
+
+/** Of a payment that the node knows nothing of. */
+function ownWord({ state, reason }: SendRecord): Pick<Unplaced, 'standing' | 'reason'> {
+  if (state === 'recorded') return { standing: 'recorded' }
+  if (state === 'refused' || state === 'dropped')
+    return reason === undefined ? { standing: state } : { standing: state, reason }
+  return { standing: 'unknown' }
+}
+
+function viewOf({ record, standing, reason }: Unplaced): UnplacedSend {
+  const { to, amount, fee, expiry } = transferOf(record)
+  const text = record.memo === undefined ? {} : { text: record.memo }
+  const why = reason === undefined ? {} : { reason }
+  return { id: record.id, to: toHex(to), amount, fee, expiry, ...text, standing, ...why }
+}

@@ -1,0 +1,99 @@
+import type { Payment } from '@kedge/api'
+import { encodeTransfer, toHex, transferMessage } from '@kedge/core'
+import { type SendRecord, transferOf } from './content.ts'
+import { memoCommitment } from './memo.ts'
+import { signTransfer } from './signing.ts'
+import { changeContent, type Wallet } from './wallet.ts'
+
+/** Payments as the wallet's file records them. */
+
+/** What is signed, with the memo as its payer wrote it. */
+export interface Terms {
+  readonly from: number
+  readonly nonce: bigint
+  /** The recipient's rollup key. */
+  readonly to: Uint8Array
+  /** Undefined where the recipient has no cell, and is to have one. */
+  readonly toCell: number | undefined
+  /** Millisatoshis. */
+  readonly amount: bigint
+  readonly fee: bigint
+  readonly expiry: number
+  readonly memo: string | undefined
+}
+
+/** @throws WalletError `bad-memo` */
+export function signRecord({ keys, network }: Wallet, { toCell, memo, ...terms }: Terms): SendRecord {
+  const { rollup } = keys
+  const unsigned = {
+    kind: 'transfer',
+    ...terms,
+    // Not signed: whoever builds the batch names the cell it finds for the key, or the one it creates.
+    toCell: toCell ?? 0,
+    mayCreate: toCell === undefined,
+    memo: memoCommitment(rollup, terms.from, terms.nonce, memo),
+  } as const
+  const transfer = toHex(encodeTransfer(signTransfer(network, unsigned, rollup.secret)))
+  const record = { id: toHex(transferMessage(network, unsigned)), transfer, state: 'recorded' } as const
+  return memo === undefined ? record : { ...record, memo }
+}
+
+export async function addRecord(wallet: Wallet, record: SendRecord): Promise<void> {
+  await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, record] }))
+}
+
+/** Changes a payment's record as it is in the file by then: others may have written meanwhile. */
+export async function amendRecord(
+  wallet: Wallet,
+  id: string,
+  change: (record: SendRecord) => SendRecord,
+): Promise<void> {
+  await changeContent(wallet, (content) => ({
+    ...content,
+    sends: content.sends.map((sent) => (sent.id === id ? change(sent) : sent)),
+  }))
+}
+
+/** Whether somebody has acknowledged it at some time. */
+export function wasAcknowledged({ state }: SendRecord): boolean {
+  return state === 'sequenced' || state === 'dropped' || state === 'final'
+}
+
+/** As it is after the network refused it. */
+export function refusedFor(reason: string): (record: SendRecord) => SendRecord {
+  return (record) => ({ ...record, state: wasAcknowledged(record) ? 'dropped' : 'refused', reason })
+}
+
+/**
+ * Keeps a record in step with what a node says, so that a dropped payment's nonce is free again. What was refused or
+ * dropped may be executed after all: until it expires, whoever has its bytes can submit it again.
+ */
+export async function follow(wallet: Wallet, record: SendRecord, payment: Payment): Promise<void> {
+  if (payment.rung === 'pending') return
+  if (payment.rung === 'refused' || payment.rung === 'dropped') {
+    const { rung, reason } = payment
+    const state = rung === 'dropped' ? rung : refusedFor(reason)(record).state
+    if (record.state !== state || record.reason !== reason)
+      await amendRecord(wallet, record.id, (now) => ({ ...now, state, reason }))
+    return
+  }
+  const state = payment.rung === 'final' ? 'final' : 'sequenced'
+  if (record.state !== state) await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({ ...now, state }))
+}
+
+/** All payments for one nonce of one cell, in the order in which they were signed: at most one of them is ever executed. */
+export function rivalsIn(sends: readonly SendRecord[]): SendRecord[][] {
+  const groups = new Map<string, SendRecord[]>()
+  for (const record of sends) {
+    const { from, nonce } = transferOf(record)
+    const name = `${from}/${nonce}`
+    groups.set(name, [...(groups.get(name) ?? []), record])
+  }
+  return [...groups.values()]
+}
+
+/** Whether two records pay the same to the same: one was signed in the place of the other. */
+export function paysTheSame(a: SendRecord, b: SendRecord): boolean {
+  const [one, other] = [transferOf(a), transferOf(b)]
+  return toHex(one.to) === toHex(other.to) && one.amount === other.amount
+}
