@@ -1,7 +1,8 @@
-import { decodeTransfer, headOf, type Tick, transferMessage } from '@kedge/core'
+import { concatBytes, decodeTransfer, headOf, merkleRoot, stepLeaves, type Tick, transferMessage } from '@kedge/core'
 import type { IntakeResult } from '@kedge/node'
 import { journal } from '@kedge/storage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Tamper } from '../src/seal.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
 const [ALICE, BOB, CAROL] = [20, 21, 22]
@@ -251,7 +252,7 @@ describe('after a void', () => {
     // All of it in one block, where no deadline has passed: the resume is null then, and names no head.
     await workshop.bitcoind.reorg(9, 1)
     await sequencer.turn()
-    expect(sequencer.producer.reason).toBe('batch-rejected')
+    expect(sequencer.producer.reason).toBe('chain-broken')
     // A start finds its way too.
     await restart()
     await mine(8)
@@ -271,6 +272,38 @@ describe('after a void', () => {
     await mine(2)
     expect(sequencer.node.follower.chain.mode).toBe('active')
     expect(sequencer.producer.reason).toBeUndefined()
+    expect(sequencer.has(ALICE, 0n)).toBe(true)
+    expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: true }])
+  })
+})
+
+/** Promises a state that the last operation does not lead to. */
+const wrongEnd: Tamper = {
+  seal: (honest) => {
+    const post = new Uint8Array(32).fill(7)
+    const stepRoots = concatBytes(honest.stepRoots.slice(0, -32), post)
+    return { ...honest, post, stepRoots, stepsRoot: merkleRoot(stepLeaves(honest.pre, stepRoots)) }
+  },
+  mayServe: () => true,
+}
+
+describe('a batch that is found faulty', () => {
+  it('keeps transfers out by a code of its own, until it is void and the chain resumed', async () => {
+    await sequencer.stop()
+    sequencer = await workshop.open(0, wrongEnd)
+    await sequencer.turn()
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    await mine()
+    expect(line()).toContain(3)
+    // The next one on the folder is honest, and executes what it finds there.
+    await sequencer.crash()
+    sequencer = await workshop.open()
+    await sequencer.turn()
+    expect(sequencer.node.executor.rejection).toMatchObject({ number: 3, fault: 'wrong-root' })
+    expect(sequencer.node.follower.chain.mode).toBe('active')
+    expect(await sequencer.submit(aliceToBob(1n))).toEqual([{ ok: false, code: 'batch-rejected' }])
+    await mine(4)
+    expect(line()).not.toContain(3)
     expect(sequencer.has(ALICE, 0n)).toBe(true)
     expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: true }])
   })

@@ -35,6 +35,7 @@ import type { Added } from '../src/candidate.ts'
 import { TransferIntake } from '../src/intake.ts'
 import { OwnLinks } from '../src/own-links.ts'
 import { Producer } from '../src/producer.ts'
+import type { Tamper } from '../src/seal.ts'
 
 /** A real bitcoind, and sequencers whose loop turns when a test says so. */
 
@@ -102,8 +103,8 @@ export class Workshop {
   }
 
   /** On the folder of the one before it. */
-  open(sealAfterMs = 0): Promise<Sequencer> {
-    return Sequencer.open(this, join(this.folder, 'sequencer'), sealAfterMs)
+  open(sealAfterMs = 0, tamper?: Tamper): Promise<Sequencer> {
+    return Sequencer.open(this, join(this.folder, 'sequencer'), sealAfterMs, tamper)
   }
 
   /** A transfer's bytes. */
@@ -183,7 +184,12 @@ export class Sequencer {
     this.purse = purse
   }
 
-  static async open(workshop: Workshop, dataDir: string, sealAfterMs: number): Promise<Sequencer> {
+  static async open(
+    workshop: Workshop,
+    dataDir: string,
+    sealAfterMs: number,
+    tamper: Tamper | undefined,
+  ): Promise<Sequencer> {
     const { params } = workshop
     const late: { producer?: Producer } = {}
     const options = optionsOf(workshop, dataDir, secretOf(70))
@@ -198,7 +204,7 @@ export class Sequencer {
     await publisher.load()
     const own = await OwnLinks.load(node.store)
     const sign = (message: Uint8Array) => signHash(message, SLOT)
-    late.producer = new Producer({ node, own, keeper, sign, sealAfterMs })
+    late.producer = new Producer({ node, own, keeper, sign, sealAfterMs, ...(tamper && { tamper }) })
     return new Sequencer(node, late.producer, keeper, publisher, purse)
   }
 

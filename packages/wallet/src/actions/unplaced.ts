@@ -55,9 +55,10 @@ async function judge(wallet: Wallet, rivals: readonly SendRecord[]): Promise<Unp
     if (record === placed) return []
     const said = asked[at]
     if (record === wanted && said?.placed === false) return [{ record, ...said.as, isWanted: mayBeWanted(record) }]
-    // Its payer knows, or has paid the same in its place.
-    if (!wasAcknowledged(record) || (wanted !== undefined && paysTheSame(record, wanted))) return []
-    return [{ record, standing: 'dropped', reason: 'nonce-used', isWanted: false }]
+    // Its payer was told when it was refused, or has paid the same in its place.
+    if (!mayBeWanted(record) || (wanted !== undefined && paysTheSame(record, wanted))) return []
+    const standing = wasAcknowledged(record) ? 'dropped' : 'refused'
+    return [{ record, standing, reason: 'nonce-used', isWanted: false }]
   })
 }
 
