@@ -97,7 +97,9 @@ async function loseBatch(): Promise<void> {
   const history = await kedge('history', alice)
   for (const id of ids) expect(history).toContain(id)
   expect(history).toContain('kedge wallet resume')
-  expect(await kedge('balance', alice)).toMatch(/unpaid {3}3 payments of 6 sat in no batch[\s\S]*kedge wallet resume/)
+  expect(await kedge('balance', alice)).toMatch(
+    /unpaid {3}3 payments of 6 sat in no batch that the node knows[\s\S]*kedge wallet resume/,
+  )
 
   const resumed = await kedge('resume', alice)
   for (const id of ids) expect(resumed).toMatch(new RegExp(`sequenced, signed anew in the place of ${id}`))

@@ -8,7 +8,7 @@ export const RESUME_HINT = 'To send again what can be sent again: kedge wallet r
 
 export function countOf(unplaced: readonly UnplacedSend[]): string {
   const total = unplaced.reduce((sum, { amount }) => sum + amount, 0n)
-  return `${unplaced.length} ${unplaced.length === 1 ? 'payment' : 'payments'} of ${printAmount(total)} in no batch`
+  return `${unplaced.length} ${unplaced.length === 1 ? 'payment' : 'payments'} of ${printAmount(total)} in no batch that the node knows`
 }
 
 export function printUnplaced(unplaced: readonly UnplacedSend[]): string[] {

@@ -36,7 +36,9 @@ function print({ balance, rung, waiting, bitcoin, deposits = [], unplaced }: Bal
   )
   const isMissing = deposits.some(({ standing }) => standing === 'missing')
   const unpaid =
-    unplaced.length === 0 ? [] : [['unpaid', `${countOf(unplaced)}, part of the above; history lists them`] as const]
+    unplaced.length === 0
+      ? []
+      : [['unpaid', `${countOf(unplaced)}, still part of the above; history lists them`] as const]
   return [
     ...columns([['rollup', `${printAmount(balance)} (${rung})`], ...credits, ...onBitcoin, ...unmined, ...unpaid]),
     ...(isMissing || unplaced.length > 0 ? ['', RESUME_HINT] : []),

@@ -4,6 +4,7 @@ import { printAmount } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { parsePaymentId } from '../../payment-id.ts'
+import { RESUME_HINT } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 const MARKS = { holds: '✓', fails: '✗', unchecked: '?' } as const
@@ -36,5 +37,6 @@ function print({ id, rung, reason, batch, index, depth, transfer, memo, checks, 
   if (memo !== undefined) facts.push(['memo', memo])
   const seen = checks.map(({ name, verdict, note }) => [`${MARKS[verdict]} ${name}`, note] as const)
   const verdict = holds ? [] : ['', 'A check FAILED: do not rely on this payment.']
-  return [...columns(facts), ...(seen.length > 0 ? ['', ...columns(seen)] : []), ...verdict]
+  const hint = rung === 'dropped' ? ['', RESUME_HINT] : []
+  return [...columns(facts), ...(seen.length > 0 ? ['', ...columns(seen)] : []), ...verdict, ...hint]
 }
