@@ -61,7 +61,7 @@ describe('sending', () => {
     expect(await readBalance(wallet)).toMatchObject({ balance: 99_490_000n, waiting: [] })
 
     const first = await send(wallet, { to: keyOf(other), amount: 5_000n, memo: 'rent' })
-    expect(first).toMatchObject({ rung: 'sequenced', fee: 10_100n, expiry: 101 + 2 * (40 + 20 + 6) })
+    expect(first).toMatchObject({ rung: 'sequenced', fee: 10_100n, expiry: 101 + 1008 })
     const second = await send(wallet, { to: keyOf(other), amount: 7n, fee: 1_000n, expiry: 110 })
     expect(second).toMatchObject({ fee: 1_000n, expiry: 110 })
     expect((await readBalance(wallet)).balance).toBe(99_490_000n - 5_000n - 10_100n - 1_007n)

@@ -114,7 +114,7 @@ describe('a payment that expired before anybody took it', () => {
     fund(node, wallet)
     const lost = send(wallet, { to: stranger, amount: 5n, memo: 'rent', ...(expiry && { expiry }) })
     await expect(lost).rejects.toMatchObject({ code: 'not-answered' })
-    for (let block = 0; block < 134; block++) node.mine()
+    for (let block = 0; block < 1010; block++) node.mine()
     const [{ id } = { id: '' }] = (await readWalletFile(wallet.path)).sends
     return { node, wallet, id }
   }

@@ -28,7 +28,7 @@ export function sendCommand(environment: Environment): Command {
     .option('--fee <AMOUNT>', "for the sequencer; the network's minimum without it", parseAmount)
     .option(
       '--expiry <HEIGHT>',
-      'the last Bitcoin height at which it may be executed; 2 (X + S + D) blocks ahead without it',
+      'the last Bitcoin height at which it may be executed; a week of blocks ahead, or more, without it',
       parseHeight,
     )
     .option('--memo <TEXT>', 'a note; the payment commits to it, and does not show it')
