@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { ApiError } from '@kedge/api'
 import { readTip } from '@kedge/bitcoin'
-import { readBalance, readHistory, resumeSends, type SentPayment, send } from '@kedge/wallet'
+import { fromHex } from '@kedge/core'
+import { readBalance, readHistory, resumeSends, send } from '@kedge/wallet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { branchAt, goBack, mineSlowly } from '../src/chaos/branches.ts'
+import { makeRivals, send as sendRaw } from '../src/chaos/crowd.ts'
 import { openStand, type Stand } from '../src/chaos/stand.ts'
 import { runKedge } from '../src/kedge.ts'
 import { type Person, Stage } from '../src/stage.ts'
@@ -53,46 +54,74 @@ async function loseDeposit(): Promise<void> {
   expect(await kedge('resume', carol)).toBe('nothing was left to send\n')
 }
 
-/** Payments whose batch is replaced by nothing until they have expired. */
-async function loseBatch(): Promise<void> {
+/**
+ * Three payments, the first to somebody whose only deposit is spent otherwise on another branch: she has no account
+ * there, and the other two lack the one before them.
+ */
+async function loseRecipient(): Promise<void> {
   const { network } = stand
-  const { bitcoind, sequencer } = network
-  const { wallet } = alice
-  await stage.quiet()
+  const [dora] = (await stage.newcomers(['dora'])) as [Person]
+  const { deposit, rival } = await makeRivals(network.bitcoind, network.params, fromHex(dora.key), 100_000n)
   await network.mine()
-  const before = await moneyOf(bob)
-  const sent: SentPayment[] = []
-  for (const amount of [1_000n, 2_000n, 3_000n])
-    sent.push(await send(wallet, { to: bob.key, amount, ...(amount === 2_000n && { memo: 'rent' }) }))
+  const height = (await readTip(network.bitcoind.rpc)).height + 1
+  await sendRaw(network.bitcoind, deposit)
+  await stage.mineUntil('dora has an account', async () => (await moneyOf(dora)) > 0n || undefined, quietly)
+  const [before, hers] = [await moneyOf(bob), await moneyOf(dora)]
+  const sent = [
+    await send(alice.wallet, { to: dora.key, amount: 1_000n, memo: 'rent' }),
+    await send(alice.wallet, { to: bob.key, amount: 2_000n }),
+    await send(alice.wallet, { to: bob.key, amount: 3_000n }),
+  ]
   const ids = sent.map(({ id }) => id)
-  const [first] = sent
-  if (first === undefined) throw new Error('nothing was sent')
-  const { sends } = JSON.parse(readFileSync(wallet.path, 'utf8')) as { sends: { id: string; transfer: string }[] }
-  const old = sends.filter(({ id }) => ids.includes(id)).map(({ transfer }) => transfer)
+  const [first = '', second = '', third = ''] = ids
+  const [old] = recordsOf(alice).filter(({ id }) => id === first)
+  await stage.mineTo('anchored', network.sequencer, third, quietly)
+  const here = await branchAt(network, height)
 
-  // They are anchored on the first branch; the second has nothing in it until they have expired.
-  const { height } = await readTip(bitcoind.rpc)
-  await stage.mineTo('anchored', sequencer, first.id, quietly)
-  const depth = (await readTip(bitcoind.rpc)).height - height
-  const here = await branchAt(network, height + 1)
-  await bitcoind.reorg(depth, emptyBlocks(first.expiry - height + 2))
-  await network.synced()
-  await mineSlowly(network, 4)
-  await stage.mineUntil(
-    'they are dropped',
-    async () => {
-      const payment = await stage.payment(sequencer, first.id)
-      return payment?.rung === 'dropped' ? payment : undefined
-    },
-    quietly,
+  await network.bitcoind.reorg((await readTip(network.bitcoind.rpc)).height - height + 1, [[rival]])
+  await stage.mineUntil('they are dropped', () => isDropped(ids), quietly)
+  expect([await moneyOf(bob), await moneyOf(dora)]).toEqual([before, 0n])
+  await expectListed(ids)
+  expect(await kedge('resume', alice)).toMatch(
+    new RegExp(
+      `^payment [0-9a-f]{64}: sequenced, signed anew in the place of ${first}\npayment ${second}: sequenced\npayment ${third}: sequenced\n$`,
+    ),
   )
-  expect(await moneyOf(bob)).toBe(before)
+  expect([await moneyOf(bob), await moneyOf(dora)]).toEqual([before + 5_000n, 1_000n])
+  // Whoever has the old bytes can't pay with them once more.
+  const again = network.sequencer.client.submitTransfer({ transfer: old?.transfer ?? '' })
+  await expect(again).rejects.toMatchObject({ code: 'nonce-used' })
+  await expectSettled()
+  await mineSlowly(network, 3)
+  await network.agreed()
 
-  const { unplaced } = await readHistory(wallet)
+  // Back on the branch where the old one is anchored, the one that replaced it finds its nonce used.
+  await goBack(network, await branchAt(network, height), here)
+  await mineSlowly(network, 4)
+  await stage.mineTo('anchored', network.sequencer, third, quietly)
+  await network.agreed()
+  for (const node of network.running) {
+    expect((await stage.account(node, bob)).balance).toBe(before + 5_000n)
+    expect((await stage.account(node, dora)).balance).toBe(hers + 1_000n)
+  }
+  await expectSettled()
+}
+
+function recordsOf({ wallet }: Person): readonly { readonly id: string; readonly transfer: string }[] {
+  return (JSON.parse(readFileSync(wallet.path, 'utf8')) as { sends: { id: string; transfer: string }[] }).sends
+}
+
+async function isDropped(ids: readonly string[]): Promise<true | undefined> {
+  const payments = await Promise.all(ids.map((id) => stage.payment(stand.network.sequencer, id)))
+  return payments.every((payment) => payment?.rung === 'dropped') || undefined
+}
+
+async function expectListed(ids: readonly string[]): Promise<void> {
+  const { unplaced } = await readHistory(alice.wallet)
   expect(unplaced.map(({ id, amount, standing, reason, text }) => [id, amount, standing, reason, text])).toEqual([
-    [ids[0], 1_000n, 'dropped', 'expired', undefined],
-    [ids[1], 2_000n, 'dropped', expect.stringMatching(/^(expired|nonce-ahead)$/), 'rent'],
-    [ids[2], 3_000n, 'dropped', expect.stringMatching(/^(expired|nonce-ahead)$/), undefined],
+    [ids[0], 1_000n, 'dropped', 'may-not-create', 'rent'],
+    [ids[1], 2_000n, 'dropped', 'nonce-ahead', undefined],
+    [ids[2], 3_000n, 'dropped', 'nonce-ahead', undefined],
   ])
   const history = await kedge('history', alice)
   for (const id of ids) expect(history).toContain(id)
@@ -100,37 +129,22 @@ async function loseBatch(): Promise<void> {
   expect(await kedge('balance', alice)).toMatch(
     /unpaid {3}3 payments of 6 sat in no batch that the node knows[\s\S]*kedge wallet resume/,
   )
+}
 
-  const resumed = await kedge('resume', alice)
-  for (const id of ids) expect(resumed).toMatch(new RegExp(`sequenced, signed anew in the place of ${id}`))
-  expect(await moneyOf(bob)).toBe(before + 6_000n)
-  for (const transfer of old) {
-    const refusal: unknown = await sequencer.client.submitTransfer({ transfer }).catch((error: unknown) => error)
-    expect(refusal).toBeInstanceOf(ApiError)
-  }
-  expect(await resumeSends(wallet)).toEqual([])
-  expect((await readHistory(wallet)).unplaced).toEqual([])
-  await mineSlowly(network, 3)
-  await network.agreed()
-
-  // Back on the first branch the old ones are anchored: those that replaced them find their nonces used.
-  await goBack(network, await branchAt(network, height + 1), here)
-  await mineSlowly(network, 4)
-  await stage.mineTo('anchored', sequencer, first.id, quietly)
-  await network.agreed()
-  for (const node of network.running) expect((await stage.account(node, bob)).balance).toBe(before + 6_000n)
-  expect(await resumeSends(wallet)).toEqual([])
-  expect((await readHistory(wallet)).unplaced).toEqual([])
+async function expectSettled(): Promise<void> {
+  expect(await resumeSends(alice.wallet)).toEqual([])
+  expect((await readHistory(alice.wallet)).unplaced).toEqual([])
 }
 
 /** Rounds of more blocks at once than an origin may be old, the last of them replaced. */
 async function hurry(): Promise<void> {
   const { network } = stand
   const before = await moneyOf(bob)
+  const pay = async () => (await send(alice.wallet, { to: bob.key, amount: 1_000n })).id
   const ids: string[] = []
-  for (let round = 0; round < 6; round++) {
-    for (let each = 0; each < 2; each++) ids.push((await send(alice.wallet, { to: bob.key, amount: 1_000n })).id)
-    await network.mine(30)
+  for (let round = 0; round < 2; round++) {
+    ids.push(await pay(), await pay())
+    await network.mine(24)
     await network.reorg(3)
     await network.waitFor({ until: 'payments are taken again' }, async (note) => {
       const { mode, synced } = await network.sequencer.client.health()
@@ -140,10 +154,9 @@ async function hurry(): Promise<void> {
       return undefined
     })
   }
-  const [last] = ids.slice(-1)
-  await stage.mineTo('anchored', network.sequencer, last ?? '', quietly)
-  expect((await readHistory(alice.wallet)).unplaced).toEqual([])
-  expect(await moneyOf(bob)).toBe(before + 12_000n)
+  await stage.mineTo('anchored', network.sequencer, ids.at(-1) ?? '', quietly)
+  await expectSettled()
+  expect(await moneyOf(bob)).toBe(before + 4_000n)
 }
 
 /** A batch that promises a state which its operations do not lead to. */
@@ -174,7 +187,7 @@ describeOnBitcoind('what was dropped', () => {
 
   test.each([
     ['a deposit that Bitcoin forgot is told of, and sent again', loseDeposit],
-    ['payments that expired on the way are listed, paid once by resume, and once in every branch', loseBatch],
+    ['payments that can’t be executed are listed, paid by resume, and once in every branch', loseRecipient],
     ['payments do not expire while blocks come faster than batches', hurry],
     ['a lie is logged by who rejects the batch', lie],
   ])('%s', { timeout: 180_000 }, (_, work) => stand.play(work))

@@ -284,6 +284,9 @@ export class LedgerNode {
         return this.account((request as RouteRequest<'account'>).key)
       case 'accountHistory':
         return this.history((request as RouteRequest<'accountHistory'>).key)
+      case 'deposits':
+        // None that a bitcoind would know of.
+        return answer({ deposits: [] })
       case 'payment':
         return this.payment((request as RouteRequest<'payment'>).id)
       case 'blockHeaders':

@@ -4,14 +4,13 @@ import {
   InsufficientFundsError,
   printHash,
   type Rpc,
-  readDepth,
-  readTransaction,
   sendTransaction,
   spendableCoins,
 } from '@kedge/bitcoin'
-import { fromHex, reverseBytes, toHex } from '@kedge/core'
+import { fromHex, toHex } from '@kedge/core'
 import { readOwnCoins, readUnconfirmed } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
+import { readDepths, satsOf } from '../deposit-depth.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
 import { inTurn } from '../turn.ts'
@@ -74,13 +73,12 @@ export interface ResumedDeposit {
 /** How Bitcoin has the deposits that are not so deep yet that they are forgotten here. */
 export async function readRecordedDeposits(wallet: Wallet, rpc: Rpc): Promise<readonly RecordedDeposit[]> {
   const { deposits } = await readContent(wallet)
-  return Promise.all(
-    deposits.map(async (record) => {
-      const depth = await depthOf(rpc, record)
-      const standing = depth === undefined ? 'missing' : depth > 0 ? 'mined' : 'waiting'
-      return { txid: record.txid, sats: satsOf(record), standing }
-    }),
-  )
+  const depths = await readDepths(wallet, rpc, deposits)
+  return deposits.map((record) => {
+    const depth = depths.get(record.txid)
+    const standing = depth === undefined ? 'missing' : depth > 0 ? 'mined' : 'waiting'
+    return { txid: record.txid, sats: satsOf(record), standing }
+  })
 }
 
 /**
@@ -106,22 +104,22 @@ async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositReque
 
 async function sendAgain(wallet: Wallet, rpc: Rpc): Promise<ResumedDeposit[]> {
   const { deposits } = await readContent(wallet)
+  const depths = await readDepths(wallet, rpc, deposits)
   const resumed: ResumedDeposit[] = []
   const done: string[] = []
   for (const record of deposits) {
-    const depth = await depthOf(rpc, record)
+    const depth = depths.get(record.txid)
     if (depth !== undefined && depth > keptFor(wallet)) done.push(record.txid)
     if (depth !== undefined && depth > 0) continue
     const outcome = depth === 0 ? ({ outcome: 'waiting' } as const) : await sendMissing(rpc, record)
-    // Bitcoin has it, all the same: whoever spends out of the vault has spent it since.
-    if (outcome === undefined || outcome.outcome === 'gone') done.push(record.txid)
+    if (outcome?.outcome === 'gone') done.push(record.txid)
     if (outcome !== undefined) resumed.push({ txid: record.txid, sats: satsOf(record), ...outcome })
   }
   if (done.length > 0) await forget(wallet, done)
   return resumed
 }
 
-/** Undefined where Bitcoin has it in a block. */
+/** Undefined where Bitcoin has it in a block after all: it is swept, and the node has not read of it so far. */
 async function sendMissing(
   rpc: Rpc,
   { raw }: DepositRecord,
@@ -135,17 +133,6 @@ async function sendMissing(
 /** Blocks. bitcoind sends nothing again by itself that a deep reorganisation took out of its blocks. */
 function keptFor({ params: { windows } }: Wallet): number {
   return windows.staleness + windows.dispute
-}
-
-/** Of the output that pays into the vault. */
-const VAULT_OUTPUT = 1
-
-function depthOf(rpc: Rpc, { txid }: DepositRecord): Promise<number | undefined> {
-  return readDepth(rpc, { txid: reverseBytes(fromHex(txid)), vout: VAULT_OUTPUT })
-}
-
-function satsOf({ raw }: DepositRecord): bigint {
-  return readTransaction(fromHex(raw)).outputs[VAULT_OUTPUT]?.value ?? 0n
 }
 
 async function sendRecorded(wallet: Wallet, rpc: Rpc, { txid, raw }: DepositRecord): Promise<void> {
