@@ -4,11 +4,9 @@ import type { NodeParts } from '@kedge/node'
 import { waitFor } from '@kedge/regtest'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Onlooker } from './onlooker.ts'
-import { keyOf, type Sequencer, Workshop } from './workshop.ts'
+import { keyOf, type MadeDeposit, type Sequencer, Workshop } from './workshop.ts'
 
 const PAYERS = [20, 21]
-/** How a deposit's message shows in a transaction: magic and kind. */
-const DEPOSIT_TAG = '4b44474510'
 
 let workshop: Workshop
 let sequencer: Sequencer
@@ -49,28 +47,36 @@ function followed(): Promise<boolean> {
 /** As the API finds accounts. */
 const cellsAt = ({ executor }: NodeParts) => PAYERS.map((seed) => executor.owners.findAll(keyOf(seed)))
 
-/** Transactions of a block as they are, but for the deposits, which are the other way round and last. */
-async function swappedAt(height: number): Promise<Uint8Array[]> {
+/** A block's transactions as they are, but for some. */
+async function othersAt(height: number, without: readonly Uint8Array[]): Promise<Uint8Array[]> {
   const { rpc } = workshop.bitcoind
   const hash = await callRpc(rpc, 'getblockhash', [height])
   const { tx } = (await callRpc(rpc, 'getblock', [hash, 2])) as { readonly tx: readonly { readonly hex: string }[] }
-  const raws = tx.slice(1).map(({ hex }) => hex)
-  const isDeposit = (hex: string) => hex.includes(DEPOSIT_TAG)
-  return [...raws.filter((hex) => !isDeposit(hex)), ...raws.filter(isDeposit).reverse()].map(fromHex)
+  const left = new Set(without.map(toHex))
+  return tx
+    .slice(1)
+    .filter(({ hex }) => !left.has(hex))
+    .map(({ hex }) => fromHex(hex))
 }
 
-it('finds every account after a reorganisation in which two deposits change places', async () => {
-  const { bitcoind } = workshop
-  for (const seed of PAYERS) await workshop.deposit(keyOf(seed), 50_000n)
+it('finds every account after a reorganisation in which two deposits are swept the other way round', async () => {
+  const { bitcoind, vault } = workshop
+  const deposits: MadeDeposit[] = []
+  for (const seed of PAYERS) deposits.push(await workshop.deposit(keyOf(seed), 50_000n))
   await mine()
   const { height } = sequencer.node.follower.chain
-  const swapped = await swappedAt(height)
+  const others = await othersAt(
+    height,
+    deposits.map(({ sweep }) => sweep),
+  )
   await mine(2)
   await followed()
   const before = cellsAt(onlooker.node)
   expect(before.map((cells) => cells.length)).toEqual([1, 1])
   const depth = sequencer.node.follower.chain.height - height + 1
-  await bitcoind.reorg(depth, [swapped, ...Array.from({ length: depth }, () => [])])
+  workshop.vault = vault
+  const sweeps = deposits.toReversed().map((deposit) => workshop.buildSweep(deposit))
+  await bitcoind.reorg(depth, [[...others, ...sweeps], ...Array.from({ length: depth }, () => [])])
   await mine(8)
   // Nobody has asked the onlooker for an owner since the cells were taken back.
   await followed()

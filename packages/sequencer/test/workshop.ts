@@ -49,6 +49,16 @@ const VAULT_VALUE = 10_000n
 const SWEEP_FEE = 500n
 const FEE_RATE = 2
 
+const REFUND_KEY = keyOf(62)
+
+export interface MadeDeposit {
+  readonly key: Uint8Array
+  readonly sats: bigint
+  readonly txid: Uint8Array
+  /** The transaction that sweeps it. */
+  readonly sweep: Uint8Array
+}
+
 /** What a payment says beside who pays. */
 type Payment = Pick<Transfer, 'from' | 'to' | 'amount' | 'nonce'> & Partial<Transfer>
 
@@ -58,7 +68,7 @@ export class Workshop {
   readonly network: Uint8Array
   readonly folder: string
 
-  private vault: { readonly head: Outpoint; readonly value: bigint }
+  vault: { readonly head: Outpoint; readonly value: bigint }
   private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
     this.bitcoind = bitcoind
     this.params = params
@@ -119,21 +129,28 @@ export class Workshop {
   }
 
   /** A deposit, and its sweep on top of it. */
-  async deposit(key: Uint8Array, sats: bigint): Promise<void> {
-    const { params, vault } = this
-    const owner = { key, refundKey: keyOf(62) }
-    const made = buildDeposit(params, owner, sats, await this.fund(sats + 10_000n))
+  async deposit(key: Uint8Array, sats: bigint): Promise<MadeDeposit> {
+    const made = buildDeposit(this.params, { key, refundKey: REFUND_KEY }, sats, await this.fund(sats + 10_000n))
     await this.send(made.raw, 0n)
-    const { sweep } = depositOutput(params, owner.key, owner.refundKey)
+    const deposit = { key, sats, txid: made.txid }
+    const sweep = this.buildSweep(deposit)
+    await this.send(sweep, 0n)
+    return { ...deposit, sweep }
+  }
+
+  /** Sweeps a deposit from the vault as it is by now, which it changes. */
+  buildSweep({ key, sats, txid }: Omit<MadeDeposit, 'sweep'>): Uint8Array {
+    const { params, vault } = this
+    const { sweep } = depositOutput(params, key, REFUND_KEY)
     const inputs = [
       { previous: vault.head, value: vault.value, by: vaultOutput(params) },
-      { previous: { txid: made.txid, vout: 1 }, value: sats, by: sweep },
+      { previous: { txid, vout: 1 }, value: sats, by: sweep },
     ]
     const value = vault.value + sats - SWEEP_FEE
     const outputs = [{ script: vaultScript(params), value }]
     const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
-    await this.send(swept.raw, 0n)
     this.vault = { head: { txid: swept.txid, vout: 0 }, value }
+    return swept.raw
   }
 
   async challenge(headerHash: Uint8Array): Promise<void> {
