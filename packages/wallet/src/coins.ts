@@ -13,7 +13,7 @@ import {
 import { equalBytes, fromHex, type Outpoint, reverseBytes, toHex } from '@kedge/core'
 import { z } from 'zod'
 import type { DepositRecord } from './content.ts'
-import type { Wallet } from './wallet.ts'
+import { readContent, type Wallet } from './wallet.ts'
 
 /** The bitcoin that a wallet's one address owns. The wallet keeps no list of it: bitcoind looks each time. */
 

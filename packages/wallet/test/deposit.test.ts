@@ -129,7 +129,7 @@ describe.skipIf(binary === undefined)('a deposit on a real bitcoind', () => {
       code: 'no-coins',
       message: expect.stringMatching(/Send bitcoin there first, and wait until it is in a block\.$/),
     })
-    const { coins, tip } = await readOwnCoins(payer, bitcoind.rpc)
+    const { coins, tip } = await readOwnCoins(payer, bitcoind.rpc, [])
     const funding = { key: payer.keys.bitcoin, coins: spendableCoins(coins, tip), feeRate: 2 }
     const { raw } = buildPayment([{ script: payee.keys.bitcoin.script, value: 40_000n }], funding)
     expect(await sendTransaction(bitcoind.rpc, raw, 0n)).toEqual({ ok: true })

@@ -25,7 +25,7 @@ export function keyOf(payer: number, isSigned: boolean): Uint8Array {
 /** Satoshis that payer 0 must deposit. */
 export function depositFor(payers: number, { fees }: Params): bigint {
   const each = START_AMOUNT + fees.transfer + fees.cell
-  return (each * BigInt(payers) + fees.cell) / 1000n + 1n
+  return (each * BigInt(payers) + fees.cell) / 1000n + fees.deposit + 1n
 }
 
 type Fields = Pick<Transfer, 'from' | 'nonce' | 'toCell' | 'to'>
