@@ -15,15 +15,29 @@ interface View {
 /** A late joiner has so long: it asks its peers for every batch there ever was, and they answer at a bounded rate. */
 const JOIN_MS = 90_000
 
-/** Compares every running node with the first. @throws Error with the first thing that differs */
+/** Nodes that stood still move on once more when a deposit is swept meanwhile: the sequencer credits it before the others. */
+const AGREE_MS = 60_000
+
+/** Compares every running node with the first, until nothing differs. @throws Error with the first thing that does */
 export async function expectAgreement(network: RegtestNetwork, payers: readonly Payer[]): Promise<void> {
-  const [first, ...others] = network.running
+  await network.waitFor({ until: 'all nodes say the same', withinMs: AGREE_MS }, async (note) => {
+    const difference = await findDisagreement(network, payers)
+    if (difference === undefined) return true
+    note(difference)
+    await network.mine()
+    return undefined
+  })
+}
+
+async function findDisagreement({ running }: RegtestNetwork, payers: readonly Payer[]): Promise<string | undefined> {
+  const [first, ...others] = running
   if (first === undefined) throw new Error('no node runs')
   const expected = await viewOf(first.client, payers)
   for (const other of others) {
     const difference = findDifference(expected, await viewOf(other.client, payers))
-    if (difference !== undefined) throw new Error(`${other.name} differs from ${first.name} in ${difference}`)
+    if (difference !== undefined) return `${other.name} differs from ${first.name} in ${difference}`
   }
+  return undefined
 }
 
 /** Starts a challenger with an empty disk, waits until it has caught up, compares it with all, and kills it. */
