@@ -6,7 +6,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     include: ['packages/*/test/**/*.test.ts', 'regtest/test/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**'],
+    // What takes long and is rarely broken runs in the long mode.
+    exclude: ['**/node_modules/**', '**/dist/**', ...(process.env.KEDGE_CHAOS ? [] : ['**/*.long.test.ts'])],
     pool: 'forks',
     // Many tests start processes of their own and wait for them; more at a time would wait longer than their deadlines.
     maxWorkers: 3,

@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +16,7 @@ import {
   UnfitBackendError,
 } from '@kedge/bitcoin'
 import { expect, test } from 'vitest'
-import { findBitcoind } from '../src/bitcoind.ts'
+import { findBitcoind, freePort } from '../src/bitcoind.ts'
 import { describeOnBitcoind, freshKey } from './ground.ts'
 
 /** A bitcoind that talks to nobody. */
@@ -52,14 +51,6 @@ async function answers(rpc: Rpc): Promise<boolean> {
   if (outcome instanceof RpcError && outcome.code === RPC_CODES.warmup) return false
   if (outcome instanceof Error) throw outcome
   return true
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }
 
 describeOnBitcoind('on the main chain', () => {
