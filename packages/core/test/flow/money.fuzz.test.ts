@@ -18,23 +18,12 @@ import { Mempool } from '../mempool.ts'
 import type { Rollup } from '../rollup.ts'
 import { nextPayout, nextSweep } from '../watchers.ts'
 import { CASES, FUZZ_TIMEOUT, params, payoutScript, quickKey } from '../world.ts'
+import { type Draw, drawFrom } from './draw.ts'
 
 /**
  * Deposits, sweeps, refunds, withdrawals, payouts and what is forced, on a Bitcoin that reorganises and mines what it
  * likes of all that was ever signed: at every block there is as much as is owed, and nobody is paid twice.
  */
-type Draw = (limit: number) => number
-
-function drawFrom(seed: number): Draw {
-  let state = seed
-  return (limit) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % limit
-  }
-}
-
 const OWNERS = 5
 
 class Walk {

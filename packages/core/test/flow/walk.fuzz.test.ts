@@ -11,6 +11,7 @@ import { challengeTransaction, depositTransaction, partTransaction } from '../bi
 import { mint, nothing, pay, rig, withRoot } from '../economy.ts'
 import type { Batch } from '../rollup.ts'
 import { bytes32, CASES, FUZZ_TIMEOUT, quickKey } from '../world.ts'
+import { type Draw, drawFrom } from './draw.ts'
 import { Play } from './play.ts'
 
 /**
@@ -18,18 +19,6 @@ import { Play } from './play.ts'
  * reorganises: with one honest node whose messages are mined, nothing false ever becomes final, and every node comes
  * to the same bytes.
  */
-type Draw = (limit: number) => number
-
-function drawFrom(seed: number): Draw {
-  let state = seed
-  return (limit) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % limit
-  }
-}
-
 const OWNERS = 5
 
 function somePayments({ rollup }: Play, draw: Draw): Operation[] {
