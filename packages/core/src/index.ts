@@ -58,7 +58,7 @@ export {
   type ReadDocument,
   type ReceiptDocument,
 } from './document.ts'
-export type { Due, Facts } from './duty.ts'
+export { batchLimits, type Due, type Facts, findDue } from './duty.ts'
 export type { ChainEvent, VoidCause } from './events.ts'
 export {
   type Court,

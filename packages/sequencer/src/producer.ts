@@ -3,8 +3,11 @@ import {
   type Anchor,
   aliveSince,
   type BatchPlace,
+  batchLimits,
+  type Due,
   decodeTransfer,
   equalBytes,
+  findDue,
   GENESIS_ROOT,
   resumeAnchor,
 } from '@kedge/core'
@@ -342,27 +345,22 @@ export class Producer {
     if (!this.carried.isWaiting(plan)) return true
     if (this.open === undefined && !this.begin()) return false
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
-    if (this.isDepositDue()) return false
+    if (this.findNextDue()?.kind === 'deposit') return false
     if (this.open !== undefined && this.isFull(this.open.batch) && this.backlog() >= MAX_UNCONFIRMED) return false
     return await this.carried.unload(plan)
   }
 
-  private isDepositDue(): boolean {
+  /** What a batch with the newest origin would have to begin with. */
+  private findNextDue(): Due | undefined {
     const { follower, executor, options } = this.parts.node
-    const next = follower.facts.sweptAfter(executor.ledger.totals.depositCursor)
-    return next !== undefined && next.position.height <= follower.chain.height - options.params.windows.originDepth
+    const { params } = options
+    const newest = follower.chain.height - params.windows.originDepth
+    return findDue(batchLimits(params), follower.facts, newest, executor.ledger.totals, 0)
   }
 
   /** Whether a batch is wanted that nobody's transfer asks for. */
   private isCalledFor(): boolean {
-    return this.isDepositDue() || this.isForcedDue() || this.isSilent()
-  }
-
-  private isForcedDue(): boolean {
-    const { follower, executor, options } = this.parts.node
-    const { originDepth, forced } = options.params.windows
-    const next = follower.facts.forcedAfter(executor.ledger.totals.forcedCursor)
-    return next !== undefined && next.position.height + forced <= follower.chain.height - originDepth
+    return this.findNextDue() !== undefined || this.isSilent()
   }
 
   /** Half of what ends the chain has passed without a batch, and none is on its way: an empty one keeps it alive. */
