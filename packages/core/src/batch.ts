@@ -139,7 +139,7 @@ export class BatchExecution {
     return this.sealed(this.ledger.seal())
   }
 
-  /** `seal`, with the steps that `Ledger.cut` gave, and somebody has hashed. */
+  /** `seal`, where somebody has hashed what `Ledger.cut` gave. */
   settle(hashed: HashedSteps): SealedBatch {
     return this.sealed(this.ledger.settle(hashed))
   }
@@ -149,9 +149,9 @@ export class BatchExecution {
     return { pre, post: this.ledger.root, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations, claims, delta }
   }
 
-  /** Takes everything back. */
-  abandon(): void {
-    this.ledger.abandon()
+  /** Takes everything back. @param hashed as for `Ledger.abandon` */
+  abandon(hashed?: HashedSteps): void {
+    this.ledger.abandon(hashed)
   }
 }
 

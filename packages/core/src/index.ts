@@ -198,7 +198,7 @@ export {
 } from './scripts.ts'
 export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from './signed.ts'
 export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
-export { type HashedSteps, hashSteps, type StepRows, stepLeaves } from './steps.ts'
+export { type HashedSteps, StepHasher, type StepRows, stepLeaves } from './steps.ts'
 export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
 export { SIGNAL_VALUE } from './tags.ts'
 export {

@@ -4,22 +4,25 @@ import { ZERO_HASH } from './hash.ts'
 import { hashRow } from './merkle.ts'
 import type { CellUpdate } from './operation.ts'
 import { Rows } from './rows.ts'
-import { type HashedSteps, hashSteps, StepLog, type StepRows } from './steps.ts'
+import { type HashedSteps, StepHasher, StepLog, type StepRows } from './steps.ts'
 import { encodeTotals, GENESIS_TOTALS, stateRoot, type Totals } from './totals.ts'
 import { CellTree } from './tree.ts'
 
 /**
  * The ledger's state in memory: cells, their tree, totals; and the steps of one batch on top of it that are applied
- * but not yet hashed. `seal` hashes them all at once; `abandon` takes them back; a sealed batch is taken back by
- * `undo` with its delta.
+ * but not yet sealed. `seal` hashes them all at once, or `cut` hands them out in runs to be hashed while more are applied,
+ * until `settle` seals what came of them; `abandon` takes them back; a sealed batch is taken back by `undo` with its
+ * delta.
  */
 export class Ledger {
   readonly tree = new CellTree()
   private now: Totals = GENESIS_TOTALS
-  private sealedTotals: Totals = GENESIS_TOTALS
   private sealedRoot: Uint8Array = stateRoot(ZERO_HASH, GENESIS_TOTALS)
+  /** Steps since the last cut. */
   private log = new StepLog()
-  private isCut = false
+  /** Steps from the last seal to the last cut, and the totals there. */
+  private cutSteps = 0
+  private cutTotals: Totals = GENESIS_TOTALS
 
   /** Totals after the last applied step. */
   get totals(): Totals {
@@ -31,13 +34,18 @@ export class Ledger {
     return this.sealedRoot
   }
 
+  /** Steps since the last seal. */
   get steps(): number {
+    return this.cutSteps + this.log.steps
+  }
+
+  /** Those of them that nobody was given to hash. */
+  get uncut(): number {
     return this.log.steps
   }
 
   /** Applies one operation's outcome as the next step. */
   apply(updates: readonly CellUpdate[], totals: Totals): void {
-    this.refuseWhileCut()
     for (const { cell, account } of updates) {
       this.log.before(this.tree, cell)
       this.tree.put(cell, account)
@@ -49,38 +57,49 @@ export class Ledger {
 
   /** Hashes the steps since the last seal. `roots` is the row of state roots, one after each step. */
   seal(): HashedSteps {
-    return this.settle(hashSteps(this.tree.nodes, this.cut()))
+    if (this.cutSteps > 0) throw new Error('somebody else hashes this batch')
+    const hasher = new StepHasher(this.tree.nodes, this.sealedRoot)
+    hasher.add(this.cut())
+    return this.settle(hasher.finish())
   }
 
   /**
-   * Hands out the steps since the last seal, to be hashed wherever that is done. Until `settle` nothing may be applied,
-   * and the tree's nodes are whoever hashes'.
+   * Hands out the steps since the last cut, for the `StepHasher` of this batch wherever that is. From a batch's first cut
+   * until `settle` the tree's nodes are the hasher's alone; steps may be applied all the time.
    */
   cut(): StepRows {
-    this.refuseWhileCut()
-    this.isCut = true
-    return this.log.rows(this.sealedTotals, this.sealedRoot)
+    const rows = this.log.rows(this.cutTotals)
+    this.cutSteps += this.log.steps
+    this.cutTotals = this.now
+    this.log = new StepLog(this.log)
+    return rows
   }
 
+  /** Seals the batch with what became of all its steps. The tree's nodes must be those that the hasher left. */
   settle(hashed: HashedSteps): HashedSteps {
-    if (!this.isCut) throw new Error('no steps are being hashed')
-    this.isCut = false
-    if (this.log.steps > 0) this.sealedRoot = hashed.roots.slice(-32)
-    this.sealedTotals = this.now
-    this.log = new StepLog(this.log)
+    if (this.log.steps > 0 || hashed.roots.length !== 32 * this.cutSteps)
+      throw new Error('these are not all the steps of the batch')
+    if (this.cutSteps > 0) this.sealedRoot = hashed.roots.slice(-32)
+    this.sealedAt(this.now)
     return hashed
   }
 
-  /** Takes back the steps since the last seal. */
-  abandon(): void {
-    this.refuseWhileCut()
-    this.log.revert(this.tree, this.sealedTotals.count)
-    this.now = this.sealedTotals
+  /**
+   * Takes back the steps since the last seal.
+   * @param hashed what became of those that were cut, where any were; nodes as for `settle`
+   */
+  abandon(hashed?: HashedSteps): void {
+    if (hashed === undefined && this.cutSteps > 0) throw new Error('what was cut is taken back when it is hashed')
+    this.log.revert(this.tree, this.cutTotals.count)
     this.log = new StepLog()
+    this.now = this.cutTotals
+    if (hashed !== undefined) this.undo(this.settle(hashed).delta)
   }
 
-  private refuseWhileCut(): void {
-    if (this.isCut) throw new Error('the steps of a batch are being hashed')
+  private sealedAt(totals: Totals): void {
+    this.now = totals
+    this.cutTotals = totals
+    this.cutSteps = 0
   }
 
   /** Takes back the batch that a delta came from. Nothing may have been applied since. */
@@ -94,8 +113,7 @@ export class Ledger {
   }
 
   private move(delta: Delta, to: 'before' | 'after'): void {
-    this.refuseWhileCut()
-    if (this.log.steps > 0) throw new Error('the ledger has steps that are not sealed')
+    if (this.steps > 0) throw new Error('the ledger has steps that are not sealed')
     const [from, totals] =
       to === 'before' ? [delta.totalsAfter, delta.totalsBefore] : [delta.totalsBefore, delta.totalsAfter]
     if (!sameTotals(from, this.now)) throw new Error('the delta does not continue from this state')
@@ -113,8 +131,7 @@ export class Ledger {
     tree.truncate(totals.count)
     const step = new Uint32Array(delta.cells.length)
     tree.rehash({ count: delta.cells.length, cell: delta.cells, step, leaves }, 0, () => totals.count)
-    this.now = totals
-    this.sealedTotals = totals
+    this.sealedAt(totals)
     this.sealedRoot = stateRoot(tree.root(), totals)
   }
 
@@ -128,8 +145,7 @@ export class Ledger {
     if (cell !== totals.count)
       throw new Error(`the stored pages hold ${cell} cells where the totals say ${totals.count}`)
     this.tree.rehashAll()
-    this.now = totals
-    this.sealedTotals = totals
+    this.sealedAt(totals)
     this.sealedRoot = stateRoot(this.tree.root(), totals)
   }
 }

@@ -1,17 +1,17 @@
 import { concatBytes } from './bytes.ts'
 import { CELL_BYTES } from './cell.ts'
 import { Writer } from './codec.ts'
-import { encodeDelta } from './delta.ts'
+import { type CellChanges, encodeDelta } from './delta.ts'
 import { hashRow, merkleRoot } from './merkle.ts'
 import type { CellNodes } from './nodes.ts'
 import { Rows } from './rows.ts'
-import { countOf, TOTALS_BYTES, type Totals, writeTotals } from './totals.ts'
+import { countOf, encodeTotals, TOTALS_BYTES, type Totals, writeTotals } from './totals.ts'
 import type { CellTree } from './tree.ts'
 import { sortByCell } from './versions.ts'
 
-/** The steps of one batch as flat rows, ready to be hashed by any thread. One change is one cell's, in one step. */
+/** Consecutive steps of a batch as flat rows, ready to be hashed by any thread. One change is one cell's, in one step. */
 export interface StepRows {
-  /** Of each change. */
+  /** Of each change. The steps count from 0. */
   readonly cell: Uint32Array
   readonly step: Uint32Array
   /** The cell before each change (zeros where it was made) and after it. */
@@ -19,9 +19,8 @@ export interface StepRows {
   readonly afters: Uint8Array
   /** After each step. */
   readonly totals: Uint8Array
-  /** Before the first step: totals and state root. */
+  /** Before the first of them. */
   readonly totalsBefore: Uint8Array
-  readonly pre: Uint8Array
 }
 
 export interface HashedSteps {
@@ -33,19 +32,68 @@ export interface HashedSteps {
   readonly delta: Uint8Array
 }
 
-/** Hashes all steps at once, and brings the nodes up to date. */
-export function hashSteps(nodes: CellNodes, rows: StepRows): HashedSteps {
-  const { cell, step, totals, totalsBefore } = rows
+/**
+ * Hashes the steps of one batch run by run, while later ones are applied. Each run brings the nodes up to date; how the
+ * batch is divided changes nothing in what comes out.
+ */
+export class StepHasher {
+  private readonly nodes: CellNodes
+  private readonly runs: StepRows[] = []
+  private readonly roots: Uint8Array[] = []
+  private readonly leaves: Uint8Array[] = []
+  private root: Uint8Array
+
+  /** @param pre the state root before the batch, that of `nodes` and the totals */
+  constructor(nodes: CellNodes, pre: Uint8Array) {
+    this.nodes = nodes
+    this.root = pre
+  }
+
+  /** The steps behind those of the runs before. */
+  add(rows: StepRows): void {
+    const roots = hashRun(this.nodes, rows)
+    this.runs.push(rows)
+    this.roots.push(roots)
+    this.leaves.push(stepLeaves(this.root, roots))
+    if (roots.length > 0) this.root = roots.subarray(-32)
+  }
+
+  /** There are no more. At least one run must have been added, if an empty one. */
+  finish(): HashedSteps {
+    const [first, last] = [this.runs[0], this.runs.at(-1)]
+    if (first === undefined || last === undefined) throw new Error('no steps were given')
+    return {
+      roots: concatBytes(...this.roots),
+      stepsRoot: merkleRoot(concatBytes(...this.leaves)),
+      delta: encodeDelta(changesOf(this.runs), first.totalsBefore, totalsAfter(last)),
+    }
+  }
+}
+
+/** State roots after each of the steps, as a row. */
+function hashRun(nodes: CellNodes, rows: StepRows): Uint8Array {
+  const { cell, step, totals } = rows
   const steps = totals.length / TOTALS_BYTES
-  const last = steps === 0 ? totalsBefore : totals.subarray(TOTALS_BYTES * (steps - 1))
-  const order = sortByCell(cell)
-  const versions = { count: cell.length, cell, step, leaves: hashRow(rows.afters), order }
+  const versions = { count: cell.length, cell, step, leaves: hashRow(rows.afters) }
   const countAfter = (at: number) => countOf(totals, TOTALS_BYTES * at)
-  const cellRoots = nodes.rehash(versions, countOf(last, 0), steps, countAfter)
-  const roots = hashRow(interleave(cellRoots, hashRow(totals)))
-  const [befores, afters] = [rows.befores, rows.afters].map((row) => Rows.over(CELL_BYTES, row)) as [Rows, Rows]
-  const delta = encodeDelta({ cell, befores, afters, order }, totalsBefore, last)
-  return { roots, stepsRoot: merkleRoot(stepLeaves(rows.pre, roots)), delta }
+  const cellRoots = nodes.rehash(versions, countOf(totalsAfter(rows), 0), steps, countAfter)
+  return hashRow(interleave(cellRoots, hashRow(totals)))
+}
+
+function totalsAfter({ totals, totalsBefore }: StepRows): Uint8Array {
+  return totals.length === 0 ? totalsBefore : totals.subarray(-TOTALS_BYTES)
+}
+
+function changesOf(runs: readonly StepRows[]): CellChanges {
+  const cell = new Uint32Array(runs.reduce((sum, run) => sum + run.cell.length, 0))
+  let next = 0
+  for (const run of runs) {
+    cell.set(run.cell, next)
+    next += run.cell.length
+  }
+  const befores = Rows.over(CELL_BYTES, concatBytes(...runs.map((run) => run.befores)))
+  const afters = Rows.over(CELL_BYTES, concatBytes(...runs.map((run) => run.afters)))
+  return { cell, befores, afters, order: sortByCell(cell) }
 }
 
 /** Leaves of the steps tree: d(root before, root after) for each operation. */
@@ -68,7 +116,7 @@ function interleave(left: Uint8Array, right: Uint8Array): Uint8Array {
   return pairs.bytes
 }
 
-/** Every cell change since the last seal, with the cell before and after it, in growing flat rows. */
+/** Every cell change since the last cut, with the cell before and after it, in growing flat rows. */
 export class StepLog {
   private readonly cell: number[] = []
   private readonly step: number[] = []
@@ -77,7 +125,7 @@ export class StepLog {
   private readonly totals: Writer
   private ended = 0
 
-  /** With room for as many changes as the batch before had. */
+  /** With room for as many changes as the log before had. */
   constructor(before?: StepLog) {
     this.befores = new Rows(CELL_BYTES, before?.cell.length ?? 0)
     this.afters = new Rows(CELL_BYTES, before?.cell.length ?? 0)
@@ -109,7 +157,7 @@ export class StepLog {
   }
 
   /** Views of the log's own memory, which nobody writes to any more. */
-  rows(before: Totals, pre: Uint8Array): StepRows {
+  rows(before: Totals): StepRows {
     const count = this.cell.length
     return {
       cell: new Uint32Array(this.cell),
@@ -117,8 +165,7 @@ export class StepLog {
       befores: this.befores.run(0, count),
       afters: this.afters.run(0, count),
       totals: this.totals.bytes,
-      totalsBefore: writeTotals(new Writer(TOTALS_BYTES), before).bytes,
-      pre,
+      totalsBefore: encodeTotals(before),
     }
   }
 

@@ -12,8 +12,6 @@ export interface CellVersions {
   readonly step: ArrayLike<number>
   /** A row of 32-byte leaves. */
   readonly leaves: Uint8Array
-  /** `sortByCell(cell)`, where it is known. */
-  readonly order?: Uint32Array
 }
 
 /** A level of the tree as it was: nodes from `known` on are absent, and `absent` is one of them. */
@@ -40,10 +38,10 @@ export class NodeVersions {
   }
 
   /** Fills it with leaves. Of a cell that changed more than once in a step only the last version counts. */
-  takeLeaves({ count, cell, step, leaves, order = sortByCell(cell) }: CellVersions): void {
+  takeLeaves({ count, cell, step, leaves }: CellVersions): void {
     const source = Rows.over(NODE_BYTES, leaves)
     this.clear(count)
-    for (const at of order) {
+    for (const at of sortByCell(cell)) {
       const last = this.count - 1
       const isAgain = last >= 0 && this.index[last] === cell[at] && this.step[last] === step[at]
       const to = isAgain ? last : this.count++

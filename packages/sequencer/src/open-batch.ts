@@ -4,13 +4,13 @@ import {
   type BatchPlace,
   type BuiltHeader,
   buildHeader,
-  type HashedSteps,
   type Ledger,
   type Refusal,
   type SealedBatch,
   type Tick,
   type Transfer,
 } from '@kedge/core'
+import type { StepThread } from '@kedge/node'
 
 /** A tick whose signature is still to come. */
 export interface Cut {
@@ -19,10 +19,24 @@ export interface Cut {
   readonly operations: readonly Uint8Array[]
 }
 
+/** What a batch is built on, and the thread that hashes what it changes. */
+export interface BatchGround {
+  readonly ledger: Ledger
+  readonly steps: StepThread
+}
+
+/**
+ * A full batch is hashed in so many runs, all but the last while it fills. A run's hashes on one level go through the
+ * hasher together: few runs make that fast, many leave it little to do when the batch is sealed.
+ */
+const RUNS = 8
+
 /** The batch that takes transfers now: its place, its execution, and how much of it is promised. */
 export class OpenBatch {
   readonly place: BatchPlace
   readonly openedAt: number
+  private readonly ground: BatchGround
+  private readonly runSteps: number
   private readonly execution: BatchExecution
   private tick: number
   private promised = 0
@@ -34,7 +48,7 @@ export class OpenBatch {
   constructor(
     place: BatchPlace,
     context: BatchContext,
-    ledger: Ledger,
+    ground: BatchGround,
     cellOf: (key: Uint8Array) => number | undefined,
     openedAt: number,
     firstTick: number,
@@ -42,7 +56,9 @@ export class OpenBatch {
     this.place = place
     this.openedAt = openedAt
     this.tick = firstTick
-    this.execution = new BatchExecution(context, ledger)
+    this.ground = ground
+    this.runSteps = Math.ceil(context.params.caps.operations / RUNS)
+    this.execution = new BatchExecution(context, ground.ledger)
     this.execution.addDue(cellOf)
   }
 
@@ -60,7 +76,10 @@ export class OpenBatch {
     id: Uint8Array | undefined,
     signedBy: Uint8Array | undefined,
   ): Refusal | undefined {
-    return this.execution.add(transfer, bytes, id, signedBy)
+    const refusal = this.execution.add(transfer, bytes, id, signedBy)
+    const { steps, ledger } = this.ground
+    if (ledger.uncut >= this.runSteps) steps.run(ledger)
+    return refusal
   }
 
   /** Fixes the next tick over everything so far. */
@@ -86,13 +105,16 @@ export class OpenBatch {
     return this.tick
   }
 
-  /** `hash` hashes the ledger's steps; nothing may be added from here on. */
-  async seal(hash: () => Promise<HashedSteps>): Promise<SealedBatch & BuiltHeader> {
-    const sealed = this.execution.settle(await hash())
+  /** Nothing may be added from here on. */
+  async seal(): Promise<SealedBatch & BuiltHeader> {
+    const { steps, ledger } = this.ground
+    const sealed = this.execution.settle(await steps.finish(ledger))
     return { ...sealed, ...buildHeader(this.place, sealed) }
   }
 
-  abandon(): void {
-    this.execution.abandon()
+  /** Takes everything off the ledger. Nothing may be added from here on. */
+  async abandon(): Promise<void> {
+    const { steps, ledger } = this.ground
+    this.execution.abandon(steps.isUnderWay ? await steps.finish(ledger) : undefined)
   }
 }

@@ -122,7 +122,7 @@ export class Producer {
     await this.inTurn(async () => {
       this.throwIfFailed()
       await this.open?.finish()
-      this.open?.batch.abandon()
+      await this.open?.batch.abandon()
       this.open = undefined
     })
   }
@@ -211,10 +211,11 @@ export class Producer {
   }
 
   private openAt(place: BatchPlace): OpenBatch {
-    const { executor } = this.parts.node
+    const { executor, steps } = this.parts.node
+    const ground = { ledger: executor.ledger, steps }
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
     const firstTick = this.ticked?.number === place.number ? this.ticked.next : 0
-    return new OpenBatch(place, executor.contextOf(place), executor.ledger, cellOf, performance.now(), firstTick)
+    return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
   }
 
   private promisesOf(batch: OpenBatch, place: JournalPlace): Ticks {
@@ -295,7 +296,7 @@ export class Producer {
       const fields = { number, operations: open.batch.count }
       this.parts.node.options.log.warn(fields, 'the open batch lost its place: its transfers go into the next one')
     }
-    open.batch.abandon()
+    await open.batch.abandon()
     this.open = undefined
   }
 
@@ -330,7 +331,7 @@ export class Producer {
     const batch = this.openAt({ network: node.network, number, parent, origin })
     const fits = bytes.every((each, at) => readd(batch, each, signers[at])) && this.stands(batch)
     if (!fits) {
-      batch.abandon()
+      await batch.abandon()
       return false
     }
     batch.markPromised()

@@ -32,10 +32,10 @@ export interface Sealing {
 /** The ledger stands after the batch from here on: unless the writes reach the disk, memory is ahead of it. */
 export async function sealBatch(
   open: OpenBatch,
-  { executor, steps }: Pick<NodeParts, 'executor' | 'steps'>,
+  { executor }: Pick<NodeParts, 'executor'>,
   tamper: Tamper | undefined,
 ): Promise<Sealing> {
-  const honest = await open.seal(() => steps.hash(executor.ledger))
+  const honest = await open.seal()
   const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place)
   const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
   const wholes = {

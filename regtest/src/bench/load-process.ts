@@ -3,6 +3,7 @@ import { ApiError, type Client, createClient, MAX_TRANSFERS } from '@kedge/api'
 import { networkId, type Params, paramsFromJson, TRANSFER_BYTES } from '@kedge/core'
 import { LANES } from './load.ts'
 import { fillCreations, fillTransfers } from './payers.ts'
+import { plainFetch } from './plain-fetch.ts'
 import { makeKeys, signRows } from './signing.ts'
 
 /** What the process that makes load is told, one thing after another. It answers each with a LoadAnswer. */
@@ -59,13 +60,17 @@ async function answer(request: LoadRequest): Promise<LoadAnswer> {
     return { kind: 'done' }
   }
   if (load === undefined) throw new Error('there are no payers yet')
-  if (request.kind === 'send') return { kind: 'sent', sent: await sendAll(createClient(request.url), request.seconds) }
+  if (request.kind === 'send') return { kind: 'sent', sent: await sendAll(clientOf(request.url), request.seconds) }
   if (request.kind === 'sign')
     transfers = await makeRows(load, request.transfers, (rows, { keys, params }) =>
       fillTransfers(rows, LANES, keys, params),
     )
-  else await create(load, createClient(request.url))
+  else await create(load, clientOf(request.url))
   return { kind: 'done' }
+}
+
+function clientOf(url: string): Client {
+  return createClient(url, { fetch: plainFetch })
 }
 
 async function create(payers: Load, client: Client): Promise<void> {
