@@ -48,6 +48,12 @@ export function readOwner(source: Uint8Array, at: number): Uint8Array {
   return source.slice(at + OWNER_AT, at + OWNER_AT + 32)
 }
 
+/** Whether that is `key`. */
+export function isOwner(source: Uint8Array, at: number, key: Uint8Array): boolean {
+  for (let byte = 0; byte < 32; byte++) if (source[at + OWNER_AT + byte] !== key[byte]) return false
+  return true
+}
+
 /** Undefined unless the bytes are an account's one canonical form. */
 export function decodeAccount(bytes: Uint8Array): Account | undefined {
   const reader = new Reader(bytes)

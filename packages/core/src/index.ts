@@ -210,7 +210,7 @@ export {
   stateRoot,
   type Totals,
 } from './totals.ts'
-export { decodeTransfer, encodeTransfer, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
+export { decodeTransfer, encodeTransfer, payerOf, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
 export { isPaid, type Vault } from './vault.ts'
 export {

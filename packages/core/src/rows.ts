@@ -1,12 +1,14 @@
 /**
- * Records of one size back to back, in memory that grows. To copy one word by word takes a fraction of what `set` takes
- * with a view, and makes no garbage; small arrays for each record would be most of what executing a batch costs.
+ * Records of one size back to back, in memory that grows. To copy one 8 bytes at a time takes a fraction of what `set`
+ * takes with a view, and makes no garbage (the compiler keeps the BigInts in registers; 4 bytes at a time take a sixth
+ * more of hashing a batch); small arrays for each record would be most of what executing a batch costs.
  */
 export class Rows {
-  /** Bytes of a record: a multiple of 4. */
+  /** Bytes of a record: a multiple of 8. */
   readonly size: number
   bytes: Uint8Array
   words: Int32Array
+  longs: BigInt64Array
   view: DataView
   private isShared = false
 
@@ -15,14 +17,16 @@ export class Rows {
     this.size = size
     this.bytes = new Uint8Array(size * count)
     this.words = new Int32Array(this.bytes.buffer)
+    this.longs = new BigInt64Array(this.bytes.buffer)
     this.view = new DataView(this.bytes.buffer)
   }
 
-  /** The records in `row` themselves. @throws RangeError unless it begins at a multiple of 4 in its buffer */
+  /** The records in `row` themselves. @throws RangeError unless it begins at a multiple of 8 in its buffer */
   static over(size: number, row: Uint8Array): Rows {
     const rows = new Rows(size, 0)
     rows.bytes = row
     rows.words = new Int32Array(row.buffer, row.byteOffset, row.length / 4)
+    rows.longs = new BigInt64Array(row.buffer, row.byteOffset, row.length / 8)
     rows.view = new DataView(row.buffer, row.byteOffset, row.length)
     return rows
   }
@@ -43,12 +47,13 @@ export class Rows {
     larger.set(this.bytes)
     this.bytes = larger
     this.words = new Int32Array(larger.buffer)
+    this.longs = new BigInt64Array(larger.buffer)
     this.view = new DataView(larger.buffer)
   }
 
   /** Copies record `from` of a source of the same size to record `to`. */
   copy(to: number, source: Rows, from: number): void {
-    copyWords(this.words, to, source.words, from, this.size / 4)
+    copyLongs(this.longs, to, source.longs, from, this.size / 8)
   }
 
   /** Records [start, start + count) as a view, which growing makes stale. */
@@ -57,7 +62,7 @@ export class Rows {
   }
 }
 
-/** Copies record `from` to record `to`; both rows as words, `size` of them a record. */
-export function copyWords(target: Int32Array, to: number, source: Int32Array, from: number, size: number): void {
-  for (let word = 0; word < size; word++) target[size * to + word] = source[size * from + word] as number
+/** Copies record `from` to record `to`; both rows 8 bytes at a time, `size` of them a record. */
+export function copyLongs(target: BigInt64Array, to: number, source: BigInt64Array, from: number, size: number): void {
+  for (let at = 0; at < size; at++) target[size * to + at] = source[size * from + at] as bigint
 }

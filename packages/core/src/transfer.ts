@@ -63,6 +63,15 @@ export function decodeTransfer(bytes: Uint8Array): Transfer | undefined {
   return { kind: 'transfer', from, nonce, to, toCell, mayCreate: flags === 1, amount, fee, expiry, memo, signature }
 }
 
+const FROM_AT = 1
+
+/** The cell that a transfer of TRANSFER_BYTES pays from, or what stands there in bytes that don't decode. */
+export function payerOf(bytes: Uint8Array): number {
+  let cell = 0
+  for (let at = FROM_AT + 7; at >= FROM_AT; at--) cell = cell * 256 + (bytes[at] as number)
+  return cell
+}
+
 /** The 32 bytes that the payer signs. */
 export function transferMessage(network: Uint8Array, transfer: Omit<Transfer, 'signature' | 'toCell'>): Uint8Array {
   const message = new Writer(136)

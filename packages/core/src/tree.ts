@@ -1,5 +1,5 @@
 import { equalBytes } from './bytes.ts'
-import { type Account, CELL_BYTES, readAccount, readOwner, writeAccount } from './cell.ts'
+import { type Account, CELL_BYTES, isOwner, readAccount, readOwner, writeAccount } from './cell.ts'
 import { CellNodes } from './nodes.ts'
 import { type Cells, MissingCellError } from './operation.ts'
 import { Rows } from './rows.ts'
@@ -28,6 +28,11 @@ export class CellTree implements Cells {
   owner(cell: number): Uint8Array {
     if (cell >= this.length) throw new MissingCellError(cell)
     return readOwner(this.cells.bytes, CELL_BYTES * cell)
+  }
+
+  /** Whether the cell is there and the key's. */
+  isOwner(cell: number, key: Uint8Array): boolean {
+    return cell < this.length && isOwner(this.cells.bytes, CELL_BYTES * cell, key)
   }
 
   /** A copy of the cell's 64 bytes. */

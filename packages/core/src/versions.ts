@@ -1,9 +1,9 @@
 import { hashInto } from './hash.ts'
 import { depthOf } from './merkle.ts'
-import { copyWords, Rows } from './rows.ts'
+import { copyLongs, Rows } from './rows.ts'
 
 export const NODE_BYTES = 32
-const NODE_WORDS = NODE_BYTES / 4
+const NODE_LONGS = NODE_BYTES / 8
 
 /** Which cell changed at which step (non-decreasing), and its leaf afterwards (zeros: absent). */
 export interface CellVersions {
@@ -76,9 +76,9 @@ export class NodeVersions {
   ): void {
     const { nodes, known, absent } = before
     // Each side's newest version so far: what it was, then one of the row.
-    let leftSource = 2 * parent < known ? nodes.words : absent.words
+    let leftSource = 2 * parent < known ? nodes.longs : absent.longs
     let leftNode = 2 * parent < known ? 2 * parent : 0
-    let rightSource = 2 * parent + 1 < known ? nodes.words : absent.words
+    let rightSource = 2 * parent + 1 < known ? nodes.longs : absent.longs
     let rightNode = 2 * parent + 1 < known ? 2 * parent + 1 : 0
     let left = from
     let right = middle
@@ -86,31 +86,60 @@ export class NodeVersions {
       const leftStep = left < middle ? (row.step[left] as number) : NEVER
       const rightStep = right < end ? (row.step[right] as number) : NEVER
       if (leftStep <= rightStep) {
-        leftSource = row.nodes.words
+        leftSource = row.nodes.longs
         leftNode = left++
       }
       if (rightStep <= leftStep) {
-        rightSource = row.nodes.words
+        rightSource = row.nodes.longs
         rightNode = right++
       }
       const to = this.count++
       this.index[to] = parent
       this.step[to] = Math.min(leftStep, rightStep)
-      copyWords(pairs.words, 2 * to, leftSource, leftNode, NODE_WORDS)
-      copyWords(pairs.words, 2 * to + 1, rightSource, rightNode, NODE_WORDS)
+      copyLongs(pairs.longs, 2 * to, leftSource, leftNode, NODE_LONGS)
+      copyLongs(pairs.longs, 2 * to + 1, rightSource, rightNode, NODE_LONGS)
     }
   }
 }
 
-/** Places in a list of cells, ordered by cell, then as they were. */
+/**
+ * Places in a list of cells (below 2^32), ordered by cell, then as they were: by radix, from the lowest digit up, which
+ * takes a third of the time of sorting numbers.
+ */
 export function sortByCell(cells: ArrayLike<number>): Uint32Array {
-  // One number holds cell and place: cells stay below 2^32 in memory, a batch's updates below 2^21.
-  const order = new Float64Array(cells.length)
-  for (let at = 0; at < cells.length; at++) order[at] = (cells[at] as number) * 2 ** 21 + at
-  order.sort()
-  const places = new Uint32Array(order.length)
-  for (let at = 0; at < order.length; at++) places[at] = (order[at] as number) % 2 ** 21
-  return places
+  let sorted = Uint32Array.from(cells, (_, place) => place)
+  let spare = new Uint32Array(cells.length)
+  let most = 0
+  for (let at = 0; at < cells.length; at++) most = Math.max(most, cells[at] as number)
+  for (let shift = 0; shift < 32 && most >>> shift > 0; shift += DIGIT_BITS) {
+    sortByDigit(cells, sorted, spare, shift)
+    ;[sorted, spare] = [spare, sorted]
+  }
+  return sorted
+}
+
+const DIGIT_BITS = 11
+const DIGITS = 2 ** DIGIT_BITS
+
+/** Keeps the order of `from` among cells whose digit is the same. */
+function sortByDigit(cells: ArrayLike<number>, from: Uint32Array, to: Uint32Array, shift: number): void {
+  const starts = new Uint32Array(DIGITS)
+  for (let at = 0; at < cells.length; at++) {
+    const digit = ((cells[at] as number) >>> shift) % DIGITS
+    starts[digit] = (starts[digit] as number) + 1
+  }
+  let before = 0
+  for (let digit = 0; digit < DIGITS; digit++) {
+    const count = starts[digit] as number
+    starts[digit] = before
+    before += count
+  }
+  for (const place of from) {
+    const digit = ((cells[place] as number) >>> shift) % DIGITS
+    const next = starts[digit] as number
+    to[next] = place
+    starts[digit] = next + 1
+  }
 }
 
 /** Later than every step. */

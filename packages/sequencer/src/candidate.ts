@@ -1,4 +1,4 @@
-import { encodeTransfer, equalBytes, type Refusal, type Transfer } from '@kedge/core'
+import { encodeTransfer, type Refusal, type Transfer } from '@kedge/core'
 import type { Executor } from '@kedge/node'
 import type { Ticks } from './ticks.ts'
 
@@ -25,8 +25,7 @@ export type Unready = 'syncing' | 'chain-broken' | 'batch-rejected' | 'overloade
 /** The recipient's cell isn't signed: whatever the wallet named, it becomes the key's cell, or the next new one. */
 export function resolveRecipient({ ledger, owners }: Executor, candidate: Candidate): Candidate {
   const { transfer } = candidate
-  const named = transfer.toCell < ledger.tree.count ? ledger.tree.owner(transfer.toCell) : undefined
-  if (named !== undefined && equalBytes(named, transfer.to)) return candidate
+  if (ledger.tree.isOwner(transfer.toCell, transfer.to)) return candidate
   const toCell = owners.find(transfer.to) ?? ledger.totals.count
   if (toCell === transfer.toCell) return candidate
   const resolved = { ...transfer, toCell }

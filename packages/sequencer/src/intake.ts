@@ -1,6 +1,6 @@
-import { decodeTransfer, TRANSFER_BYTES, type Transfer, toHex, transferMessage } from '@kedge/core'
+import { decodeTransfer, payerOf, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
 import { type Intake, type IntakeResult, type NodeParts, rowAt, type Taken } from '@kedge/node'
-import { type Chunk, isRowValid, readRowId, writeRow } from '@kedge/signatures'
+import { type Chunk, isRowValid, readRowId, readRowOwner, writeRow } from '@kedge/signatures'
 import type { Added, Candidate } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
 import type { Producer } from './producer.ts'
@@ -26,15 +26,17 @@ export class TransferIntake implements Intake {
     const { reason } = this.producer
     // A ledger that is behind can't say which cells there are.
     if (reason !== undefined) return results.fill({ ok: false, code: reason })
-    const payers = this.findPayers(rows, results)
-    const chunk = payers.length > 0 ? this.node.verifier.claim(payers.length) : undefined
+    const known = this.findPaid(rows, results)
+    const chunk = known.length > 0 ? this.node.verifier.claim(known.length) : undefined
     if (chunk === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
-    payers.forEach(({ row, owner }, at) => {
-      writeRow(chunk.rows, at, owner, rowAt(rows, row))
+    const { tree } = this.node.executor.ledger
+    known.forEach((row, at) => {
+      const bytes = rowAt(rows, row)
+      writeRow(chunk.rows, at, tree.owner(payerOf(bytes)), bytes)
     })
     try {
       await this.node.verifier.verify(chunk)
-      await this.order(rows, payers, chunk, results)
+      await this.order(rows, known, chunk, results)
     } finally {
       this.node.verifier.release(chunk)
     }
@@ -51,35 +53,36 @@ export class TransferIntake implements Intake {
     return { number: batch.place.number, index, operation, receipt: await promises.promise(index) }
   }
 
-  /** Rows that decode and name a paying cell; the others are answered at once. */
-  private findPayers(rows: Uint8Array, results: IntakeResult[]): Payer[] {
+  /** Rows that name a paying cell; the others are answered at once. */
+  private findPaid(rows: Uint8Array, results: IntakeResult[]): number[] {
     const { tree } = this.node.executor.ledger
-    const payers: Payer[] = []
+    const known: number[] = []
     for (let row = 0; row < results.length; row++) {
-      const transfer = decodeTransfer(rowAt(rows, row))
-      if (transfer === undefined) results[row] = UNDECODABLE
-      else if (transfer.from >= tree.count) results[row] = UNKNOWN_CELL
-      else payers.push({ row, owner: tree.owner(transfer.from) })
+      const bytes = rowAt(rows, row)
+      if (payerOf(bytes) < tree.count) known.push(row)
+      else results[row] = decodeTransfer(bytes) === undefined ? UNDECODABLE : UNKNOWN_CELL
     }
-    return payers
+    return known
   }
 
+  /** @param known rows with the chunk's places; nothing else of them is kept while they wait: it would outlive its worth */
   private async order(
     rows: Uint8Array,
-    payers: readonly Payer[],
+    known: readonly number[],
     chunk: Chunk,
     results: IntakeResult[],
   ): Promise<void> {
     const runs: Run[] = []
     const refusals: Promise<void>[] = []
-    for (const [at, { row, owner }] of payers.entries()) {
-      if (!isRowValid(chunk.rows, at)) {
-        results[row] = BAD_SIGNATURE
+    for (let at = 0; at < known.length; at++) {
+      const row = known[at] as number
+      const bytes = rowAt(rows, row)
+      const transfer = decodeTransfer(bytes)
+      if (transfer === undefined || !isRowValid(chunk.rows, at)) {
+        results[row] = transfer === undefined ? UNDECODABLE : BAD_SIGNATURE
         continue
       }
-      const bytes = rowAt(rows, row)
-      const transfer = decodeTransfer(bytes) as Transfer
-      const candidate = { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: owner }
+      const candidate = { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: readRowOwner(chunk.rows, at) }
       // Without a pause where none is needed: rows of requests that are served together would lie between each other.
       const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)
@@ -124,12 +127,6 @@ export class TransferIntake implements Intake {
     }
     return entry.byId
   }
-}
-
-/** A row of a request, and the key that must have signed it. */
-interface Payer {
-  readonly row: number
-  readonly owner: Uint8Array
 }
 
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const

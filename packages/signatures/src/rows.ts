@@ -57,6 +57,12 @@ export function readRowId(rows: Uint8Array, index: number): Uint8Array {
   return rows.slice(at, at + HASH_BYTES)
 }
 
+/** A copy of the key (32 bytes) that row `index` was filled with. */
+export function readRowOwner(rows: Uint8Array, index: number): Uint8Array {
+  const at = rowAt(rows, index) + OWNER_AT
+  return rows.slice(at, at + KEY_BYTES)
+}
+
 /** Makes `count` rows from `start` pending again. */
 export function clearStatuses(rows: Uint8Array, start: number, count: number): void {
   for (let row = start; row < start + count; row++) rows[row * ROW_BYTES + STATUS_AT] = PENDING

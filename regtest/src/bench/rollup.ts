@@ -26,7 +26,7 @@ const FEE_RATE = 2
 
 /** Anchors that wait until a block is mined: relay takes 25, the sequencer stops at 20. */
 const ANCHORS_A_BLOCK = 10
-const LOOK_MS = 50
+const LOOK_MS = 150
 
 /** Threads that check signatures, at every node of the benchmark: as many as the machine of its goals has cores. */
 const WORKERS = 2
