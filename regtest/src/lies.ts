@@ -13,6 +13,7 @@ import {
   operationId,
   type Params,
   type SealedBatch,
+  type SlotFields,
   stepLeaves,
   type Transfer,
   toHex,
@@ -81,13 +82,13 @@ export class Liar implements Tamper {
     this.next = name
   }
 
-  seal(honest: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch {
+  seal(honest: SealedBatch, ledger: Ledger, place: BatchPlace, slots: SlotFields): SealedBatch {
     const name = this.next
     if (name === undefined || !givesOccasion(name, honest)) return honest
     this.next = undefined
     const context = { params: this.params, originHeight: place.origin.height, isSigned: () => true }
     const told = LIES[name].tell(honest, { ledger, context })
-    this.hidden.set(toHex(buildHeader(place, told).hash), LIES[name].hides)
+    this.hidden.set(toHex(buildHeader(place, told, slots).hash), LIES[name].hides)
     return told
   }
 }

@@ -33,6 +33,8 @@ const headerBytes = encodeHeader({
   opsRoot: new Uint8Array(32).fill(3),
   stepsRoot: new Uint8Array(32).fill(4),
   opCount: 5,
+  nonceRoot: new Uint8Array(32).fill(5),
+  prevSig: new Uint8Array(96).fill(6),
 })
 
 const header: RouteResponse<'header'> = {

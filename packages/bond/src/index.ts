@@ -51,6 +51,7 @@ export {
 } from './sign-once.ts'
 export { isSlotSignature, type SlotClaim } from './slot-claim.ts'
 export { extractSlotSecret, type SignedMessage, signSlot } from './slot-signature.ts'
+export { signHeader, signTick, tickSlotMessage } from './slot-statements.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
 export { findSpendFault, type SpendFault } from './spend-check.ts'
 export { findBondFault } from './standing.ts'

@@ -166,6 +166,10 @@ describe('nonces', () => {
 
 test("a header's message is no tick's", () => {
   const tick = { number: 9, index: 0, origin: { height: 0, hash: of(0) }, parent: of(0), count: 0, opsRoot: of(0) }
-  const messages = [headerSlotMessage(of(1), 9, of(2)), headerSlotMessage(of(1), 8, of(2)), tickMessage(of(1), tick)]
+  const messages = [
+    headerSlotMessage(of(1), 9, of(2)),
+    headerSlotMessage(of(1), 8, of(2)),
+    tickMessage(of(1), tick, of(3)),
+  ]
   expect(new Set(messages.map(toHex)).size).toBe(3)
 })

@@ -41,7 +41,7 @@ const params = {
   ...{ chain: 'regtest', genesis: { txid: key, vout: 0 }, scanHeight: 1, vault: { txid: key, vout: 1, value: 546n } },
   keys: { anchor: key, slot: key, fees: key, watchers: [key], threshold: 1 },
   windows: { originDepth: 1, staleness: 20, challenge: 2, answer: 3, proof: 3, dispute: 6, takeover: 40, ...LATE },
-  caps: { operations: 2, deposits: 1, forced: 1, answerVbytesPerBlock: 1 },
+  caps: { operations: 2, deposits: 1, forced: 1, ticks: 1, answerVbytesPerBlock: 1 },
   fees: { transfer: 1n, cell: 1n, minDeposit: 2n, deposit: 1n, dust: 546n, payout: 1n, challenge: 330n },
 }
 process.exitCode = await runNode({ log, params }, start)

@@ -55,6 +55,8 @@ function batchOf(world: World, number: number, count: number): TestBatch {
     opsRoot: merkleRoot(concatBytes(...operations.map(operationId))),
     stepsRoot: new Uint8Array(32).fill(3),
     opCount: count,
+    nonceRoot: new Uint8Array(32),
+    prevSig: new Uint8Array(96),
   })
   const anchor = batchAnchor(
     { number, parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },

@@ -253,7 +253,7 @@ export async function bind(world: World, keeper: AnchorKeeper, anchor: Anchor): 
 
 /** The resume that begins a chain, as number 1, then batches, each on the one before it. @param origin of a batch that is to live */
 export function anchorOf(number: number, origin = { height: 0, hash: hashOf(0) }): Anchor {
-  if (number === 1) return resumeAnchor(number, hashOf(0))
+  if (number === 1) return resumeAnchor(number, hashOf(0), hashOf(9))
   const parent = number === 2 ? hashOf(0) : hashOf(number - 1)
   return batchAnchor({ number, parent, origin, post: hashOf(number) }, hashOf(number))
 }

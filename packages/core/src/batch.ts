@@ -12,7 +12,7 @@ import {
   skippedDue,
 } from './duty.ts'
 import { forcedOf } from './forced.ts'
-import { encodeHeader, type Header, headerHash, type Origin } from './header.ts'
+import { encodeHeader, type Header, headerHash, type Origin, type SlotFields } from './header.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog } from './merkle.ts'
 import {
@@ -185,9 +185,10 @@ export interface BuiltHeader {
 export function buildHeader(
   place: BatchPlace,
   sealed: Pick<SealedBatch, 'pre' | 'post' | 'opsRoot' | 'stepsRoot' | 'operations'>,
+  slots: SlotFields,
 ): BuiltHeader {
-  const { pre, post, opsRoot, stepsRoot } = sealed
-  const header: Header = { ...place, pre, post, opsRoot, stepsRoot, opCount: sealed.operations.length }
+  const { pre, post, opsRoot, stepsRoot, operations } = sealed
+  const header: Header = { ...place, pre, post, opsRoot, stepsRoot, opCount: operations.length, ...slots }
   const bytes = encodeHeader(header)
   return { header, bytes, hash: headerHash(bytes) }
 }

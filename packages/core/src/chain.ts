@@ -18,8 +18,11 @@ export interface Chain {
    * more: the anchor chain has ended, or nothing on it lived for too long.
    */
   readonly mode: 'broken' | 'active' | 'closed'
-  /** The output that the next link spends, and the number the last link took. */
-  readonly link: { readonly outpoint: Outpoint; readonly number: number }
+  /**
+   * The output that the next link spends, and the number the last link took; where that was a resume, the table that it
+   * fixes for the next batch.
+   */
+  readonly link: { readonly outpoint: Outpoint; readonly number: number; readonly nonceRoot?: Uint8Array }
   /** Live batches that are not final, in order. Each one's parent is the one before it. */
   readonly line: readonly AnchoredBatch[]
   /** The last final batch, or genesis (number 0, zeros, at the scan height). */
@@ -36,6 +39,8 @@ export interface Head {
   readonly anchorHeight: number
   /** Height of the first void since its anchor, whatever was anchored in between. */
   readonly firstVoid?: number
+  /** Of the resume that is the link before it, if that is one. */
+  readonly nonceRoot?: Uint8Array
 }
 
 export interface AnchoredBatch extends AnchoredLink, Head {

@@ -1,4 +1,4 @@
-import { equalBytes, isZero } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
 import {
   type AnchoredBatch,
   aliveSince,
@@ -156,8 +156,12 @@ class BlockStep {
     for (const { number, headerHash } of done) this.events.push({ kind: 'final', number, headerHash })
     const last = done.at(-1)
     if (last === undefined) return
-    const { number, headerHash, anchorHeight, firstVoid } = last
-    const final = { number, headerHash, anchorHeight, ...(firstVoid !== undefined && { firstVoid }) }
+    const { number, headerHash, anchorHeight, firstVoid, nonceRoot } = last
+    const final = {
+      ...{ number, headerHash, anchorHeight },
+      ...(firstVoid !== undefined && { firstVoid }),
+      ...(nonceRoot !== undefined && { nonceRoot }),
+    }
     this.chain = { ...this.chain, line: this.chain.line.slice(done.length), final }
   }
 
@@ -170,7 +174,8 @@ class BlockStep {
   }
 
   private readLink(transaction: L1Transaction, input: number): void {
-    const number = this.chain.link.number + 1
+    const before = this.chain.link
+    const number = before.number + 1
     const { txid } = transaction
     this.chain = { ...this.chain, link: { outpoint: { txid, vout: 1 }, number } }
     const anchor = readAnchor(transaction)
@@ -185,13 +190,14 @@ class BlockStep {
       })
       return
     }
-    const reason = this.findNullity(anchor, number) ?? this.findMisplacement(anchor)
+    const reason = this.findNullity(anchor, number)
     if (reason !== undefined) {
+      this.chain = { ...this.chain, mode: 'broken' }
       this.events.push({ kind: 'link', number, outcome: 'null', reason, txid })
       return
     }
-    if (anchor.kind === 'batch') this.appendBatch(anchor)
-    else this.chain = { ...this.chain, mode: 'active' }
+    if (anchor.kind === 'batch') this.appendBatch(anchor, before.nonceRoot)
+    else this.chain = { ...this.chain, mode: 'active', link: { ...this.chain.link, nonceRoot: anchor.word } }
     this.events.push({
       kind: 'link',
       number,
@@ -204,15 +210,9 @@ class BlockStep {
 
   /**
    * A batch whose origin or parent is another than it was built on never lives: a reorganisation moved it, or it comes too
-   * late. What was built on it names it as its parent in turn, so nothing counts before a resume.
+   * late.
    */
-  private findMisplacement(anchor: Anchor): string | undefined {
-    const fault = anchor.kind === 'batch' ? this.findMarkFault(anchor.mark) : undefined
-    if (fault !== undefined) this.chain = { ...this.chain, mode: 'broken' }
-    return fault
-  }
-
-  private findMarkFault(mark: Uint8Array): string | undefined {
+  private findMarkFault({ mark }: BatchAnchor): string | undefined {
     const origin = originOf(this.court, this.height, mark)
     const right = origin && markOf({ origin, parent: headOf(this.chain).headerHash })
     if (right === undefined || !equalBytes(right.subarray(0, PARENT_AT), mark.subarray(0, PARENT_AT)))
@@ -220,13 +220,15 @@ class BlockStep {
     return equalBytes(right, mark) ? undefined : 'it names another parent than the head'
   }
 
-  /** Why a well-formed link is without effect (it takes its number all the same). */
+  /**
+   * Why a well-formed link is without effect: it takes its number all the same. What was built on it names it in turn,
+   * and the batch with the next number has no table of nonces, so nothing counts before a resume.
+   */
   private findNullity(anchor: Anchor, number: number): string | undefined {
     if (anchor.number !== number) return `it says number ${anchor.number}`
-    if (anchor.kind === 'batch') return this.findBatchNullity(anchor)
-    if (!equalBytes(anchor.headerHash, headOf(this.chain).headerHash))
-      return 'the resume names another header than the head'
-    return isZero(anchor.word) ? undefined : "the resume's nonce root is not zero"
+    if (anchor.kind === 'batch') return this.findBatchNullity(anchor) ?? this.findMarkFault(anchor)
+    const isAtHead = equalBytes(anchor.headerHash, headOf(this.chain).headerHash)
+    return isAtHead ? undefined : 'the resume names another header than the head'
   }
 
   private findBatchNullity(anchor: BatchAnchor): string | undefined {
@@ -235,13 +237,17 @@ class BlockStep {
     return findInLine(this.chain, anchor.headerHash) && 'a batch that is not final has this header'
   }
 
-  private appendBatch(anchor: BatchAnchor): void {
+  /** @param nonceRoot of the link before, if that is a resume */
+  private appendBatch(anchor: BatchAnchor, nonceRoot: Uint8Array | undefined): void {
+    const head = headOf(this.chain)
     const batch: AnchoredBatch = {
       number: anchor.number,
       headerHash: anchor.headerHash,
       post: anchor.word,
       anchorHeight: this.height,
-      parent: headOf(this.chain).headerHash,
+      parent: head.headerHash,
+      ...(nonceRoot !== undefined && { nonceRoot }),
+      ...(head.nonceRoot !== undefined && { parentNonceRoot: head.nonceRoot }),
       challenges: {},
     }
     this.chain = { ...this.chain, line: [...this.chain.line, batch] }

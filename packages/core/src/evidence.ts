@@ -39,6 +39,8 @@ export interface HeaderEvidence {
   readonly header: Uint8Array
   /** The parent's header; empty where the parent is genesis. */
   readonly parent: Uint8Array
+  /** The parent's parent's, where that one fixes the table that the parent is signed in; else empty. */
+  readonly grandparent: Uint8Array
 }
 
 /** One side of a step tree's leaf each, with its path. */
@@ -86,7 +88,7 @@ const MAX_HELPERS = 128
 
 export function encodeEvidence(evidence: Evidence): Uint8Array {
   const writer = new Writer(4096).u8(CLAIMS[evidence.claim]).sized(evidence.header)
-  if (evidence.claim === 'header') return writer.sized(evidence.parent).bytes
+  if (evidence.claim === 'header') return writer.sized(evidence.parent).sized(evidence.grandparent).bytes
   if (evidence.claim === 'step') writer.u32(evidence.index).sized(evidence.operation).hashes(evidence.opHelpers)
   const { step, opening } = evidence
   writer
@@ -118,7 +120,8 @@ export function decodeEvidence(bytes: Uint8Array): Evidence | undefined {
 }
 
 function readHeaderClaim(reader: Reader): HeaderEvidence {
-  return { claim: 'header', header: reader.sized(1024), parent: reader.sized(HEADER_BYTES) }
+  const [header, parent, grandparent] = [reader.sized(1024), reader.sized(HEADER_BYTES), reader.sized(HEADER_BYTES)]
+  return { claim: 'header', header, parent, grandparent }
 }
 
 function readStepClaim(reader: Reader): StepEvidence {
@@ -191,9 +194,26 @@ function verifyHeaderClaim(
   if (!atGenesis && (parent === undefined || !equalBytes(headerHash(evidence.parent), link.parent)))
     return invalid("the parent's header is missing or another")
   if (atGenesis && evidence.parent.length > 0) return invalid('genesis has no header')
-  const end = parent === undefined ? genesisEnd(court.params) : parentEndOf(parent)
+  const table = openTable(link, parent, evidence.grandparent)
+  if (!table.ok) return table
+  const end = parent === undefined ? genesisEnd(court.params) : parentEndOf(parent, table.nonceRoot)
   const fault = judgeHeader(court.params, court.network, court.facts, link, end, header)
   return fault === undefined ? invalid('the header is in order') : { ok: true, fault }
+}
+
+type Table = { readonly ok: true; readonly nonceRoot: Uint8Array | undefined } | (Verdict & { readonly ok: false })
+
+/** The table that the parent is signed in: none behind a resume, that of the resume before it, or its parent's. */
+function openTable(link: AnchoredLink, parent: Header | undefined, grandparent: Uint8Array): Table {
+  const isNeeded = parent !== undefined && link.nonceRoot === undefined && link.parentNonceRoot === undefined
+  if (isNeeded) {
+    const header = decodeHeader(grandparent)
+    if (header === undefined || !equalBytes(headerHash(grandparent), parent.parent))
+      return invalid("the header before the parent's is missing or another")
+    return { ok: true, nonceRoot: header.nonceRoot }
+  }
+  if (grandparent.length > 0) return invalid("the header before the parent's is not needed")
+  return { ok: true, nonceRoot: link.nonceRoot === undefined ? link.parentNonceRoot : undefined }
 }
 
 function verifyStepClaim(court: Court, header: Header, evidence: StepEvidence): Verdict {
@@ -317,6 +337,6 @@ function witnessOf(
   }
 }
 
-function invalid(reason: string): Verdict {
+function invalid(reason: string): Verdict & { readonly ok: false } {
   return { ok: false, reason }
 }

@@ -1,8 +1,10 @@
+import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes, isZero } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
 import type { Facts } from './duty.ts'
 import { taggedHash, ZERO_HASH } from './hash.ts'
 import type { Params } from './params.ts'
+import { headerSlotMessage, isSlotPoint } from './slot.ts'
 import { GENESIS_ROOT } from './totals.ts'
 
 export interface Origin {
@@ -25,13 +27,23 @@ export interface Header {
   /** Tree over the pairs of neighbouring step roots. */
   readonly stepsRoot: Uint8Array
   readonly opCount: number
+  /** Of the table of nonce points that the next batch's ticks and header are signed with. */
+  readonly nonceRoot: Uint8Array
+  /** The parent's signature in its header's slot, and the root over its ticks' nonce points; zeros behind a resume. */
+  readonly prevSig: Uint8Array
 }
+
+/** What a header says about slots: the rest of it follows from what is executed. */
+export type SlotFields = Pick<Header, 'nonceRoot' | 'prevSig'>
 
 export const HEADER_BYTES = 367
 const VERSION = 1
 
-/** nonceRoot 32 and prevSig 96 are for slashable receipts, the certificate's u16 length for certified data: zero. */
-const RESERVED_BYTES = 32 + 96 + 2
+/** R, s and the ticks' root. */
+export const PREV_SIG_BYTES = 96
+
+/** The certificate's u16 length, for certified data: zero. */
+const RESERVED_BYTES = 2
 
 export function encodeHeader(header: Header): Uint8Array {
   return new Writer(HEADER_BYTES)
@@ -46,6 +58,8 @@ export function encodeHeader(header: Header): Uint8Array {
     .hash(header.opsRoot)
     .hash(header.stepsRoot)
     .u32(header.opCount)
+    .hash(header.nonceRoot)
+    .fixed(header.prevSig, PREV_SIG_BYTES)
     .zeros(RESERVED_BYTES).bytes
 }
 
@@ -58,8 +72,10 @@ export function decodeHeader(bytes: Uint8Array): Header | undefined {
   const origin = { height: reader.u32(), hash: reader.hash() }
   const [pre, post, opsRoot, stepsRoot] = [reader.hash(), reader.hash(), reader.hash(), reader.hash()]
   const opCount = reader.u32()
+  const [nonceRoot, prevSig] = [reader.hash(), reader.fixed(PREV_SIG_BYTES)]
   reader.zeros(RESERVED_BYTES)
-  return reader.done ? { network, number, parent, origin, pre, post, opsRoot, stepsRoot, opCount } : undefined
+  const header = { network, number, parent, origin, pre, post, opsRoot, stepsRoot, opCount, nonceRoot, prevSig }
+  return reader.done ? header : undefined
 }
 
 export function headerHash(bytes: Uint8Array): Uint8Array {
@@ -75,16 +91,22 @@ export interface AnchoredLink {
   readonly anchorHeight: number
   /** The head's hash when the anchor was read. */
   readonly parent: Uint8Array
+  /** Of the resume that is the link before: this batch's table. Absent where that is the parent, whose header has it. */
+  readonly nonceRoot?: Uint8Array
+  /** The same of the parent. */
+  readonly parentNonceRoot?: Uint8Array
 }
 
 /** What of a parent its child is judged against. */
 export interface ParentEnd {
   readonly post: Uint8Array
   readonly originHeight: number
+  /** The table in whose header slot the parent is signed; absent where the link between the two is a resume. */
+  readonly nonceRoot?: Uint8Array
 }
 
-export function parentEndOf(parent: Header): ParentEnd {
-  return { post: parent.post, originHeight: parent.origin.height }
+export function parentEndOf({ post, origin }: Header, nonceRoot: Uint8Array | undefined): ParentEnd {
+  return { post, originHeight: origin.height, ...(nonceRoot && { nonceRoot }) }
 }
 
 export function genesisEnd(params: Params): ParentEnd {
@@ -102,6 +124,7 @@ export type HeaderFault =
   | 'too-many-operations'
   | 'pre'
   | 'empty-batch'
+  | 'parent-signature'
 
 /** The first header rule that a batch breaks, each in one line. `header` undefined means that it did not decode. */
 export function judgeHeader(
@@ -121,6 +144,7 @@ export function judgeHeader(
   if (header.opCount > params.caps.operations) return 'too-many-operations'
   if (!equalBytes(header.pre, parent.post)) return 'pre'
   if (header.opCount === 0 && !isEmptyForm(header)) return 'empty-batch'
+  if (!isParentSigned(params, network, link, parent, header.prevSig)) return 'parent-signature'
   return hasLapsed(params, facts, link.anchorHeight, header.origin) ? 'lapsed' : undefined
 }
 
@@ -134,6 +158,24 @@ export function hasLapsed(params: Params, facts: Facts, anchorHeight: number, or
 export function isOfAge({ windows }: Params, anchorHeight: number, origin: Pick<Origin, 'height'>): boolean {
   const age = anchorHeight - origin.height
   return age >= windows.originDepth && age <= windows.staleness
+}
+
+/**
+ * The parent's signature does not make its batch count: the anchor's spend did. It stands here so that everybody has it:
+ * with a second one of the same slot it gives the slot key away.
+ */
+function isParentSigned(
+  params: Params,
+  network: Uint8Array,
+  { number, parent: headerHash }: AnchoredLink,
+  { nonceRoot }: ParentEnd,
+  prevSig: Uint8Array,
+): boolean {
+  if (nonceRoot === undefined) return isZero(prevSig)
+  const [signature, ticksRoot] = [prevSig.subarray(0, 64), prevSig.subarray(64)]
+  const message = headerSlotMessage(network, number - 1, headerHash)
+  const isInPlace = isSlotPoint(nonceRoot, params.caps.ticks, 'header', signature.subarray(0, 32), [ticksRoot])
+  return isInPlace && schnorr.verify(signature, message, params.keys.slot)
 }
 
 function isEmptyForm(header: Header): boolean {

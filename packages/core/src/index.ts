@@ -100,7 +100,9 @@ export {
   judgeHeader,
   type Origin,
   type ParentEnd,
+  PREV_SIG_BYTES,
   parentEndOf,
+  type SlotFields,
 } from './header.ts'
 export { type Included, type Inclusion, proveInclusion, readInclusion } from './inclusion.ts'
 export {
@@ -168,9 +170,11 @@ export { decodePart, encodeParts, encodeWhole, MAX_PART, type Part, type PartSou
 export {
   decodeReceipt,
   encodeReceipt,
+  nonceRootOf,
   type Receipt,
   type ReceiptVerdict,
   receiptHolds,
+  type SignedTick,
   type Tick,
   tickMessage,
   verifyReceipt,
@@ -197,7 +201,7 @@ export {
   vaultScript,
 } from './scripts.ts'
 export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from './signed.ts'
-export { headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
+export { computeNonceRoot, headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
 export { type HashedSteps, StepHasher, type StepRows, stepLeaves } from './steps.ts'
 export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
 export { SIGNAL_VALUE } from './tags.ts'

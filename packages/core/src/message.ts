@@ -1,5 +1,4 @@
 import { Reader, Writer } from './codec.ts'
-import { ZERO_HASH } from './hash.ts'
 import type { Header } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
@@ -82,8 +81,9 @@ const KINDS = {
 } as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
-export function resumeAnchor(number: number, parent: Uint8Array): ResumeAnchor {
-  return { kind: 'resume', number, headerHash: parent, word: ZERO_HASH }
+/** @param nonceRoot of the table that the next batch's ticks and header are signed with */
+export function resumeAnchor(number: number, parent: Uint8Array, nonceRoot: Uint8Array): ResumeAnchor {
+  return { kind: 'resume', number, headerHash: parent, word: nonceRoot }
 }
 
 export function batchAnchor(

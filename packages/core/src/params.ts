@@ -75,6 +75,8 @@ export interface Caps {
   readonly deposits: number
   /** Forced operations in one batch. */
   readonly forced: number
+  /** Slots for ticks that a batch has: its table of nonce points. A batch whose slots are used up is sealed. */
+  readonly ticks: number
   /** q: virtual bytes of answers that a Bitcoin block is expected to carry; challenges queue at this rate. */
   readonly answerVbytesPerBlock: number
 }
@@ -105,6 +107,9 @@ const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest'
  */
 export const MAX_OPERATIONS = 2 ** 14
 
+/** A table is made before its batch is opened, at some 0.1 ms a slot. */
+const MAX_TICKS = 2 ** 16
+
 /** Regtest's windows and caps (rules.md §2.8). */
 export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> = {
   chain: 'regtest',
@@ -113,7 +118,7 @@ export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> =
     // An exit that a person who plays with a network, and mines a hundred blocks at once, does not run into.
     ...{ forced: 2, exit: 288, refund: 80, margin: 21 },
   },
-  caps: { operations: 8192, deposits: 1024, forced: 256, answerVbytesPerBlock: 1_000_000 },
+  caps: { operations: 8192, deposits: 1024, forced: 256, ticks: 512, answerVbytesPerBlock: 1_000_000 },
   fees: {
     ...{ transfer: 100n, cell: 10_000n },
     ...{ minDeposit: 1_000n, deposit: 500n, dust: 546n, payout: 100n, challenge: 10_000n },
@@ -141,7 +146,8 @@ function encodeParams(params: Params): Uint8Array {
     .u8(keys.threshold)
   for (const blocks of [w.originDepth, w.staleness, w.challenge, w.answer, w.proof, w.dispute]) writer.u32(blocks)
   for (const blocks of [w.takeover, w.forced, w.exit, w.refund, w.margin]) writer.u32(blocks)
-  for (const cap of [caps.operations, caps.deposits, caps.forced, caps.answerVbytesPerBlock]) writer.u32(cap)
+  for (const cap of [caps.operations, caps.deposits, caps.forced, caps.ticks, caps.answerVbytesPerBlock])
+    writer.u32(cap)
   for (const fee of [fees.transfer, fees.cell, fees.minDeposit, fees.deposit]) writer.u64(fee)
   return writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge).bytes
 }
@@ -165,6 +171,7 @@ export function findParamsFault(params: Params): string | undefined {
     [caps.operations >= 1 && caps.operations <= MAX_OPERATIONS, 'caps.operations must be between 1 and 2^14'],
     [caps.deposits >= 1 && caps.forced >= 1, 'caps.deposits and caps.forced must be at least 1'],
     [caps.deposits + caps.forced <= caps.operations, 'caps.deposits + caps.forced must be at most caps.operations'],
+    [caps.ticks >= 1 && caps.ticks <= MAX_TICKS, 'caps.ticks must be between 1 and 2^16'],
     [caps.answerVbytesPerBlock >= 1, 'caps.answerVbytesPerBlock must be at least 1'],
     [keys.watchers.length >= 1 && keys.watchers.length <= 15, 'there must be 1 to 15 watchers'],
     [keys.threshold >= 1 && keys.threshold <= keys.watchers.length, 'threshold must be between 1 and the watchers'],

@@ -6,6 +6,7 @@ import type { Origin } from './header.ts'
 import { computeRoot } from './merkle.ts'
 import { decodeOperation, operationId } from './operation.ts'
 import { networkId, type Params } from './params.ts'
+import { computeNonceRoot } from './slot.ts'
 import { type Transfer, transferMessage } from './transfer.ts'
 
 /**
@@ -22,16 +23,27 @@ export interface Tick {
   readonly opsRoot: Uint8Array
 }
 
-/** A signed tick with one operation's path in it. */
-export interface Receipt {
+/** A tick as the sequencer signed it, in the slot of its own. */
+export interface SignedTick {
   readonly tick: Tick
+  /** BIP340: R, which is the slot's nonce point, and s. */
   readonly signature: Uint8Array
+  /** Leads from the nonce point to the root of its batch's table (`isSlotPoint`). */
+  readonly slotPath: readonly Uint8Array[]
+}
+
+/** A signed tick with one operation's path in it. */
+export interface Receipt extends SignedTick {
   readonly opIndex: number
   readonly path: readonly Uint8Array[]
 }
 
-/** The 32 bytes that the slot key signs. */
-export function tickMessage(network: Uint8Array, tick: Tick): Uint8Array {
+/**
+ * The 32 bytes that the slot key signs.
+ * @param nonceRoot of the table that the slot is of. It is signed, so that whoever is shown a table of the signer's
+ * fancy can hold the signer to it: the parent's header, or the resume, has another one
+ */
+export function tickMessage(network: Uint8Array, tick: Tick, nonceRoot: Uint8Array): Uint8Array {
   const message = new Writer()
     .hash(network)
     .u32(tick.number)
@@ -40,7 +52,8 @@ export function tickMessage(network: Uint8Array, tick: Tick): Uint8Array {
     .hash(tick.origin.hash)
     .hash(tick.parent)
     .u32(tick.count)
-    .hash(tick.opsRoot).bytes
+    .hash(tick.opsRoot)
+    .hash(nonceRoot).bytes
   return taggedHash('kedge/tick/1', message)
 }
 
@@ -50,6 +63,11 @@ export function receiptHolds(receipt: Receipt, operationId: Uint8Array): boolean
   if (opIndex >= tick.count) return false
   const root = computeRoot(tick.count, [opIndex], [operationId], path)
   return root !== undefined && equalBytes(root, tick.opsRoot)
+}
+
+/** The root of the table that the tick's nonce point is of: undefined where the path is none of a table of this size. */
+export function nonceRootOf(ticks: number, { tick, signature, slotPath }: SignedTick): Uint8Array | undefined {
+  return computeNonceRoot(ticks, tick.index, signature.slice(0, 32), slotPath)
 }
 
 export function encodeReceipt(receipt: Receipt): Uint8Array {
@@ -63,9 +81,13 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
     .u32(tick.count)
     .hash(tick.opsRoot)
     .fixed(receipt.signature, 64)
+    .hashes(receipt.slotPath)
     .u32(receipt.opIndex)
     .hashes(receipt.path).bytes
 }
+
+/** The header's point, and a path in the largest table. */
+const MAX_SLOT_PATH = 17
 
 export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   const reader = new Reader(bytes)
@@ -77,18 +99,20 @@ export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
     count: reader.u32(),
     opsRoot: reader.hash(),
   }
-  const receipt: Receipt = { tick, signature: reader.fixed(64), opIndex: reader.u32(), path: reader.hashes(32) }
+  const [signature, slotPath] = [reader.fixed(64), reader.hashes(MAX_SLOT_PATH)]
+  const receipt: Receipt = { tick, signature, slotPath, opIndex: reader.u32(), path: reader.hashes(32) }
   return reader.done ? receipt : undefined
 }
 
 /**
  * What a receipt can't exclude:
  * - `promise`: that the sequencer breaks its word
+ * - `table`: that the chain fixes another table of nonces for the batch than the one that the tick names
  * - `origin`: that the promise is void because its origin block left the best chain
  * - `executed`: that the transfer is refused, or signed by another than the owner of the paying cell
  */
 export interface ReceiptReservation {
-  readonly name: 'promise' | 'origin' | 'executed'
+  readonly name: 'promise' | 'table' | 'origin' | 'executed'
   readonly sentence: string
 }
 
@@ -99,6 +123,8 @@ export type ReceiptVerdict =
       readonly id: Uint8Array
       readonly transfer: Transfer
       readonly receipt: Receipt
+      /** Of the table that the parent's header, or the resume before the batch, must name. */
+      readonly nonceRoot: Uint8Array
       readonly reservations: readonly ReceiptReservation[]
     }
   | { readonly ok: false; readonly reason: string }
@@ -111,11 +137,13 @@ export function verifyReceipt(params: Params, operation: Uint8Array, bytes: Uint
   if (receipt === undefined) return { ok: false, reason: 'the receipt does not decode' }
   if (!receiptHolds(receipt, operationId(operation)))
     return { ok: false, reason: 'the receipt is for another operation' }
+  const nonceRoot = nonceRootOf(params.caps.ticks, receipt)
+  if (nonceRoot === undefined) return { ok: false, reason: 'the nonce is not that of the tick’s slot' }
   const network = networkId(params)
-  if (!schnorr.verify(receipt.signature, tickMessage(network, receipt.tick), params.keys.slot))
+  if (!schnorr.verify(receipt.signature, tickMessage(network, receipt.tick, nonceRoot), params.keys.slot))
     return { ok: false, reason: 'the receipt is not signed by the sequencer' }
   const id = transferMessage(network, transfer)
-  return { ok: true, id, transfer, receipt, reservations: reservationsOf(receipt, transfer) }
+  return { ok: true, id, transfer, receipt, nonceRoot, reservations: reservationsOf(receipt, transfer) }
 }
 
 function reservationsOf({ tick, opIndex }: Receipt, { from }: Transfer): ReceiptReservation[] {
@@ -124,6 +152,10 @@ function reservationsOf({ tick, opIndex }: Receipt, { from }: Transfer): Receipt
     {
       name: 'promise',
       sentence: `The sequencer may break its word: that the transfer is operation ${opIndex} of batch ${number}, only the anchored batch shows.`,
+    },
+    {
+      name: 'table',
+      sentence: `That batch ${number} has this table of nonces, in which a second promise for the slot would cost the sequencer its key, only the link before it shows.`,
     },
     {
       name: 'origin',

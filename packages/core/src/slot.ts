@@ -27,11 +27,22 @@ export function isSlotPoint(
   point: Uint8Array,
   path: readonly Uint8Array[],
 ): boolean {
+  const computed = computeNonceRoot(ticks, slot, point, path)
+  return computed !== undefined && equalBytes(computed, root)
+}
+
+/** The nonce root under which `point` is a slot's: undefined where the path is none of a table of this size. */
+export function computeNonceRoot(
+  ticks: number,
+  slot: Slot,
+  point: Uint8Array,
+  path: readonly Uint8Array[],
+): Uint8Array | undefined {
   const [first, ...helpers] = path
-  if (first?.length !== 32 || point.length !== 32) return false
-  if (slot === 'header') return helpers.length === 0 && equalBytes(nonceRoot(point, first), root)
+  if (first?.length !== 32 || point.length !== 32) return undefined
+  if (slot === 'header') return helpers.length === 0 ? nonceRoot(point, first) : undefined
   const ticksRoot = computeRoot(ticks, [slot], [point], helpers)
-  return ticksRoot !== undefined && equalBytes(nonceRoot(first, ticksRoot), root)
+  return ticksRoot && nonceRoot(first, ticksRoot)
 }
 
 /** The 32 bytes that the slot key signs for a header; for a tick they are `tickMessage`'s. */

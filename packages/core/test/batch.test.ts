@@ -10,6 +10,7 @@ import { GENESIS_ROOT, GENESIS_TOTALS } from '../src/totals.ts'
 import { depositTransaction } from './bitcoin.ts'
 import { fundedRollup, pay, payNew, withRoot } from './economy.ts'
 import { commit, execute, findCell, ledgerBytes, startedRollup } from './rollup.ts'
+import { slotsOf } from './slots.ts'
 import { bytes32, quickKey } from './world.ts'
 
 describe('execution', () => {
@@ -205,8 +206,9 @@ test('a header is built from its place and what was sealed', () => {
   const sealed = execute(rollup.context, rollup.ledger, [pay(0, 1, 0)])
   const place = rollup.place
   const whole = { ...sealed, post: rollup.ledger.root, opsRoot: bytes32(1), stepsRoot: bytes32(2) }
-  const built = buildHeader(place, whole)
-  expect(built.header).toMatchObject({ ...place, opCount: 1, post: rollup.ledger.root })
+  const slots = slotsOf(place.number)
+  const built = buildHeader(place, whole, slots)
+  expect(built.header).toMatchObject({ ...place, ...slots, opCount: 1, post: rollup.ledger.root })
   expect(decodeHeader(built.bytes)).toEqual(built.header)
   expect(built.hash).toEqual(headerHash(built.bytes))
 })

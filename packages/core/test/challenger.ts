@@ -1,4 +1,5 @@
 import { type BatchContext, checkBatch } from '../src/batch.ts'
+import { headOf } from '../src/chain.ts'
 import type { SweptDeposit } from '../src/deposit.ts'
 import type { Evidence, HeaderEvidence } from '../src/evidence.ts'
 import type { L1Facts } from '../src/facts.ts'
@@ -13,7 +14,13 @@ import { type Batch, contextOf, type Rollup } from './rollup.ts'
 /** What Bitcoin will say of a batch that is anchored in the next block. */
 export function linkOf(rollup: Rollup, batch: Batch): AnchoredLink {
   const { number, parent, post } = batch.header
-  return { number, headerHash: batch.hash, post, anchorHeight: rollup.bitcoin.height + 1, parent }
+  const { link } = rollup.chain
+  const { nonceRoot: parentNonceRoot } = headOf(rollup.chain)
+  return {
+    ...{ number, headerHash: batch.hash, post, anchorHeight: rollup.bitcoin.height + 1, parent },
+    ...(link.nonceRoot && { nonceRoot: link.nonceRoot }),
+    ...(parentNonceRoot && { parentNonceRoot }),
+  }
 }
 
 /**
@@ -41,7 +48,8 @@ export function proveAgainst(rollup: Rollup, batch: Batch): Evidence | undefined
 }
 
 export function headerEvidence(batch: Batch, parent?: Batch): HeaderEvidence {
-  return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) }
+  const grandparent = batch.before?.before?.headerBytes ?? new Uint8Array(0)
+  return { claim: 'header', header: batch.headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0), grandparent }
 }
 
 /** Bitcoin as a liar would have it: the same blocks with other swept deposits and forced operations. */

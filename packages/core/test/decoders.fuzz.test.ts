@@ -72,13 +72,16 @@ const totals: fc.Arbitrary<Totals> = fc.record({
 const origin = fc.record({ height: u32, hash })
 const header: fc.Arbitrary<Header> = fc.record({
   ...{ network: hash, number: u32, parent: hash, origin, pre: hash, post: hash },
-  ...{ opsRoot: hash, stepsRoot: hash, opCount: u32 },
+  ...{ opsRoot: hash, stepsRoot: hash, opCount: u32, nonceRoot: hash, prevSig: bytesOf(96) },
 })
 const step = fc.record({ before: hash, after: hash, helpers: hashes })
 const opening = fc.record({ cellsRoot: hash, totals: bytesOf(64) })
 const headerBytes = fc.uint8Array({ maxLength: 367 })
 const evidence: fc.Arbitrary<Evidence> = fc.oneof(
-  fc.record({ claim: fc.constant('header' as const), header: fc.uint8Array({ maxLength: 1024 }), parent: headerBytes }),
+  fc.record({
+    ...{ claim: fc.constant('header' as const), header: fc.uint8Array({ maxLength: 1024 }) },
+    ...{ parent: headerBytes, grandparent: headerBytes },
+  }),
   fc.record({ claim: fc.constant('end' as const), header: headerBytes, step, opening }),
   fc.record({
     ...{
@@ -107,6 +110,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
 )
 const receipt: fc.Arbitrary<Receipt> = fc.record({
   tick: fc.record({ number: u32, index: u32, origin, parent: hash, count: u32, opsRoot: hash }),
+  slotPath: fc.array(hash, { maxLength: 17 }),
   ...{ signature: bytesOf(64), opIndex: u32, path: hashes },
 })
 const bytesUpTo = (maxLength: number) => fc.uint8Array({ maxLength })

@@ -25,7 +25,7 @@ describe('a receipt', () => {
     expect(verdict.transfer).toEqual(paid)
     expect(verdict.id).toEqual(transferMessage(network, paid))
     expect(verdict.receipt).toMatchObject({ opIndex: 2, tick: { number: 7, index: 3, count: 5 } })
-    expect(verdict.reservations.map(({ name }) => name)).toEqual(['promise', 'origin', 'executed'])
+    expect(verdict.reservations.map(({ name }) => name)).toEqual(['promise', 'table', 'origin', 'executed'])
   })
 
   it('with any byte changed, cut or added is refused; so is one for another operation, key or network', () => {

@@ -194,9 +194,10 @@ const changeEnd: Change<EndEvidence> = (claim, draw) => {
 const change: Change<Evidence> = (claim, draw) => {
   if (claim.claim === 'step') return changeStep(claim, draw)
   if (claim.claim === 'end') return changeEnd(claim, draw)
-  const field = draw(2) === 0 ? 'header' : 'parent'
+  const field = (['header', 'parent', 'grandparent'] as const)[draw(3)] ?? 'header'
   const other = STEPS[draw(STEPS.length)] as StepEvidence
-  return { ...claim, [field]: [flip(claim[field], draw), other.header, new Uint8Array(0)][draw(3)] }
+  const changed = [flip(claim[field], draw), other.header, new Uint8Array(0)][draw(3)] as Uint8Array
+  return { ...claim, [field]: changed }
 }
 
 /** Numbers below a limit, from a seed (xorshift): one value for fast-check to note, however many are drawn. */

@@ -11,7 +11,7 @@ import {
   verifyEvidence,
 } from '../src/evidence.ts'
 import { hashPair, ZERO_HASH, zeroHash } from '../src/hash.ts'
-import { headerHash } from '../src/header.ts'
+import { type AnchoredLink, headerHash } from '../src/header.ts'
 import { depthOf, MerkleLog, proveLeaves, rowOf } from '../src/merkle.ts'
 import { encodeOperation, namedCells, type Operation, operationId } from '../src/operation.ts'
 import { proveEnd, proveStep } from '../src/prove.ts'
@@ -63,11 +63,31 @@ describe('an honest batch', () => {
   test('is not judged against another parent', () => {
     const missing = "the parent's header is missing or another"
     for (const parent of [new Uint8Array(0), batch.headerBytes, last.headerBytes.slice(1)]) {
-      expect(said({ claim: 'header', header: batch.headerBytes, parent })).toBe(missing)
+      expect(said({ ...headerEvidence(batch, last), parent })).toBe(missing)
     }
     const link = { ...linkOf(rollup, batch), parent: ZERO_HASH }
     const verdict = verifyEvidence(rollup.derivation.court, link, headerEvidence(batch, last))
     expect(verdict).toEqual({ ok: false, reason: 'genesis has no header' })
+  })
+
+  test('is not judged under another table than the one that its parent is signed in', () => {
+    const evidence = headerEvidence(batch, last)
+    const { court } = rollup.derivation
+    const judged = (link: Partial<AnchoredLink>, grandparent: Uint8Array) => {
+      const verdict = verifyEvidence(court, { ...linkOf(rollup, batch), ...link }, { ...evidence, grandparent })
+      return verdict.ok ? verdict.fault : verdict.reason
+    }
+    const first = last.before as Batch
+    const nonceRoot = first.header.nonceRoot
+    for (const header of [new Uint8Array(0), last.headerBytes, first.headerBytes.slice(1)])
+      expect(judged({}, header)).toBe("the header before the parent's is missing or another")
+    expect(judged({ parentNonceRoot: nonceRoot }, first.headerBytes)).toBe(
+      "the header before the parent's is not needed",
+    )
+    expect(judged({ parentNonceRoot: nonceRoot }, new Uint8Array(0))).toBe('the header is in order')
+    expect(judged({ parentNonceRoot: bytes32(1) }, new Uint8Array(0))).toBe('parent-signature')
+    expect(judged({ nonceRoot }, first.headerBytes)).toBe("the header before the parent's is not needed")
+    expect(judged({ nonceRoot }, new Uint8Array(0))).toBe('parent-signature')
   })
 
   test('a header that does not decode is for a header claim', () => {

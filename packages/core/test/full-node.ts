@@ -137,10 +137,17 @@ export class FullNode {
     if (headerBytes === undefined || header === undefined) return []
     const link = findInLine(this.chain, hash)
     const parent = this.checked.at(-1)
-    const end = parent === undefined ? genesisEnd(params) : parentEndOf(parent.header)
+    const [last, before] = [parent?.header, this.checked.at(-2)]
+    // The link between two batches is a resume where their numbers don't follow each other.
+    const isFollowing = last !== undefined && link?.number === last.number + 1
+    const wasFollowing = before !== undefined && last?.number === before.header.number + 1
+    const table = wasFollowing ? before.header.nonceRoot : link?.parentNonceRoot
+    const end = last === undefined ? genesisEnd(params) : parentEndOf(last, isFollowing ? table : undefined)
     const fault = link && judgeHeader(params, network, this.derivation.facts, link, end, header)
     if (fault !== undefined) {
-      return [publish(hash, { claim: 'header', header: headerBytes, parent: parent?.headerBytes ?? new Uint8Array(0) })]
+      const none = new Uint8Array(0)
+      const grandparent = isFollowing && wasFollowing ? before.headerBytes : none
+      return [publish(hash, { claim: 'header', header: headerBytes, parent: parent?.headerBytes ?? none, grandparent })]
     }
     const body = this.bodyOf(hash)
     return body === undefined ? [] : this.execute(hash, body, link)

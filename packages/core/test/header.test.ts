@@ -1,14 +1,16 @@
+import { schnorr } from '@noble/curves/secp256k1.js'
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from '../src/bytes.ts'
 import { decodeEvidence, type Evidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
 import { decodeHeader, HEADER_BYTES, type Header, headerHash, type Origin } from '../src/header.ts'
 import { batchAnchor } from '../src/message.ts'
+import { headerSlotMessage } from '../src/slot.ts'
 import { evidenceTransaction } from './bitcoin.ts'
 import { headerEvidence, linkOf, proveAgainst } from './challenger.ts'
 import { fundedRollup, pay } from './economy.ts'
 import { type Batch, Derivation, type Rollup, startedRollup } from './rollup.ts'
 import { say } from './trace.ts'
-import { bytes32 } from './world.ts'
+import { bytes32, network, secretOf } from './world.ts'
 
 describe('the layout', () => {
   const { last } = fundedRollup(1)
@@ -22,7 +24,7 @@ describe('the layout', () => {
     expect(decodeHeader(last.headerBytes.with(0, 2))).toBeUndefined()
     expect(decodeHeader(last.headerBytes.slice(0, -1))).toBeUndefined()
     expect(decodeHeader(concatBytes(last.headerBytes, bytes32(0)))).toBeUndefined()
-    for (let at = HEADER_BYTES - 130; at < HEADER_BYTES; at++) {
+    for (let at = HEADER_BYTES - 2; at < HEADER_BYTES; at++) {
       expect(decodeHeader(last.headerBytes.with(at, 1))).toBeUndefined()
     }
   })
@@ -42,6 +44,13 @@ function judge(rollup: Rollup, batch: Batch, parent: Batch | undefined, post = b
   return verdict.ok ? verdict.fault : verdict.reason
 }
 
+/** A signature that BIP340 takes for the parent's, but with a nonce that was fixed for nothing. */
+function withOtherNonce(prevSig: Uint8Array, number: number): Uint8Array {
+  const { last } = fundedRollup()
+  const message = headerSlotMessage(network, number - 1, last.hash)
+  return concatBytes(schnorr.sign(message, secretOf(2), bytes32(0)), prevSig.slice(64))
+}
+
 describe('faults', () => {
   const empty = { opCount: 0, opsRoot: bytes32(0), stepsRoot: bytes32(0) }
 
@@ -55,12 +64,17 @@ describe('faults', () => {
     ['empty-batch', { ...empty, post: bytes32(1) }],
     ['empty-batch', ({ pre }) => ({ ...empty, post: pre, opsRoot: bytes32(1) })],
     ['empty-batch', ({ pre }) => ({ ...empty, post: pre, stepsRoot: bytes32(1) })],
+    ['parent-signature', { prevSig: new Uint8Array(96) }],
+    ['parent-signature', ({ prevSig }) => ({ prevSig: prevSig.with(40, 1) })],
+    ['parent-signature', ({ prevSig }) => ({ prevSig: prevSig.with(95, 1) })],
+    ['parent-signature', ({ prevSig, number }) => ({ prevSig: withOtherNonce(prevSig, number) })],
     ['lapsed', ({ origin }) => ({ origin: { ...origin, hash: bytes32(1) } })],
     ['lapsed', ({ origin }) => ({ origin: { ...origin, height: origin.height + 1 } })],
     ['lapsed', { origin: { height: 0xffffffff, hash: bytes32(1) } }],
   ])('%s', (fault, instead) => {
     const { rollup, last } = fundedRollup()
     const honest = rollup.build(pay(0, 1, 0))
+    expect(honest.before).toBe(last)
     const batch = rollup.lie(typeof instead === 'function' ? instead(honest.header) : instead)
     const anchored = { ...linkOf(rollup, batch), parent: last.hash }
     const evidence = headerEvidence(batch, last)
@@ -78,6 +92,17 @@ describe('faults', () => {
       ok: true,
       fault: 'number',
     })
+  })
+
+  test('behind a resume nobody is signed for: anything there is a fault', () => {
+    const { rollup, last } = fundedRollup()
+    rollup.mine(rollup.resume())
+    const honest = rollup.build(pay(0, 1, 0))
+    expect(honest.header.prevSig).toEqual(new Uint8Array(96))
+    const batch = rollup.lie({ prevSig: new Uint8Array(96).fill(1) })
+    expect(judge(rollup, batch, last)).toBe('parent-signature')
+    rollup.mine(rollup.resume())
+    expect(judge(rollup, rollup.build(pay(0, 1, 0)), last)).toBe('the header is in order')
   })
 
   test('anchored-post: the anchor says another state', () => {

@@ -74,22 +74,23 @@ describe('links', () => {
     const { outpoint } = rollup.chain.link
     const wrong = linkTransaction(outpoint, { ...batchAnchor(batch.header, batch.hash), number })
     expect(rollup.mine(wrong).map(say)).toEqual([`link 2: null, it says number ${number}`])
-    expect(rollup.chain).toMatchObject({ mode: 'active', line: [], link: { number: 2 } })
+    expect(rollup.chain).toMatchObject({ mode: 'broken', line: [], link: { number: 2 } })
   })
 
-  test('a resume is null when its number, its parent or its word is wrong', () => {
+  test('a resume is null when its number or its parent is wrong: the chain waits for another', () => {
     const rollup = startedRollup()
-    const resume = resumeAnchor(2, ZERO_HASH)
+    const resume = resumeAnchor(2, ZERO_HASH, bytes32(7))
     const tries: [Partial<typeof resume>, string][] = [
       [{ number: 3 }, 'link 2: null, it says number 3'],
       [{ number: 3, headerHash: bytes32(1) }, 'link 3: null, the resume names another header than the head'],
-      [{ number: 4, word: bytes32(1) }, "link 4: null, the resume's nonce root is not zero"],
-      [{ number: 5 }, 'link 5: resume'],
+      [{ number: 4 }, 'link 4: resume'],
     ]
     for (const [change, said] of tries) {
       const link = linkTransaction(rollup.chain.link.outpoint, { ...resume, ...change })
       expect(rollup.mine(link).map(say)).toEqual([said])
+      expect(rollup.chain.mode).toBe(said.endsWith('resume') ? 'active' : 'broken')
     }
+    expect(rollup.chain.link.nonceRoot).toEqual(bytes32(7))
   })
 
   test('a resume is good at any time, and keeps what is live', () => {
@@ -107,7 +108,7 @@ describe('links', () => {
     const batch = rollup.build()
     const again = 'link 3: null, a batch that is not final has this header'
     expect(rollup.mine(rollup.anchor(batch), rollup.anchor(batch)).map(say)).toEqual(['link 2: batch', again])
-    expect(rollup.chain).toMatchObject({ mode: 'active', link: { number: 3 } })
+    expect(rollup.chain).toMatchObject({ mode: 'broken', link: { number: 3 } })
     expect(rollup.chain.line.length).toBe(1)
   })
 })

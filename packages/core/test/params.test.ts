@@ -45,6 +45,8 @@ test.each<[string, Params]>([
   ['caps.deposits and caps.forced must be at least 1', caps({ deposits: 0 })],
   ['caps.deposits and caps.forced must be at least 1', caps({ forced: 0 })],
   ['caps.deposits + caps.forced must be at most caps.operations', caps({ deposits: 62 })],
+  ['caps.ticks must be between 1 and 2^16', caps({ ticks: 0 })],
+  ['caps.ticks must be between 1 and 2^16', caps({ ticks: 2 ** 16 + 1 })],
   ['caps.answerVbytesPerBlock must be at least 1', caps({ answerVbytesPerBlock: 0 })],
   ['there must be 1 to 15 watchers', keys({ watchers: [], threshold: 0 })],
   ['there must be 1 to 15 watchers', keys({ watchers: Array.from({ length: 16 }, (_, at) => bytes32(at)) })],
@@ -95,6 +97,6 @@ describe('the network’s id', () => {
   test('changes with every number of it', () => {
     const ids = [params, ...variants].map((one) => toHex(networkId(one)))
     expect(new Set(ids).size).toBe(ids.length)
-    expect(ids.length).toBe(1 + 12 + 11 + 4 + 7)
+    expect(ids.length).toBe(1 + 12 + 11 + 5 + 7)
   })
 })

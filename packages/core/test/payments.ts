@@ -1,4 +1,3 @@
-import { schnorr } from '@noble/curves/secp256k1.js'
 import type { Checkpoint } from '../src/block-headers.ts'
 import { concatBytes } from '../src/bytes.ts'
 import { hashTwice, sha256 } from '../src/hash.ts'
@@ -9,11 +8,12 @@ import { MerkleLog, rowOf } from '../src/merkle.ts'
 import { batchAnchor, encodeMessage } from '../src/message.ts'
 import { encodeOperation, operationId } from '../src/operation.ts'
 import { encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
-import { encodeReceipt, tickMessage } from '../src/receipt.ts'
+import { encodeReceipt } from '../src/receipt.ts'
 import { anchorScript, dataCarrierScript } from '../src/scripts.ts'
 import type { ShownPayment } from '../src/verify-payment.ts'
 import { coinbase, mineHeader, rawTransaction } from './blocks.ts'
 import { commit } from './rollup.ts'
+import { signTick } from './slots.ts'
 import { bytes32, keyOf, network, params, secretOf, sign } from './world.ts'
 
 /** A payment in a batch in a block, with everything around it as large as a test wants it. */
@@ -66,8 +66,7 @@ export function promise(secret = secretOf(2)): Uint8Array {
   log.append(rowOf(ids))
   const place = { number: 7, index: 3, origin: { height: 120, hash: bytes32(5) }, parent: bytes32(6) }
   const tick = { ...place, count: 5, opsRoot: log.root() }
-  const signature = schnorr.sign(tickMessage(network, tick), secret, bytes32(0))
-  return encodeReceipt({ tick, signature, opIndex: 2, path: log.prove(2) })
+  return encodeReceipt({ ...signTick(tick, secret), opIndex: 2, path: log.prove(2) })
 }
 
 export function showPayment(change: Partial<Setting> = {}): Shown {

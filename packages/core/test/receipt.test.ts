@@ -1,8 +1,17 @@
 import { expect, test } from 'vitest'
 import { concatBytes, toHex } from '../src/bytes.ts'
 import { MerkleLog, merkleRoot, rowOf } from '../src/merkle.ts'
-import { decodeReceipt, encodeReceipt, type Receipt, receiptHolds, type Tick, tickMessage } from '../src/receipt.ts'
-import { bytes32, network } from './world.ts'
+import {
+  decodeReceipt,
+  encodeReceipt,
+  nonceRootOf,
+  type Receipt,
+  receiptHolds,
+  type Tick,
+  tickMessage,
+} from '../src/receipt.ts'
+import { signTick, tableRootOf } from './slots.ts'
+import { bytes32, network, params } from './world.ts'
 
 const ids = Array.from({ length: 11 }, (_, at) => bytes32(at + 1))
 
@@ -18,7 +27,7 @@ function receiptOf(count: number, opIndex: number): Receipt {
     count,
     opsRoot: log.root(),
   }
-  return { tick, signature: new Uint8Array(64), opIndex, path: log.prove(opIndex) }
+  return { ...signTick(tick), opIndex, path: log.prove(opIndex) }
 }
 
 test('a receipt leads from its operation to its tick, and from no other', () => {
@@ -37,9 +46,9 @@ test('a receipt leads from its operation to its tick, and from no other', () => 
 
 test('an index outside the tick holds nothing, whatever the tree has there', () => {
   const padded = merkleRoot(rowOf(ids.slice(0, 4)))
-  const { tick, signature } = receiptOf(3, 2)
+  const { tick, signature, slotPath } = receiptOf(3, 2)
   const path = [ids[2] as Uint8Array, merkleRoot(rowOf(ids.slice(0, 2)))]
-  const forged: Receipt = { tick: { ...tick, opsRoot: padded }, signature, opIndex: 3, path }
+  const forged: Receipt = { tick: { ...tick, opsRoot: padded }, signature, slotPath, opIndex: 3, path }
   expect(receiptHolds(forged, ids[3] as Uint8Array)).toBe(false)
   expect(
     receiptHolds({ ...forged, tick: { ...tick, count: 0, opsRoot: bytes32(0) }, opIndex: 0, path: [] }, bytes32(0)),
@@ -58,8 +67,24 @@ test('every field of a tick is signed', () => {
     { ...tick, count: 4 },
     { ...tick, opsRoot: bytes32(1) },
   ]
-  const messages = [...variants.map((one) => tickMessage(network, one)), tickMessage(bytes32(0), tick)]
+  const root = bytes32(7)
+  const messages = variants.map((one) => tickMessage(network, one, root))
+  messages.push(tickMessage(bytes32(0), tick, root), tickMessage(network, tick, bytes32(0)))
   expect(new Set(messages.map(toHex)).size).toBe(messages.length)
+})
+
+test('the nonce is that of the tick’s slot, in the table of its batch, and in no other', () => {
+  const receipt = receiptOf(3, 0)
+  const { tick, slotPath } = receipt
+  const { ticks } = params.caps
+  const rootOf = (change: Partial<Receipt>, size = ticks) => nonceRootOf(size, { ...receipt, ...change })
+  expect(rootOf({})).toEqual(tableRootOf(tick.number))
+  expect(rootOf({ tick: { ...tick, index: 1 } })).not.toEqual(tableRootOf(tick.number))
+  expect(rootOf({ signature: bytes32(1) })).not.toEqual(tableRootOf(tick.number))
+  expect(rootOf({ tick: { ...tick, index: ticks } })).toBeUndefined()
+  for (const path of [[], slotPath.slice(1), [...slotPath, bytes32(1)]])
+    expect(rootOf({ slotPath: path })).toBeUndefined()
+  expect(rootOf({}, 2 * ticks)).toBeUndefined()
 })
 
 test('at most 32 hashes and no byte more', () => {
@@ -69,4 +94,6 @@ test('at most 32 hashes and no byte more', () => {
   expect(decodeReceipt(concatBytes(bytes, Uint8Array.of(0)))).toBeUndefined()
   const long = { ...receipt, path: Array.from({ length: 33 }, () => bytes32(1)) }
   expect(decodeReceipt(encodeReceipt(long))).toBeUndefined()
+  const deep = { ...receipt, slotPath: Array.from({ length: 18 }, () => bytes32(1)) }
+  expect(decodeReceipt(encodeReceipt(deep))).toBeUndefined()
 })

@@ -19,6 +19,7 @@ import type { CommittedBatch } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
 import { genesisVault } from '../src/vault.ts'
 import { BASE_HASH, Bitcoin, isDepositScript, linkTransaction, spend, transaction, vaultOutput } from './bitcoin.ts'
+import { slotsOf, tableRootOf } from './slots.ts'
 import { isQuickSigned, network, params } from './world.ts'
 
 /** A batch with all that its sequencer knows of it. */
@@ -28,6 +29,8 @@ export interface Batch extends CommittedBatch {
   readonly claims: readonly Claim[]
   /** Undoes it on a ledger that stands after it. */
   readonly delta: Uint8Array
+  /** The one whose link is the link before, if that is a batch's. */
+  readonly before: Batch | undefined
 }
 
 export function contextOf(facts: Facts, origin: Origin, isSigned: Context['isSigned'] = isQuickSigned): BatchContext {
@@ -45,7 +48,7 @@ export type Content = Pick<CommittedBatch, 'pre' | 'operations' | 'stepRoots'> &
 }
 
 /** A header over the content, its fields replaced by `instead`. */
-export function commit(place: BatchPlace, content: Content, instead: Partial<Header> = {}): Batch {
+export function commit(place: BatchPlace, content: Content, instead: Partial<Header> = {}, before?: Batch): Batch {
   const { pre, operations, stepRoots } = content
   const header: Header = {
     ...place,
@@ -54,6 +57,7 @@ export function commit(place: BatchPlace, content: Content, instead: Partial<Hea
     opsRoot: merkleRoot(rowOf(operations.map(operationId))),
     stepsRoot: merkleRoot(stepLeaves(pre, stepRoots)),
     opCount: operations.length,
+    ...slotsOf(place.number, before),
     ...instead,
   }
   const headerBytes = encodeHeader(header)
@@ -66,6 +70,7 @@ export function commit(place: BatchPlace, content: Content, instead: Partial<Hea
     stepRoots,
     claims: content.claims ?? [],
     delta: content.delta ?? new Uint8Array(0),
+    before,
   }
 }
 
@@ -290,7 +295,7 @@ export class Rollup {
   }
 
   resume(): L1Transaction {
-    return this.link(resumeAnchor(0, headOf(this.chain).headerHash))
+    return this.link(resumeAnchor(0, headOf(this.chain).headerHash, tableRootOf(this.next.number + 2)))
   }
 
   anchor(batch: Batch): L1Transaction {
@@ -320,6 +325,13 @@ export class Rollup {
     return { network, number: this.next.number + 1 + waiting, parent, origin: this.origin }
   }
 
+  /** The batch whose link is the one before the next batch's. */
+  private get before(): Batch | undefined {
+    const { number, parent } = this.place
+    const batch = this.library.get(toHex(parent))
+    return batch?.header.number === number - 1 ? batch : undefined
+  }
+
   /** An honest batch on top of what was built before. */
   build(...operations: readonly (Operation | Uint8Array)[]): Batch {
     return this.put(execute(this.context, this.ledger, operations))
@@ -327,7 +339,7 @@ export class Rollup {
 
   /** A batch of whatever content the ledger was led to. */
   put(content: Content, instead: Partial<Header> = {}): Batch {
-    return this.keep(commit(this.place, content, instead))
+    return this.keep(commit(this.place, content, instead, this.before))
   }
 
   /** Puts a lie into the place of the batch that was built last. */
@@ -335,7 +347,8 @@ export class Rollup {
     const honest = this.built.pop()
     if (honest === undefined) throw new Error('nothing was built to lie about')
     const { network: id, number, parent, origin } = honest.header
-    const lie = commit({ network: id, number, parent, origin }, { ...honest, ...content }, instead)
+    const place = { network: id, number, parent, origin }
+    const lie = commit(place, { ...honest, ...content }, instead, honest.before)
     this.marks.set(toHex(lie.hash), markOf(honest.header))
     return this.keep(lie)
   }

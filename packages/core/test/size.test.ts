@@ -9,6 +9,7 @@ import { encodeOperation, type Operation, operationId } from '../src/operation.t
 import { encodeTotals, GENESIS_TOTALS, stateRoot } from '../src/totals.ts'
 import { factsOfBlock } from './facts.ts'
 import { courtOf } from './rollup.ts'
+import { slotsOf } from './slots.ts'
 import { accountOf, bytes32, isSigned, keyOf, network, params, secretOf, sign } from './world.ts'
 
 /**
@@ -62,6 +63,7 @@ function evidenceAt(count: number, index: number, operation: Operation, cells: r
       post: bytes32(3),
     },
     ...{ opsRoot: ids.root(), stepsRoot: steps.root(), opCount: OPERATIONS },
+    ...slotsOf(9),
   }
   const grown = Math.max(count, (cells.at(-1) ?? 0) + 1)
   const evidence: StepEvidence = {

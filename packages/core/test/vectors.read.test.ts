@@ -9,7 +9,7 @@ import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.
 import { L1Facts } from '../src/facts.ts'
 import type { ForcedEntry } from '../src/forced.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from '../src/hash.ts'
-import { type AnchoredLink, encodeHeader, type Header, headerHash } from '../src/header.ts'
+import { type AnchoredLink, encodeHeader, type Header, headerHash, type ParentEnd } from '../src/header.ts'
 import type { L1Block } from '../src/l1.ts'
 import { Ledger } from '../src/ledger.ts'
 import { computeRoot, depthOf, merkleRoot, rowOf } from '../src/merkle.ts'
@@ -135,7 +135,7 @@ test('batch', () => {
   const bytes = (operations as string[]).map(hex)
   const header = JSON.parse(JSON.stringify(read('batch').header))
   const typed = {
-    ...bytesIn<Header>(header, 'network', 'parent', 'pre', 'post', 'opsRoot', 'stepsRoot'),
+    ...bytesIn<Header>(header, 'network', 'parent', 'pre', 'post', 'opsRoot', 'stepsRoot', 'nonceRoot', 'prevSig'),
     origin: bytesIn<Header['origin']>(header.origin, 'hash'),
   }
   expect(encodeHeader(typed)).toEqual(hex(headerBytes))
@@ -150,13 +150,16 @@ test('batch', () => {
 })
 
 test('headers', () => {
-  const { cases, parent, malformed } = read('headers')
-  const end = bytesIn<{ post: Uint8Array; originHeight: number }>(parent, 'post')
+  const { cases, parent, resumed, malformed } = read('headers')
+  const end = bytesIn<ParentEnd>(parent, 'post', 'nonceRoot')
   for (const { name, bytes, hash, link, fault } of list(cases)) {
     const place = bytesIn<AnchoredLink>(link, 'post', 'parent')
     expect(headerHash(hex(bytes))).toEqual(hex(hash))
     expect(judgeVector(hex(bytes), place, end) ?? null, String(name)).toBe(fault)
   }
+  const { nonceRoot: _, ...behindResume } = end
+  for (const { bytes, link, fault } of list(resumed))
+    expect(judgeVector(hex(bytes), bytesIn<AnchoredLink>(link, 'post', 'parent'), behindResume) ?? null).toBe(fault)
   for (const { name, bytes } of list(malformed)) {
     const [first] = list(cases)
     const place = bytesIn<AnchoredLink>(first?.link, 'post', 'parent')
@@ -185,7 +188,7 @@ describe('evidence', () => {
       const decoded = decodeEvidence(hex(evidence))
       if (decoded === undefined) throw new Error('it does not decode')
       expect(equalBytes(encodeEvidence(decoded), hex(evidence))).toBe(true)
-      const anchored = bytesIn<AnchoredLink>(link, 'headerHash', 'post', 'parent')
+      const anchored = bytesIn<AnchoredLink>(link, 'headerHash', 'post', 'parent', 'nonceRoot', 'parentNonceRoot')
       const verdict = verifyEvidence(courtOf(factsFrom(fields(bitcoin)), isSigned), anchored, decoded)
       expect(verdict).toEqual(fault === undefined ? { ok: false, reason: refused } : { ok: true, fault })
     },

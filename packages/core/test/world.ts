@@ -18,7 +18,7 @@ export const keyOf = (seed: number): Uint8Array => schnorr.getPublicKey(secretOf
 
 export const params: Params = {
   ...regtestRules,
-  caps: { operations: 64, deposits: 4, forced: 3, answerVbytesPerBlock: 1_000_000 },
+  caps: { operations: 64, deposits: 4, forced: 3, ticks: 8, answerVbytesPerBlock: 1_000_000 },
   genesis: { txid: bytes32(0x0e), vout: 1 },
   vault: { txid: bytes32(0x0f), vout: 0, value: 10_000n },
   scanHeight: 101,

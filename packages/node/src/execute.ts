@@ -9,7 +9,6 @@ import {
   encodeWhole,
   equalBytes,
   findFirstDifference,
-  genesisEnd,
   type Header,
   hasLapsed,
   headerHash,
@@ -17,8 +16,6 @@ import {
   judgeHeader,
   Ledger,
   merkleRoot,
-  type ParentEnd,
-  parentEndOf,
   proveEnd,
   proveStep,
   type SealedBatch,
@@ -27,6 +24,7 @@ import {
 } from '@kedge/core'
 import type { Verifier } from '@kedge/signatures'
 import { deltas, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
+import { readAncestry } from './ancestry.ts'
 import type { BatchBody, BatchData } from './data.ts'
 import type { Follower } from './follow.ts'
 import type { BatchLink } from './links.ts'
@@ -193,7 +191,7 @@ export class Executor {
   private async enter(link: BatchLink, signal: AbortSignal): Promise<boolean> {
     if (await this.isSettled(link, signal)) return false
     const { store, data, follower } = this.parts
-    const parent = await this.parentEnd()
+    const { end, ...shown } = await readAncestry(this.parts, link.number, this.head.headerHash)
     const anchored: AnchoredLink = {
       number: link.number,
       headerHash: link.headerHash,
@@ -205,9 +203,9 @@ export class Executor {
     if (headerBytes === undefined) return this.wait(link, 'nobody at hand has the header', signal)
     const header = await data.header(link.headerHash)
     const { params, network, facts } = follower.court
-    const fault = judgeHeader(params, network, facts, anchored, parent, header)
+    const fault = judgeHeader(params, network, facts, anchored, end, header)
     if (fault !== undefined || header === undefined)
-      return this.reject(link, fault ?? 'malformed', await this.headerEvidence(headerBytes))
+      return this.reject(link, fault ?? 'malformed', encodeEvidence({ claim: 'header', header: headerBytes, ...shown }))
     const delta = await store.get(deltas, link.headerHash)
     if (delta === undefined) return this.execute(link, header, signal)
     this.ledger.redo(delta)
@@ -248,8 +246,8 @@ export class Executor {
       }
       if (this.rejection?.number === batch.number) return
       const bytes = (await store.get(headers, batch.headerHash)) as Uint8Array
-      const parent = (await store.get(headers, batch.parent)) ?? new Uint8Array(0)
-      await this.reject(batch, 'lapsed', encodeEvidence({ claim: 'header', header: bytes, parent }))
+      const { end: _, ...shown } = await readAncestry(this.parts, batch.number, batch.parent)
+      await this.reject(batch, 'lapsed', encodeEvidence({ claim: 'header', header: bytes, ...shown }))
       return
     }
   }
@@ -308,18 +306,6 @@ export class Executor {
     if (isWhole && equalBytes(merkleRoot(stepLeaves(header.pre, truth)), header.stepsRoot))
       return Promise.resolve(truth)
     return this.parts.data.stepRoots(link.headerHash, signal)
-  }
-
-  private async headerEvidence(header: Uint8Array): Promise<Uint8Array> {
-    const parent = (await this.parts.store.get(headers, this.head.headerHash)) ?? new Uint8Array(0)
-    return encodeEvidence({ claim: 'header', header, parent })
-  }
-
-  private async parentEnd(): Promise<ParentEnd> {
-    if (this.head.number === 0) return genesisEnd(this.parts.follower.court.params)
-    const header = await this.parts.data.header(this.head.headerHash)
-    if (header === undefined) throw new Error(`the header of batch ${this.head.number} is missing`)
-    return parentEndOf(header)
   }
 
   private async reject(link: Head, fault: string, evidence: Uint8Array | undefined): Promise<false> {

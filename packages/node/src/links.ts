@@ -87,7 +87,7 @@ function recordOf(height: number, event: ChainEvent & { kind: 'link' }): LinkRec
   if ('reason' in event) return { ...base, reason: event.reason }
   return outcome === 'batch'
     ? { ...base, headerHash: event.headerHash, post: event.word }
-    : { ...base, headerHash: event.headerHash }
+    : { ...base, headerHash: event.headerHash, nonceRoot: event.word }
 }
 
 function withoutLater(record: LinkRecord, height: number): LinkRecord {

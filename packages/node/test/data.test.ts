@@ -32,6 +32,7 @@ const { bytes: headerBytes, hash: headerHash } = buildHeader(
     stepsRoot: merkleRoot(stepLeaves(ZERO_HASH, STEP_ROOTS)),
     operations: OPERATIONS,
   },
+  { nonceRoot: hash(92), prevSig: new Uint8Array(96) },
 )
 const SOURCE = { headerBytes, pre: ZERO_HASH, operations: OPERATIONS, stepRoots: STEP_ROOTS }
 

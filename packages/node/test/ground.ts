@@ -45,7 +45,7 @@ import {
   vaultScript,
   ZERO_HASH,
 } from '@kedge/core'
-import { Bitcoind } from '@kedge/regtest'
+import { Bitcoind, SlotSigner } from '@kedge/regtest'
 import { createVerifier, isSigned } from '@kedge/signatures'
 import { Store } from '@kedge/storage'
 import { BatchData } from '../src/data.ts'
@@ -61,6 +61,7 @@ export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
 export const keyHex = (seed: number): string => toHex(keyOf(seed))
 
 const ANCHOR_SECRET = secretOf(1)
+export const SLOT_SECRET = secretOf(2)
 const WATCHERS = [secretOf(4), secretOf(5)]
 /** Satoshis: the vault's first output, and what a sweep pays. */
 const VAULT_VALUE = 10_000n
@@ -89,6 +90,7 @@ export class Rollup {
   readonly ledger = new Ledger()
   private link: Link
   private number = 0
+  private readonly slots: SlotSigner
   private readonly folder: string
   private readonly closers: (() => Promise<void>)[] = []
 
@@ -97,6 +99,7 @@ export class Rollup {
     this.bitcoind = bitcoind
     this.params = params
     this.network = networkId(params)
+    this.slots = new SlotSigner(params, SLOT_SECRET)
     this.folder = folder
     this.vault = { head: params.vault, value: VAULT_VALUE }
     this.link = { outpoint: params.genesis, value: LINK_VALUE }
@@ -108,12 +111,12 @@ export class Rollup {
     await bitcoind.start()
     const keys = {
       anchor: publicKeyOf(ANCHOR_SECRET),
-      slot: keyOf(2),
+      slot: publicKeyOf(SLOT_SECRET),
       fees: keyOf(3),
       watchers: WATCHERS.map(publicKeyOf),
       threshold: 2,
     }
-    const caps = { operations: 64, deposits: 4, forced: 2, answerVbytesPerBlock: 1_000_000 }
+    const caps = { operations: 64, deposits: 4, forced: 2, ticks: 2, answerVbytesPerBlock: 1_000_000 }
     const nowhere = { txid: ZERO_HASH, vout: 0 }
     const draft = {
       ...regtestRules,
@@ -189,16 +192,19 @@ export class Rollup {
     const sealed = lie === undefined ? honest : lie(honest)
     const number = this.number + this.unanchored.length + 1
     const parent = this.unanchored.at(-1)?.hash ?? this.parent
-    const { header, bytes, hash } = buildHeader({ network, number, parent, origin }, sealed)
+    const slots = this.slots.fieldsOf(number, this.isBehindResume ? undefined : { hash: parent })
+    const { header, bytes, hash } = buildHeader({ network, number, parent, origin }, sealed, slots)
     const source = { headerBytes: bytes, pre: sealed.pre, operations: sealed.operations, stepRoots: sealed.stepRoots }
     const wholes = { data: encodeWhole('data', source), steps: encodeWhole('steps', source) }
     const built = { number, header, bytes, hash, sealed: { ...sealed, delta: honest.delta }, wholes }
     this.unanchored.push(built)
+    this.isBehindResume = false
     return built
   }
 
   private unanchored: Built[] = []
   private parent: Uint8Array = ZERO_HASH
+  private isBehindResume = true
 
   /** Peers have the batch's data from here on. */
   share({ hash, bytes, wholes }: Built): void {
@@ -218,7 +224,8 @@ export class Rollup {
   async resume(parent: Uint8Array): Promise<void> {
     this.unanchored = []
     this.parent = parent
-    await this.sendLink(resumeAnchor(this.number + 1, parent))
+    this.isBehindResume = true
+    await this.sendLink(resumeAnchor(this.number + 1, parent, this.slots.rootOf(this.number + 2)))
   }
 
   /** Hash of the last live header, as a node has it. */

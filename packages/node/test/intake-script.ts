@@ -1,17 +1,18 @@
-import { signHash } from '@kedge/bitcoin'
 import {
   decodeTransfer,
   equalBytes,
   MerkleLog,
+  networkId,
   operationId,
+  type Params,
   type Receipt,
   type Tick,
   TRANSFER_BYTES,
-  tickMessage,
   transferMessage,
 } from '@kedge/core'
+import { SlotSigner } from '@kedge/regtest'
 import { type Intake, type IntakeResult, rowAt } from '../src/intake.ts'
-import { secretOf } from './ground.ts'
+import { SLOT_SECRET, secretOf } from './ground.ts'
 
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const
 
@@ -19,12 +20,16 @@ const UNDECODABLE = { ok: false, code: 'undecodable' } as const
 export class Script implements Intake {
   readonly asked: Uint8Array[] = []
   private readonly network: Uint8Array
+  private readonly slots: SlotSigner
+  private readonly ticks: number
   private readonly fates: (nonce: bigint) => IntakeResult | 'take' | 'tick'
   private readonly log = new MerkleLog()
   private readonly accepted: Uint8Array[] = []
 
-  constructor(network: Uint8Array, fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') {
-    this.network = network
+  constructor(params: Params, fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') {
+    this.network = networkId(params)
+    this.ticks = params.caps.ticks
+    this.slots = new SlotSigner(params, SLOT_SECRET)
     this.fates = fates
   }
 
@@ -61,18 +66,14 @@ export class Script implements Intake {
     const origin = { height: 1, hash: secretOf(3) }
     const tick: Tick = {
       number: 9,
-      index: index,
+      // More than a batch has: nobody counts here.
+      index: index % this.ticks,
       origin,
       parent: secretOf(4),
       count: this.log.count,
       opsRoot: this.log.root(),
     }
-    return {
-      tick,
-      signature: signHash(tickMessage(this.network, tick), secretOf(2)),
-      opIndex: index,
-      path: this.log.prove(index),
-    }
+    return { ...this.slots.sign(tick), opIndex: index, path: this.log.prove(index) }
   }
 
   private isPayment(id: Uint8Array, bytes: Uint8Array): boolean {

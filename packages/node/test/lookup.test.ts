@@ -71,6 +71,8 @@ class Records {
       opsRoot: network,
       stepsRoot: network,
       opCount: content.length,
+      nonceRoot: network,
+      prevSig: new Uint8Array(96),
     }
     const headerBytes = encodeHeader(header)
     const hash = headerHash(headerBytes)

@@ -67,7 +67,7 @@ function handlersOf(intake: Intake, role: 'sequencer' | 'challenger' = 'sequence
   return respondersOf({ node: node.queried, intake, role })
 }
 
-const scripted = (fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') => new Script(rollup.network, fates)
+const scripted = (fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') => new Script(rollup.params, fates)
 
 const one = (nonce: number) => ({ transfer: toHex(encodeTransfer(transfer(nonce))) })
 

@@ -50,7 +50,8 @@ export class TransferIntake implements Intake {
     const index = this.indexOf(batch).get(toHex(paymentId))
     if (index === undefined) return undefined
     const operation = batch.operations[index] as Uint8Array
-    return { number: batch.place.number, index, operation, receipt: await promises.promise(index) }
+    const receipt = await promises.promise(index)
+    return { number: batch.place.number, index, operation, ...(receipt && { receipt }) }
   }
 
   /** Rows that name a paying cell; the others are answered at once. */
@@ -98,7 +99,7 @@ export class TransferIntake implements Intake {
     const receipt = await promises.promise(index)
     rows.forEach((row, at) => {
       const taken = { number: batch.place.number, index: index + at, operation: operations[at] as Uint8Array }
-      results[row] = { ok: true, taken: at > 0 ? taken : { ...taken, receipt } }
+      results[row] = { ok: true, taken: at > 0 || receipt === undefined ? taken : { ...taken, receipt } }
     })
   }
 

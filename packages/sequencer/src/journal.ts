@@ -7,13 +7,6 @@ export interface JournalContents {
   readonly open: OpenMark | undefined
   /** Groups of operations by sequence number, ascending. */
   readonly groups: readonly JournalGroup[]
-  readonly ticked: Ticked | undefined
-}
-
-/** Of the batch number that was promised under last: the first tick that no signature can have been given for. */
-export interface Ticked {
-  readonly number: number
-  readonly next: number
 }
 
 export interface OpenMark {
@@ -29,14 +22,12 @@ export interface JournalGroup {
 }
 
 const MARK = 'open-batch'
-const TICKED = 'ticked'
 
 export async function readJournal(store: Store): Promise<JournalContents> {
   const mark = await store.get(marks, MARK)
   const groups: JournalGroup[] = []
   for await (const [sequence, bytes] of store.range(journal)) groups.push({ sequence, operations: decodeGroup(bytes) })
-  const ticked = await store.get(marks, TICKED)
-  return { open: mark && decodeMark(mark), groups, ticked: ticked && decodeTicked(ticked) }
+  return { open: mark && decodeMark(mark), groups }
 }
 
 export function putGroup(sequence: number, operations: readonly Uint8Array[]): Write {
@@ -61,17 +52,6 @@ export function putOpenMark(mark: OpenMark): Write {
 
 export function delOpenMark(): Write {
   return marks.del(MARK)
-}
-
-export function putTicked({ number, next }: Ticked): Write {
-  return marks.put(TICKED, new Writer(8).u32(number).u32(next).bytes)
-}
-
-function decodeTicked(bytes: Uint8Array): Ticked {
-  const reader = new Reader(bytes)
-  const ticked = { number: reader.u32(), next: reader.u32() }
-  if (!reader.done) throw new DamagedError('the mark of the last tick can’t be read')
-  return ticked
 }
 
 function decodeMark(bytes: Uint8Array): OpenMark {

@@ -4,9 +4,11 @@ import {
   type BatchPlace,
   type BuiltHeader,
   buildHeader,
+  decodeTransfer,
   type Ledger,
   type Refusal,
   type SealedBatch,
+  type SlotFields,
   type Tick,
   type Transfer,
 } from '@kedge/core'
@@ -82,6 +84,12 @@ export class OpenBatch {
     return refusal
   }
 
+  /** Adds what an earlier run of it held. False where it can't stand any more. */
+  addAgain(bytes: Uint8Array, signedBy: Uint8Array | undefined): boolean {
+    const transfer = decodeTransfer(bytes)
+    return transfer !== undefined && this.add(transfer, bytes, undefined, signedBy) === undefined
+  }
+
   /** Fixes the next tick over everything so far. */
   cut(): Cut {
     const { number, origin, parent } = this.place
@@ -106,10 +114,10 @@ export class OpenBatch {
   }
 
   /** Nothing may be added from here on. */
-  async seal(): Promise<SealedBatch & BuiltHeader> {
+  async seal(slots: SlotFields): Promise<SealedBatch & BuiltHeader> {
     const { steps, ledger } = this.ground
     const sealed = this.execution.settle(await steps.finish(ledger))
-    return { ...sealed, ...buildHeader(this.place, sealed) }
+    return { ...sealed, ...buildHeader(this.place, sealed, slots) }
   }
 
   /** Takes everything off the ledger. Nothing may be added from here on. */

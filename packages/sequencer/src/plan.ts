@@ -50,7 +50,7 @@ export function planAhead(
     if (link.number <= chain.link.number || mode === 'closed') continue
     lastNumber = link.number
     if (link.kind === 'resume') {
-      if (mode === 'broken' && equalBytes(link.headerHash, head.headerHash)) mode = 'active'
+      mode = equalBytes(link.headerHash, head.headerHash) ? 'active' : 'broken'
     } else if (mode === 'active' && equalBytes(link.parent, head.headerHash) && !lapses(link.origin)) {
       head = { number: link.number, headerHash: link.headerHash }
       tail.push(head)

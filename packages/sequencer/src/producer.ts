@@ -5,21 +5,22 @@ import {
   type BatchPlace,
   batchLimits,
   type Due,
-  decodeTransfer,
   equalBytes,
   findDue,
   GENESIS_ROOT,
+  type Origin,
   resumeAnchor,
 } from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
 import { Carried, isTransfer } from './carry.ts'
-import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal, type Ticked } from './journal.ts'
+import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
-import { type Sealing, sealBatch, type Tamper } from './seal.ts'
+import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
+import type { Slots } from './slots.ts'
 import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
 import { type JournalPlace, Ticks } from './ticks.ts'
 
@@ -27,7 +28,7 @@ export interface ProducerParts {
   readonly node: NodeParts
   readonly own: OwnLinks
   readonly keeper: AnchorKeeper
-  readonly sign: (message: Uint8Array) => Uint8Array
+  readonly slots: Slots
   readonly sealAfterMs: number
   readonly tamper?: Tamper
 }
@@ -43,7 +44,6 @@ export class Producer {
   private open: Ticks | undefined
   private unready: Unready | undefined = 'syncing'
   private nextGroup = 0
-  private ticked: Ticked | undefined
   private restored = false
   /** The ledger, or the batch that is open on it, is being changed: nobody adds meanwhile. */
   private turn: Promise<void> | undefined
@@ -73,9 +73,13 @@ export class Producer {
 
   plan(): Plan {
     const { follower } = this.parts.node
-    const { own } = this.parts
+    const { own, slots } = this.parts
     const { number } = follower.chain.link
-    return planAhead(follower.chain, own.after(number), (origin) => lapses(follower, origin), own.takenUpTo(number))
+    const isLapsing = (origin: Origin) => lapses(follower, origin)
+    const plan = planAhead(follower.chain, own.after(number), isLapsing, own.takenUpTo(number))
+    // A batch without a table can promise nothing: a resume fixes one.
+    const isBlocked = plan.mode === 'active' && !slots.has(plan.lastNumber + 1)
+    return isBlocked ? { ...plan, mode: 'broken' } : plan
   }
 
   /** Takes a transfer of others. */
@@ -98,10 +102,11 @@ export class Producer {
     if (reason !== undefined) this.unready = reason
     for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await this.resume(plan)
     if (reason !== undefined) return
+    await this.parts.slots.open(plan.lastNumber + 1)
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
-    if (this.open !== undefined && this.isRipe(this.open.batch) && this.backlog() < MAX_UNCONFIRMED) await this.seal()
+    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_UNCONFIRMED) await this.seal()
   }
 
   /** The chain stands at a fork: the ledger goes back to it, without the open batch where that lost its place. */
@@ -183,7 +188,7 @@ export class Producer {
     if (this.open === undefined && !this.begin()) return { ok: false, code: 'syncing' }
     const { open } = this
     if (open === undefined) return undefined
-    if (!this.isFull(open.batch)) return this.addNow(open, candidate)
+    if (!this.isFull(open)) return this.addNow(open, candidate)
     return this.backlog() >= MAX_UNCONFIRMED ? { ok: false, code: 'overloaded' } : undefined
   }
 
@@ -202,6 +207,7 @@ export class Producer {
     const origin = nameOrigin(follower, this.originFloor)
     if (findUnreadiness(executor, plan) !== undefined || origin === undefined) return false
     const number = plan.lastNumber + 1
+    if (!this.parts.slots.isOpen(number)) return false
     const parent = plan.head.headerHash
     const firstGroup = this.nextGroup
     const mark = putOpenMark({ number, parent, origin, firstGroup })
@@ -214,13 +220,14 @@ export class Producer {
     const { executor, steps } = this.parts.node
     const ground = { ledger: executor.ledger, steps }
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
-    const firstTick = this.ticked?.number === place.number ? this.ticked.next : 0
+    const firstTick = this.parts.slots.firstTick(place.number)
+    this.parts.slots.prepare(place.number + 1)
     return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
   }
 
   private promisesOf(batch: OpenBatch, place: JournalPlace): Ticks {
-    const { node, sign } = this.parts
-    return new Ticks({ store: node.store, network: node.network, sign }, batch, place)
+    const { node, slots } = this.parts
+    return new Ticks({ store: node.store, slots, ticks: node.options.params.caps.ticks }, batch, place)
   }
 
   private seal(): Promise<void> {
@@ -251,13 +258,16 @@ export class Producer {
   }
 
   private async writeSealed(open: Ticks): Promise<Sealing> {
-    const { node, tamper } = this.parts
-    const { origin, number } = open.batch.place
+    const { node, tamper, slots } = this.parts
+    const { origin, number, parent } = open.batch.place
     try {
-      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper), open.finish()])
-      const { anchor, built, writes } = sealing
-      const emptied = [...delGroups(open.groups), delOpenMark()]
-      await this.intend(anchor, ownBatchOf(built.header, built.hash), [...writes, ...emptied], origin.height)
+      const fields = await slots.fieldsOf(number, parent)
+      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
+      const { anchor, built } = sealing
+      const claimed = await slots.claimHeader(number, built.hash)
+      const writes = [...sealing.writes, ...claimed.writes, ...delGroups(open.groups), delOpenMark()]
+      await this.intend(anchor, ownBatchOf(built.header, built.hash), writes, origin.height)
+      claimed.keep()
       return sealing
     } catch (cause) {
       this.failure = new SealError(number, { cause })
@@ -267,7 +277,10 @@ export class Producer {
 
   private async resume({ lastNumber, head }: Plan): Promise<void> {
     const { number, headerHash } = { number: lastNumber + 1, headerHash: head.headerHash }
-    await this.intend(resumeAnchor(number, headerHash), { kind: 'resume', number, headerHash }, [])
+    const table = await this.parts.slots.fixBehindResume(number + 1)
+    const anchor = resumeAnchor(number, headerHash, table.nonceRoot)
+    await this.intend(anchor, { kind: 'resume', number, headerHash }, table.writes)
+    table.keep()
     this.parts.node.options.log.info({ number }, 'resuming from the head')
   }
 
@@ -291,9 +304,7 @@ export class Producer {
     if (open.batch.count > 0) {
       this.unready ??= 'syncing'
       this.carried.take(open.batch.operations, open.groups)
-      const { number } = open.batch.place
-      this.ticked = { number, next: open.batch.nextTick }
-      const fields = { number, operations: open.batch.count }
+      const fields = { number: open.batch.place.number, operations: open.batch.count }
       this.parts.node.options.log.warn(fields, 'the open batch lost its place: its transfers go into the next one')
     }
     await open.batch.abandon()
@@ -310,7 +321,6 @@ export class Producer {
     this.restored = true
     const contents = await readJournal(this.parts.node.store)
     this.nextGroup = (contents.groups.at(-1)?.sequence ?? -1) + 1
-    this.ticked = contents.ticked
     const isReopened = await this.reopen(contents)
     const first = isReopened ? (contents.open?.firstGroup ?? 0) : this.nextGroup
     const stale = contents.groups.filter(({ sequence }) => sequence < first)
@@ -327,9 +337,9 @@ export class Producer {
     const mine = groups.filter(({ sequence }) => sequence >= firstGroup)
     const bytes = mine.flatMap(({ operations }) => operations).filter(isTransfer)
     const { signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
-    if (lapses(node.follower, origin)) return false
+    if (lapses(node.follower, origin) || !this.parts.slots.isOpen(number)) return false
     const batch = this.openAt({ network: node.network, number, parent, origin })
-    const fits = bytes.every((each, at) => readd(batch, each, signers[at])) && this.stands(batch)
+    const fits = bytes.every((each, at) => batch.addAgain(each, signers[at])) && this.stands(batch)
     if (!fits) {
       await batch.abandon()
       return false
@@ -347,7 +357,7 @@ export class Producer {
     if (this.open === undefined && !this.begin()) return false
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
     if (this.findNextDue()?.kind === 'deposit') return false
-    if (this.open !== undefined && this.isFull(this.open.batch) && this.backlog() >= MAX_UNCONFIRMED) return false
+    if (this.open !== undefined && this.isFull(this.open) && this.backlog() >= MAX_UNCONFIRMED) return false
     return await this.carried.unload(plan)
   }
 
@@ -371,29 +381,18 @@ export class Producer {
     return 2 * silence >= options.params.windows.exit && this.plan().tail.length === 0
   }
 
-  private isFull({ count }: OpenBatch): boolean {
-    return count >= this.parts.node.options.params.caps.operations
+  /** Nothing more can be added, or promised. */
+  private isFull({ batch: { count }, hasSlot }: Ticks): boolean {
+    return count >= this.parts.node.options.params.caps.operations || !hasSlot
   }
 
-  private isRipe(batch: OpenBatch): boolean {
+  private isRipe(open: Ticks): boolean {
+    const { batch } = open
     const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs
-    return this.isFull(batch) || (isOld && (batch.count > 0 || this.isSilent()))
+    return this.isFull(open) || (isOld && (batch.count > 0 || this.isSilent()))
   }
 
   private backlog(): number {
     return this.parts.keeper.backlog(this.parts.node.follower.chain)
-  }
-}
-
-function readd(batch: OpenBatch, bytes: Uint8Array, signedBy: Uint8Array | undefined): boolean {
-  const transfer = decodeTransfer(bytes)
-  return transfer !== undefined && batch.add(transfer, bytes, undefined, signedBy) === undefined
-}
-
-class SealError extends Error {
-  override readonly name = 'SealError'
-
-  constructor(number: number, { cause }: { cause: unknown }) {
-    super(`batch ${number} was sealed and could not be written to disk`, { cause })
   }
 }

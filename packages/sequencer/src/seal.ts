@@ -8,6 +8,7 @@ import {
   encodeWhole,
   type Ledger,
   type SealedBatch,
+  type SlotFields,
 } from '@kedge/core'
 import type { NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
@@ -15,7 +16,7 @@ import type { OpenBatch } from './open-batch.ts'
 
 /** What a lying sequencer of the test network does to what it commits to and serves. */
 export interface Tamper {
-  seal(sealed: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch
+  seal(sealed: SealedBatch, ledger: Ledger, place: BatchPlace, slots: SlotFields): SealedBatch
   mayServe(headerHash: Uint8Array, kind: 'header' | DataKind): boolean
 }
 
@@ -34,9 +35,10 @@ export async function sealBatch(
   open: OpenBatch,
   { executor }: Pick<NodeParts, 'executor'>,
   tamper: Tamper | undefined,
+  slots: SlotFields,
 ): Promise<Sealing> {
-  const honest = await open.seal()
-  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place)
+  const honest = await open.seal(slots)
+  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place, slots)
   const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
   const wholes = {
     data: encodeWhole('data', { ...sealed, headerBytes: built.bytes }),
@@ -50,7 +52,21 @@ export async function sealBatch(
   }
 }
 
-function tampered(tamper: Tamper, honest: SealedBatch, ledger: Ledger, place: BatchPlace): SealedBatch & BuiltHeader {
-  const sealed = tamper.seal(honest, ledger, place)
-  return { ...sealed, ...buildHeader(place, sealed) }
+function tampered(
+  tamper: Tamper,
+  honest: SealedBatch,
+  ledger: Ledger,
+  place: BatchPlace,
+  slots: SlotFields,
+): SealedBatch & BuiltHeader {
+  const sealed = tamper.seal(honest, ledger, place, slots)
+  return { ...sealed, ...buildHeader(place, sealed, slots) }
+}
+
+export class SealError extends Error {
+  override readonly name = 'SealError'
+
+  constructor(number: number, { cause }: { cause: unknown }) {
+    super(`batch ${number} was sealed and could not be written to disk`, { cause })
+  }
 }

@@ -1,4 +1,5 @@
-import { publicKeyOf, signHash } from '@kedge/bitcoin'
+import { publicKeyOf } from '@kedge/bitcoin'
+import { xOnlyKey } from '@kedge/bond'
 import { AnchorKeeper, type AnchorOutcome, Publisher, Purse } from '@kedge/commitment'
 import { equalBytes } from '@kedge/core'
 import {
@@ -22,6 +23,7 @@ import { TransferIntake } from './intake.ts'
 import { OwnLinks } from './own-links.ts'
 import { Producer } from './producer.ts'
 import type { Tamper } from './seal.ts'
+import { Slots } from './slots.ts'
 
 export interface SequencerOptions extends NodeOptions {
   readonly secrets: NodeOptions['secrets'] & {
@@ -50,19 +52,19 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
     ...(options.verifier && { verifier: options.verifier }),
   })
   return orClose(node, async () => {
-    const { producer, role } = await sequencerOf(node, options)
+    const { producer, slots, role } = await sequencerOf(node, options)
     late.producer = producer
     const intake = new TransferIntake(node, producer)
     const openBatch = () => producer.openBatch?.batch
     late.handlers = respondersOf({ node, intake, role: 'sequencer', openBatch })
-    return startNode(node, role, late.handlers, () => producer.close())
+    return startNode(node, role, late.handlers, () => producer.close().finally(() => slots.close()))
   })
 }
 
 async function sequencerOf(
   node: NodeParts,
   { tamper, ...options }: SequencerOptions,
-): Promise<{ producer: Producer; role: Role }> {
+): Promise<{ producer: Producer; slots: Slots; role: Role }> {
   const { store, follower, executor } = node
   const { rpc, params, log, secrets, maxFeeRate, sealAfterMs } = options
   const purse = new Purse(secrets.coins)
@@ -73,8 +75,8 @@ async function sequencerOf(
   await keeper.load()
   await publisher.load()
   const own = await OwnLinks.load(store)
-  const sign = (message: Uint8Array) => signHash(message, secrets.slot)
-  const producer = new Producer({ node, own, keeper, sign, sealAfterMs, ...(tamper && { tamper }) })
+  const slots = await Slots.load(store, { key: xOnlyKey(secrets.slot), network: node.network, params })
+  const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
   const mayServe = tamper?.mayServe ?? (() => true)
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
@@ -92,7 +94,7 @@ async function sequencerOf(
       await publisher.advance(follower.chain)
     },
   }
-  return { producer, role }
+  return { producer, slots, role }
 }
 
 function refuseConflict(outcome: AnchorOutcome): void {

@@ -1,12 +1,14 @@
-import { type Receipt, type Tick, tickMessage } from '@kedge/core'
+import type { Receipt, SignedTick } from '@kedge/core'
 import type { Store, Write } from '@kedge/storage'
-import { putGroup, putTicked } from './journal.ts'
+import { putGroup } from './journal.ts'
 import type { OpenBatch } from './open-batch.ts'
+import type { Claimed, Slots } from './slots.ts'
 
 export interface TickParts {
   readonly store: Store
-  readonly network: Uint8Array
-  readonly sign: (message: Uint8Array) => Uint8Array
+  readonly slots: Pick<Slots, 'claimTick'>
+  /** How many slots for ticks a batch has. */
+  readonly ticks: number
 }
 
 /** Where a batch's groups go in the journal. */
@@ -20,8 +22,8 @@ export interface JournalPlace {
 
 /**
  * What the sequencer promises about one batch. Group commit: whatever was accepted while the last write was under way
- * goes into the next one, which is synced before one signature answers for all of it. Order of effects: cut, disk,
- * signature.
+ * goes into the next one, which is synced before one signature answers for all of it. Order of effects: cut, claim of
+ * the slot, disk, signature.
  */
 export class Ticks {
   private readonly parts: TickParts
@@ -31,7 +33,7 @@ export class Ticks {
   private running: Promise<void> | undefined
   private sequence: number
   /** The last one. */
-  private signed: { readonly tick: Tick; readonly signature: Uint8Array } | undefined
+  private signed: SignedTick | undefined
   private failed: PromiseError | undefined
 
   constructor(parts: TickParts, batch: OpenBatch, place: JournalPlace) {
@@ -59,11 +61,11 @@ export class Ticks {
 
   /**
    * Resolves when everything accepted so far is on disk and promised, with a receipt for operation `index`. Where
-   * nothing was accepted since the last tick, that one answers: whoever asks again and again costs no disk.
+   * nothing was accepted since the last tick, that one answers: whoever asks again and again costs no disk. Undefined
+   * where that one was signed before a crash, and no slot is left for another.
    */
-  promise(index: number): Promise<Receipt> {
-    const last = this.covering()
-    if (last !== undefined) return Promise.resolve({ ...last, opIndex: index, path: this.batch.pathOf(index) })
+  promise(index: number): Promise<Receipt | undefined> {
+    if (this.covering() !== undefined || !this.hasSlot) return this.repeat(index)
     const promised = new Promise<Receipt>((resolve, reject) => {
       this.waiting.push({ index, resolve, reject })
     })
@@ -73,11 +75,23 @@ export class Ticks {
 
   /** Puts on disk and promises everything. Nothing may be added any more; promises are at hand from then on. */
   async finish(): Promise<void> {
-    while (this.batch.count > 0 && this.covering() === undefined) {
+    // Without a slot everything is promised already, or follows from Bitcoin.
+    while (this.batch.count > 0 && this.covering() === undefined && (this.running !== undefined || this.hasSlot)) {
       this.start()
       await this.running
       if (this.failed !== undefined) throw this.failed
     }
+  }
+
+  private async repeat(index: number): Promise<Receipt | undefined> {
+    await this.running
+    const last = this.covering()
+    return last && { ...last, opIndex: index, path: this.batch.pathOf(index) }
+  }
+
+  /** Whether another tick can be signed: nothing may be added where it can't. */
+  get hasSlot(): boolean {
+    return this.batch.nextTick < this.parts.ticks
   }
 
   /** The last tick, if it covers everything. */
@@ -99,26 +113,26 @@ export class Ticks {
     this.waiting = []
     try {
       if (this.failed !== undefined) throw this.failed
-      const { tick, paths } = await this.cut(served.map(({ index }) => index))
-      const signature = this.parts.sign(tickMessage(this.parts.network, tick))
-      this.signed = { tick, signature }
+      const { claimed, paths } = await this.cut(served.map(({ index }) => index))
+      const signed = claimed.keep()
+      this.signed = signed
       for (const [at, { index, resolve }] of served.entries())
-        resolve({ tick, signature, opIndex: index, path: paths[at] as Uint8Array[] })
+        resolve({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] })
     } catch (cause) {
       this.failed ??= new PromiseError({ cause })
       for (const { reject } of served) reject(this.failed)
     }
   }
 
-  private async cut(wanted: readonly number[]): Promise<{ tick: Tick; paths: Uint8Array[][] }> {
+  private async cut(wanted: readonly number[]): Promise<{ claimed: Claimed<SignedTick>; paths: Uint8Array[][] }> {
     const { tick, operations } = this.batch.cut()
     // Paths are those of this very prefix, so they are taken before anything is added.
     const paths = wanted.map((index) => this.batch.pathOf(index))
     const sequence = this.sequence++
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
-    const ticked = putTicked({ number: tick.number, next: tick.index + 1 })
-    await this.parts.store.commit([...mark, putGroup(sequence, operations), ticked])
-    return { tick, paths }
+    const claimed = this.parts.slots.claimTick(tick)
+    await this.parts.store.commit([...mark, putGroup(sequence, operations), ...claimed.writes])
+    return { claimed, paths }
   }
 }
 

@@ -11,6 +11,7 @@ import {
   sendTransaction,
   signHash,
 } from '@kedge/bitcoin'
+import { xOnlyKey } from '@kedge/bond'
 import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
 import {
   anchorScript,
@@ -36,6 +37,7 @@ import { TransferIntake } from '../src/intake.ts'
 import { OwnLinks } from '../src/own-links.ts'
 import { Producer } from '../src/producer.ts'
 import type { Tamper } from '../src/seal.ts'
+import { Slots } from '../src/slots.ts'
 
 /** A real bitcoind, and sequencers whose loop turns when a test says so. */
 
@@ -88,7 +90,7 @@ export class Workshop {
       watchers: WATCHERS.map(publicKeyOf),
       threshold: 2,
     }
-    const caps = { operations: 8, deposits: 4, forced: 2, answerVbytesPerBlock: 1_000_000 }
+    const caps = { operations: 8, deposits: 4, forced: 2, ticks: 5, answerVbytesPerBlock: 1_000_000 }
     const nowhere = { txid: ZERO_HASH, vout: 0 }
     const draft = {
       ...regtestRules,
@@ -187,14 +189,23 @@ export class Sequencer {
   readonly node: NodeParts
   readonly producer: Producer
   readonly intake: TransferIntake
+  private readonly slots: Slots
   private readonly keeper: AnchorKeeper
   private readonly publisher: Publisher
   private readonly purse: Purse
   private readonly running = new AbortController()
 
-  private constructor(node: NodeParts, producer: Producer, keeper: AnchorKeeper, publisher: Publisher, purse: Purse) {
+  private constructor(
+    node: NodeParts,
+    producer: Producer,
+    slots: Slots,
+    keeper: AnchorKeeper,
+    publisher: Publisher,
+    purse: Purse,
+  ) {
     this.node = node
     this.producer = producer
+    this.slots = slots
     this.intake = new TransferIntake(node, producer)
     this.keeper = keeper
     this.publisher = publisher
@@ -220,9 +231,9 @@ export class Sequencer {
     await keeper.load()
     await publisher.load()
     const own = await OwnLinks.load(node.store)
-    const sign = (message: Uint8Array) => signHash(message, SLOT)
-    late.producer = new Producer({ node, own, keeper, sign, sealAfterMs, ...(tamper && { tamper }) })
-    return new Sequencer(node, late.producer, keeper, publisher, purse)
+    const slots = await Slots.load(node.store, { key: xOnlyKey(SLOT), network: node.network, params })
+    late.producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
+    return new Sequencer(node, late.producer, slots, keeper, publisher, purse)
   }
 
   /** One turn of the loop, as `startSequencer` makes it. */
@@ -278,5 +289,6 @@ export class Sequencer {
   /** Leaves on disk what is there. */
   async crash(): Promise<void> {
     await closeNode(this.node)
+    await this.slots.close()
   }
 }

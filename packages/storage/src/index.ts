@@ -21,6 +21,7 @@ export {
   published,
   type SignedRecord,
   type StoredCoin,
+  slots,
   steps,
   type VerdictRecord,
   verdicts,

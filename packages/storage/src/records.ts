@@ -29,6 +29,8 @@ export interface LinkRecord {
   readonly headerHash?: Uint8Array
   /** A batch's: the state root in its anchor. */
   readonly post?: Uint8Array
+  /** A resume's: the table that it fixes for the next batch. */
+  readonly nonceRoot?: Uint8Array
   readonly height: number
   readonly txid: Uint8Array
   /** Why it is null or closes the chain. */
@@ -93,6 +95,9 @@ export const intents = table(13, 'intent', u32Key, packed<IntentRecord>())
 export const anchorTransactions = table(14, 'anchor-transaction', u32Key, packed<readonly SignedRecord[]>())
 /** Commitment: publication id → what is being put on Bitcoin. */
 export const publications = table(15, 'publication', bytesKey, packed<PublicationRecord>())
+
+/** Sequencer: batch number → which of its slots are used up, and by which table they are signed. */
+export const slots = table(20, 'slots', u32Key, rawValue)
 
 export interface IntentRecord {
   /** What stands in the anchor's OP_RETURN. */

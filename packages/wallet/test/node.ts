@@ -41,11 +41,11 @@ import {
   signedMessage,
   type Tick,
   type Transfer,
-  tickMessage,
   toHex,
   transferMessage,
   ZERO_HASH,
 } from '@kedge/core'
+import { SlotSigner } from '@kedge/regtest'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { coinbase, type MinedBlock, mineBlock, provenIn, rawTransaction } from './chain.ts'
 
@@ -84,6 +84,7 @@ function makeParams(): Params {
   const keys = { anchor: keyOf(1), slot: keyOf(2), fees: keyOf(3), watchers: [keyOf(4)], threshold: 1 }
   const draft = {
     ...regtestRules,
+    caps: { ...regtestRules.caps, ticks: 16 },
     keys,
     scanHeight: 101,
     genesis: { txid: ZERO_HASH, vout: 1 },
@@ -99,6 +100,7 @@ export class LedgerNode {
   readonly network = networkId(this.params)
   readonly rung: 'sequenced' | 'anchored' = 'sequenced'
   private readonly ledger = new Ledger()
+  private readonly slots = new SlotSigner(this.params, SLOT_SECRET)
   private readonly facts = new L1Facts(this.params.scanHeight)
   private readonly taken = new Map<string, Taken>()
   private readonly sealed: Sealed[] = []
@@ -172,7 +174,7 @@ export class LedgerNode {
 
   private seal(open: BatchExecution): Omit<Sealed, 'height' | 'block'> {
     const paths = open.operations.map((_, index) => open.provePath(index))
-    const header = buildHeader(this.place, open.seal())
+    const header = buildHeader(this.place, open.seal(), this.slots.fieldsOf(this.number))
     const tag = encodeMessage(batchAnchor(header.header, header.hash))
     const outputs = [
       { value: 0n, script: dataCarrierScript(tag) },
@@ -200,8 +202,7 @@ export class LedgerNode {
     if (refusal !== undefined) return refuse(refusal as RefusalCode)
     const index = this.open.count - 1
     const tick: Tick = { ...this.place, index: this.ticks++, count: index + 1, opsRoot: this.open.opsRoot() }
-    const signature = schnorr.sign(tickMessage(this.network, tick), SLOT_SECRET)
-    const receipt = encodeReceipt({ tick, signature, opIndex: index, path: this.open.provePath(index) })
+    const receipt = encodeReceipt({ ...this.slots.sign(tick), opIndex: index, path: this.open.provePath(index) })
     const taken = { batch: this.number, index, operation, receipt }
     this.taken.set(id, taken)
     return answer({ id, rung: 'sequenced', acknowledgement: acknowledge(taken) })

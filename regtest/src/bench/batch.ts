@@ -17,7 +17,7 @@ import {
 import { fastestHasher } from '@kedge/node'
 import { type Case, measureRounds, toPerSecond } from './rounds.ts'
 import type { Measurement } from './row.ts'
-import { BATCH, context, largeLedger, network, origin, othersKeys, Traffic } from './world.ts'
+import { BATCH, context, largeLedger, network, noSlots, origin, othersKeys, Traffic } from './world.ts'
 
 /** What one thread can do with transfers whose signatures and ids others have checked and computed. */
 export function measureBatch(name: '1e5' | '1e6', rounds: number): Measurement {
@@ -89,7 +89,7 @@ function buildBatch(ledger: Ledger, rows: readonly Row[], number: number, parent
     if (refusal !== undefined) throw new Error(`a transfer of the benchmark is refused: ${refusal}`)
   }
   const sealed = execution.seal()
-  const { bytes: headerBytes, hash } = buildHeader({ network, number, parent, origin }, sealed)
+  const { bytes: headerBytes, hash } = buildHeader({ network, number, parent, origin }, sealed, noSlots)
   encodeWhole('steps', { ...sealed, headerBytes })
   return { hash, data: encodeWhole('data', { ...sealed, headerBytes }) }
 }

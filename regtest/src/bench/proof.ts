@@ -24,7 +24,7 @@ import { verifySignature } from '@kedge/signatures'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { type Case, measureRounds, spreadOf } from './rounds.ts'
 import type { Measurement } from './row.ts'
-import { BATCH, context, largeLedger, network, origin, Traffic } from './world.ts'
+import { BATCH, context, largeLedger, network, noSlots, origin, Traffic } from './world.ts'
 
 const CELLS = 1_000_000
 const secret = sha256(new TextEncoder().encode('who pays in the proofs of the benchmark'))
@@ -114,7 +114,7 @@ class Lies {
     const { pre, operations } = honest
     const post = stepRoots.slice(-32)
     const content = { ...honest, post, stepRoots, stepsRoot: merkleRoot(stepLeaves(pre, stepRoots)) }
-    const { bytes, hash } = buildHeader({ network, number: 1, parent: ZERO_HASH, origin }, content)
+    const { bytes, hash } = buildHeader({ network, number: 1, parent: ZERO_HASH, origin }, content, noSlots)
     return { lie: { batch: { headerBytes: bytes, pre, operations, stepRoots }, hash, post, index, transfer }, honest }
   }
 

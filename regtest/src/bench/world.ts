@@ -9,6 +9,7 @@ import {
   type Origin,
   type Params,
   regtestRules,
+  type SlotFields,
   sha256,
   type Transfer,
   ZERO_HASH,
@@ -18,13 +19,16 @@ import {
 
 const key = (fill: number): Uint8Array => new Uint8Array(32).fill(fill)
 
-const params: Params = {
+export const params: Params = {
   ...regtestRules,
   genesis: { txid: key(1), vout: 0 },
   vault: { txid: key(1), vout: 1, value: 10_000n },
   scanHeight: 1,
   keys: { anchor: key(1), slot: key(2), fees: key(3), watchers: [key(4)], threshold: 1 },
 }
+
+/** Of headers that nobody judges. */
+export const noSlots: SlotFields = { nonceRoot: ZERO_HASH, prevSig: new Uint8Array(96) }
 
 export const network = networkId(params)
 

@@ -12,6 +12,7 @@ import {
   equalBytes,
   genesisChain,
   genesisEnd,
+  type Header,
   hasherName,
   installHasher,
   judgeHeader,
@@ -20,7 +21,6 @@ import {
   networkId,
   operationId,
   type Params,
-  type ParentEnd,
   parentEndOf,
   toHex,
   transferMessage,
@@ -36,6 +36,8 @@ export interface LiveBatch {
   readonly post: Uint8Array
   readonly anchorHeight: number
   readonly parent: Uint8Array
+  /** Of the resume before it, if the link before is one. */
+  readonly nonceRoot?: Uint8Array
 }
 
 export interface Body {
@@ -74,11 +76,11 @@ export async function deriveTruth(
   const { chain, live, voids, moved, anchored } = await readBitcoin(rpc, court, facts)
   const ledger = new Ledger()
   const payments = new Map<string, number[]>()
-  let parent = genesisEnd(params)
+  let before: Executed = { header: undefined, table: undefined }
   for (const batch of live) {
     const body = bodyOf(toHex(batch.headerHash))
     if (body === undefined) throw new Error(`nobody holds the data of batch ${batch.number}`)
-    parent = execute(court, ledger, batch, parent, body)
+    before = execute(court, ledger, batch, before, body)
     for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
   }
   return { chain, live, voids, moved, anchored, ledger, payments, credited: creditedBy(params, facts, ledger) }
@@ -90,6 +92,7 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
   if (below === undefined) throw new Error('bitcoind ends below the scan height')
   let chain = genesisChain(params, below)
   const batches = new Map<number, LiveBatch>()
+  const resumes = new Map<number, Uint8Array>()
   const voids: number[] = []
   const moved: number[] = []
   const anchored = new Map<number, string>()
@@ -100,13 +103,14 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
     const block = readBlock(await readRawBlock(rpc, hash), height)
     const derived = deriveBlock(court, chain, block)
     for (const event of derived.events) {
+      if (event.kind === 'link' && event.outcome === 'resume') resumes.set(event.number, event.word)
       follow(event, derived.chain, batches, voids, anchored)
       if (event.kind === 'link' && event.outcome === 'null') moved.push(event.number)
     }
     facts.append(height, hash, derived.facts)
     chain = derived.chain
   }
-  return { chain, live: withParents([...batches.values()]), voids, moved, anchored }
+  return { chain, live: withParents([...batches.values()], resumes), voids, moved, anchored }
 }
 
 function follow(
@@ -127,13 +131,24 @@ function follow(
 }
 
 /** A live batch's parent is the live one before it: the head when its link was read. */
-function withParents(batches: readonly LiveBatch[]): LiveBatch[] {
-  return batches.map((batch, at) => ({ ...batch, parent: batches[at - 1]?.headerHash ?? ZERO_HASH }))
+function withParents(batches: readonly LiveBatch[], resumes: ReadonlyMap<number, Uint8Array>): LiveBatch[] {
+  return batches.map((batch, at) => {
+    const nonceRoot = resumes.get(batch.number - 1)
+    return { ...batch, parent: batches[at - 1]?.headerHash ?? ZERO_HASH, ...(nonceRoot && { nonceRoot }) }
+  })
 }
 
-function execute(court: Court, ledger: Ledger, batch: LiveBatch, parent: ParentEnd, body: Body): ParentEnd {
+/** A live batch, and the table in which it is signed. */
+interface Executed {
+  readonly header: Header | undefined
+  readonly table: Uint8Array | undefined
+}
+
+function execute(court: Court, ledger: Ledger, batch: LiveBatch, before: Executed, body: Body): Executed {
   const { params, network, facts } = court
   const header = decodeHeader(body.header)
+  const signedIn = batch.nonceRoot === undefined ? before.table : undefined
+  const parent = before.header === undefined ? genesisEnd(params) : parentEndOf(before.header, signedIn)
   const fault = judgeHeader(params, network, facts, batch, parent, header)
   if (header === undefined || fault !== undefined)
     throw new Error(`live batch ${batch.number} has a faulty header: ${fault}`)
@@ -149,7 +164,7 @@ function execute(court: Court, ledger: Ledger, batch: LiveBatch, parent: ParentE
   if (!checked.ok) throw new Error(`live batch ${batch.number} is faulty: ${JSON.stringify(checked.fault)}`)
   if (!equalBytes(ledger.root, batch.post))
     throw new Error(`live batch ${batch.number} has another state root than its anchor`)
-  return parentEndOf(header)
+  return { header, table: batch.nonceRoot ?? before.header?.nonceRoot }
 }
 
 function notePayment(network: Uint8Array, payments: Map<string, number[]>, bytes: Uint8Array, number: number): void {

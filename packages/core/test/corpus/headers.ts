@@ -1,15 +1,20 @@
+import { schnorr } from '@noble/curves/secp256k1.js'
+import { concatBytes } from '../../src/bytes.ts'
 import { L1Facts } from '../../src/facts.ts'
 import { decodeHeader, encodeHeader, type Header, headerHash, judgeHeader, type ParentEnd } from '../../src/header.ts'
+import { headerSlotMessage } from '../../src/slot.ts'
 import { GENESIS_ROOT } from '../../src/totals.ts'
 import { factsOfBlock } from '../facts.ts'
-import { bytes32, network, params } from '../world.ts'
+import { slotsOf, tableRootOf } from '../slots.ts'
+import { bytes32, network, params, secretOf } from '../world.ts'
 import { type Json, toJson } from './json.ts'
 
-const PARENT: ParentEnd = { post: bytes32(0xaa), originHeight: 110 }
+const PARENT: ParentEnd = { post: bytes32(0xaa), originHeight: 110, nonceRoot: tableRootOf(6) }
 
 const right: Header = {
   ...{ network, number: 7, parent: bytes32(0xbb), origin: { height: 120, hash: bytes32(120) } },
   ...{ pre: PARENT.post, post: bytes32(0xcc), opsRoot: bytes32(0xdd), stepsRoot: bytes32(0xee), opCount: 5 },
+  ...slotsOf(7, { hash: bytes32(0xbb) }),
 }
 const empty = { post: right.pre, opsRoot: bytes32(0), stepsRoot: bytes32(0), opCount: 0 }
 
@@ -48,6 +53,11 @@ export function headerVectors(): Json {
     ['empty, but the state moves', { ...empty, post: right.post }],
     ['empty, but with an operations root', { ...empty, opsRoot: bytes32(1) }],
     ['empty, but with a steps root', { ...empty, stepsRoot: bytes32(1) }],
+    ['the parent not signed', { prevSig: new Uint8Array(96) }],
+    ['another signature of the parent', { prevSig: right.prevSig.with(40, 1) }],
+    ['another root of the parent’s ticks', { prevSig: right.prevSig.with(80, 1) }],
+    ['another header signed', { prevSig: slotsOf(7, { hash: bytes32(1) }).prevSig }],
+    ['another table of nonces', { prevSig: concatBytes(otherNonce(), right.prevSig.slice(64)) }],
     ['the origin too young', origin(131), 131],
     ['the origin too old', origin(120), 141],
     ['the origin not in the best chain', origin(120, bytes32(1))],
@@ -63,6 +73,13 @@ export function headerVectors(): Json {
       ...{ link: toJson(link), fault: toJson(fault) },
     }
   })
+  const empty96 = new Uint8Array(96)
+  const resumed = [right, { ...right, prevSig: empty96 }].map((header) => {
+    const bytes = encodeHeader(header)
+    const link = { number: right.number, parent: right.parent, post: header.post, anchorHeight: 121 }
+    const { nonceRoot: _, ...end } = PARENT
+    return { bytes: toJson(bytes), link: toJson(link), fault: toJson(judgeVector(bytes, link, end)) }
+  })
   return {
     about:
       'judgeHeader: a header against its link and its parent’s end, where block h of the best chain, 101 to 140, has the hash of 32 bytes h; fault null: in order',
@@ -70,8 +87,15 @@ export function headerVectors(): Json {
     parent: toJson(PARENT),
     genesisPost: toJson(GENESIS_ROOT),
     cases,
+    /** The link before is a resume. */
+    resumed,
     malformed: malformed(encodeHeader(right)),
   }
+}
+
+/** A signature of the parent with a nonce that was fixed for nothing. */
+function otherNonce(): Uint8Array {
+  return schnorr.sign(headerSlotMessage(network, 6, bytes32(0xbb)), secretOf(2), bytes32(0))
 }
 
 function malformed(bytes: Uint8Array): Json {
@@ -80,8 +104,6 @@ function malformed(bytes: Uint8Array): Json {
     ['a byte short', bytes.slice(0, -1)],
     ['a byte long', new Uint8Array([...bytes, 0])],
     ['another version', bytes.with(0, 2)],
-    ['a nonce root', bytes.with(bytes.length - 130, 1)],
-    ['a previous signature', bytes.with(bytes.length - 98, 1)],
     ['a certificate', bytes.with(bytes.length - 2, 1)],
   ]
   return list.map(([name, one]) => ({ name, bytes: toJson(one), hash: toJson(headerHash(one)) }))

@@ -10,7 +10,7 @@ export function messageVectors(): Json {
       ...{ kind: 'batch', number: 0xffffffff, headerHash: bytes32(0xff), word: bytes32(0) },
       mark: bytes32(0xff).slice(0, 7),
     },
-    resumeAnchor(8, bytes32(3)),
+    resumeAnchor(8, bytes32(3), bytes32(6)),
     { kind: 'deposit', key: bytes32(4), refundKey: bytes32(5) },
     { kind: 'challenge', headerHash: bytes32(6), data: 'data' },
     { kind: 'challenge', headerHash: bytes32(6), data: 'steps' },

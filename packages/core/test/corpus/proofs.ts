@@ -27,6 +27,8 @@ function receipts(): Json {
     ['another recipient’s cell, which is not signed by the payer', flip(operation, 49), right],
     ['another key’s signature', operation, promise(secretOf(3))],
     ['another batch', operation, flip(right, 0)],
+    ['another nonce point than the slot’s', operation, flip(right, 112)],
+    ['another path to the table’s root', operation, flip(right, 112 + 64 + 2 + 40)],
     ['another index', operation, flip(right, right.length - 2 - 32 * 3 - 4)],
   ]
   return list.map(([name, of, receipt]) => {

@@ -112,9 +112,7 @@ describe('a void that a reorg undoes', () => {
     play.mine(...(again[0] ?? []))
     expect(play.mine(answerOf(withheld, 'data'), ...(again[1] ?? []))).toContain('answered 4: data')
     expect(play.mine(...(again[2] ?? []))).toEqual(['link 5: null, the resume names another header than the head'])
-    expect(play.mine(...(again[3] ?? []))).toEqual([
-      'link 6: null, it has lapsed: its origin is not in the best chain, or not of the right age',
-    ])
+    expect(play.mine(...(again[3] ?? []))).toEqual(['link 6: null, the chain waits for a resume'])
     play.serve(withheld)
     expect(play.mine(rollup.resume())).toContain('link 7: resume')
     const third = rollup.build(pay(0, 1, 1))

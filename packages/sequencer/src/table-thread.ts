@@ -1,0 +1,77 @@
+import { Worker } from 'node:worker_threads'
+import { type NoncePoint, type SlotTable, slotTable, type TableId, type XOnlyKey } from '@kedge/bond'
+
+/** What the thread is asked. */
+export interface TableRequest {
+  readonly key: XOnlyKey
+  readonly id: TableId
+  readonly ticks: number
+}
+
+// Node 20 starts no worker from TypeScript: code that runs from src takes the built one.
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith('.ts') ? '../dist/table-worker.js' : './table-worker.js',
+  import.meta.url,
+)
+
+/**
+ * Makes tables of nonce points in a thread of its own, which begins with the first of them: one multiplication of the
+ * base point a slot, some 0.1 ms, that this thread would lack while it takes transfers in.
+ */
+export class TableThread {
+  private readonly key: XOnlyKey
+  private readonly ticks: number
+  private worker: Worker | undefined
+  private readonly waiting: {
+    readonly resolve: (points: NoncePoint[]) => void
+    readonly reject: (error: Error) => void
+  }[] = []
+
+  constructor(key: XOnlyKey, ticks: number) {
+    this.key = key
+    this.ticks = ticks
+  }
+
+  /** @throws TableThreadError when the thread is lost */
+  async make(id: TableId): Promise<SlotTable> {
+    const { key, ticks } = this
+    const made = new Promise<NoncePoint[]>((resolve, reject) => {
+      this.waiting.push({ resolve, reject })
+    })
+    const request: TableRequest = { key, id, ticks }
+    this.start().postMessage(request)
+    return slotTable(key, id, await made)
+  }
+
+  async close(): Promise<void> {
+    const { worker } = this
+    this.worker = undefined
+    await worker?.terminate()
+    this.lose(new Error('it was stopped'))
+  }
+
+  private start(): Worker {
+    if (this.worker !== undefined) return this.worker
+    // The thread runs built JavaScript: its starter's flags (--input-type, --import) would only break it.
+    const worker = new Worker(WORKER_FILE, { execArgv: [] })
+    this.worker = worker
+    // Answers come in the order of the requests.
+    worker.on('message', (points: NoncePoint[]) => this.waiting.shift()?.resolve(points))
+    worker.on('error', (error) => this.lose(error))
+    worker.on('exit', (code) => this.lose(new Error(`it exited with code ${code}`)))
+    return worker
+  }
+
+  private lose(cause: unknown): void {
+    this.worker = undefined
+    for (const { reject } of this.waiting.splice(0)) reject(new TableThreadError({ cause }))
+  }
+}
+
+class TableThreadError extends Error {
+  override readonly name = 'TableThreadError'
+
+  constructor({ cause }: { cause: unknown }) {
+    super('the thread that makes tables of nonces was lost', { cause })
+  }
+}

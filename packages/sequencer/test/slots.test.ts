@@ -1,0 +1,93 @@
+import { encodeReceipt, headOf, type Receipt, verifyReceipt } from '@kedge/core'
+import type { IntakeResult } from '@kedge/node'
+import { waitFor } from '@kedge/regtest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Onlooker } from './onlooker.ts'
+import { keyOf, type Sequencer, Workshop } from './workshop.ts'
+
+const [ALICE, BOB] = [20, 21]
+const NEVER = 1e9
+
+let workshop: Workshop
+let sequencer: Sequencer
+let nonce = 0n
+
+beforeAll(async () => {
+  workshop = await Workshop.start()
+  sequencer = await workshop.open()
+  await sequencer.turn()
+  await workshop.deposit(keyOf(ALICE), 50_000n)
+  await workshop.bitcoind.mine(2)
+  for (let block = 0; block < 4; block++) await mine()
+  expect(headOf(sequencer.node.follower.chain).number).toBe(2)
+  await sequencer.stop()
+  sequencer = await workshop.open(NEVER)
+  await sequencer.turn()
+}, 60_000)
+
+afterAll(async () => {
+  await sequencer.stop()
+  await workshop.stop()
+})
+
+async function mine(): Promise<void> {
+  await sequencer.turn()
+  await workshop.bitcoind.mine(1)
+  await sequencer.turn()
+}
+
+/** Alice pays Bob once more. The wallet's check of the receipt holds. */
+async function pay(): Promise<Receipt> {
+  const [result] = await sequencer.submit(
+    workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, fee: 10_100n, mayCreate: true, nonce: nonce++ }),
+  )
+  const { operation, receipt } = takenOf(result)
+  expect(verifyReceipt(workshop.params, operation, encodeReceipt(receipt))).toMatchObject({ ok: true })
+  return receipt
+}
+
+function takenOf(result: IntakeResult | undefined): { operation: Uint8Array; receipt: Receipt } {
+  const taken = result?.ok && 'taken' in result ? result.taken : undefined
+  if (taken?.receipt === undefined) throw new Error(`nothing was promised: ${JSON.stringify(result)}`)
+  return { operation: taken.operation, receipt: taken.receipt }
+}
+
+it('used up, their batch is sealed and the next one goes on', { timeout: 60_000 }, async () => {
+  const { ticks } = workshop.params.caps
+  const places: (readonly [number, number])[] = []
+  for (let at = 0; at < 2 * ticks + 1; at++) {
+    const { number, index } = (await pay()).tick
+    places.push([number, index])
+  }
+  const slotsOf = (number: number) => Array.from({ length: ticks }, (_, index) => [number, index])
+  expect(places).toEqual([...slotsOf(3), ...slotsOf(4), [5, 0]])
+})
+
+it('taken up again behind a crash where they were left, the last one too', { timeout: 60_000 }, async () => {
+  const { ticks } = workshop.params.caps
+  for (let index = 1; index < ticks; index++) {
+    await sequencer.crash()
+    sequencer = await workshop.open(NEVER)
+    await sequencer.turn()
+    expect((await pay()).tick).toMatchObject({ number: 5, index })
+  }
+  await sequencer.crash()
+  sequencer = await workshop.open(NEVER)
+  await sequencer.turn()
+  expect((await pay()).tick).toMatchObject({ number: 6, index: 0 })
+})
+
+it('sign each header in the next one, as everybody checks', { timeout: 60_000 }, async () => {
+  await mine()
+  const onlooker = await Onlooker.open(workshop, sequencer, 'onlooker')
+  await waitFor({ until: 'the onlooker has checked all batches' }, async (note) => {
+    await onlooker.turn()
+    const { head, rejection } = onlooker.node.executor
+    note(`${head.number} ${rejection?.fault}`)
+    return head.number === 5 ? true : undefined
+  })
+  const head = await sequencer.node.data.header(headOf(sequencer.node.follower.chain).headerHash)
+  expect(head?.number).toBe(5)
+  expect(head?.prevSig.some((byte) => byte !== 0)).toBe(true)
+  await onlooker.close()
+})
