@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Archive, findTwins, readArchive } from '../src/chaos/archive.ts'
-import { backUp, clone, restore } from '../src/chaos/copies.ts'
+import { backUp, clone, restore, restoreMachine } from '../src/chaos/copies.ts'
 import { gather, type Payer } from '../src/chaos/crowd.ts'
 import { freshDice } from '../src/chaos/dice.ts'
 import { Load } from '../src/chaos/load.ts'
 import { settle } from '../src/chaos/settle.ts'
+import { SlotCollector } from '../src/chaos/slot-collector.ts'
 import { openStand, type Stand } from '../src/chaos/stand.ts'
 import { untilUnconfirmed } from '../src/chaos/unconfirmed.ts'
 import type { NodeProcess } from '../src/node-process.ts'
@@ -17,11 +18,13 @@ const SEAL_MS = 100
 const TIMEOUT = { timeout: 120_000 }
 
 const FOREIGN = /is not the one this sequencer made/
+const STALE = /is not the newest of the slot key/
 
 const dice = freshDice()
 
 let stand: Stand
 let payers: readonly Payer[]
+let collector: SlotCollector
 
 /** For one node, by payers whose accounts are as it says: what others took is forgotten. */
 async function loadFor(node: NodeProcess): Promise<Load> {
@@ -33,7 +36,7 @@ async function loadFor(node: NodeProcess): Promise<Load> {
     return accounts.every(({ cells }) => cells.length > 0) ? true : undefined
   })
   const { params } = network
-  return new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
+  return new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20, collector })
 }
 
 /** Until some batches are sealed whose anchors wait for a block. */
@@ -47,7 +50,7 @@ async function work(load: Load): Promise<Load> {
 /** @returns what a node ends with that is offered work */
 async function ending(node: NodeProcess): Promise<string> {
   const { params } = stand.network
-  const load = new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20 })
+  const load = new Load({ params, payers, nodes: () => [node], dice: dice.fork(), senders: 2, pauseMs: 20, collector })
   load.start()
   try {
     await waitFor({ until: `${node.name} ends` }, () => (node.isRunning ? undefined : true))
@@ -75,6 +78,9 @@ async function expectNoTwins(...names: readonly string[]): Promise<void> {
   const archives: Archive[] = []
   for (const name of names) archives.push(await readArchive(folder, name, params))
   expect(findTwins(archives)).toEqual([])
+  for (const { headers } of archives) for (const bytes of headers.values()) collector.addHeader(bytes)
+  expect(collector.faults).toEqual([])
+  expect(collector.count).toBeGreaterThan(0)
 }
 
 /**
@@ -85,6 +91,7 @@ describeOnBitcoind(`data that are not the newest, KEDGE_CHAOS_SEED=${dice.seed}`
   beforeAll(async () => {
     stand = await openStand({ challengers: 1, sealAfterMs: SEAL_MS })
     payers = await gather(stand.network, PAYERS, DEPOSIT)
+    collector = new SlotCollector(stand.network.params)
   }, 90_000)
   afterAll(() => stand.close(), 60_000)
 
@@ -100,7 +107,7 @@ describeOnBitcoind(`data that are not the newest, KEDGE_CHAOS_SEED=${dice.seed}`
       await work(load)
       await sequencer.kill()
       await restore(network, 'copy', 'newer')
-      expect(await refusal(sequencer)).toMatch(FOREIGN)
+      expect(await refusal(sequencer)).toMatch(STALE)
       await expectNoTwins('sequencer', 'newer')
       await restore(network, 'newer', 'refused')
       await sequencer.start()
@@ -108,15 +115,15 @@ describeOnBitcoind(`data that are not the newest, KEDGE_CHAOS_SEED=${dice.seed}`
     }),
   )
 
-  it('an old copy, when Bitcoin holds newer batches: it stops and says why', TIMEOUT, () =>
+  it('an old copy of all there is, when Bitcoin holds newer batches: it stops and says why', TIMEOUT, () =>
     stand.play(async () => {
       const { network } = stand
       const { sequencer } = network
       await sequencer.stop()
-      await restore(network, 'copy', 'newest')
+      await restoreMachine(network, 'copy', 'newest')
       expect(await refusal(sequencer)).toMatch(FOREIGN)
       await expectNoTwins('sequencer', 'newest')
-      await restore(network, 'newest', 'refused-too')
+      await restoreMachine(network, 'newest', 'refused-too')
       await sequencer.start()
     }),
   )

@@ -24,7 +24,8 @@ export function sequencerOptions(config: SequencerConfig): SequencerOptions {
     if (!equalBytes(publicKeyOf(secret), options.params.keys[name as 'anchor' | 'slot']))
       throw new ConfigError(`${config.keys}: ${name} is not the key that ${config.params} names as keys.${name}`)
   }
-  return { ...options, secrets: { ...options.secrets, anchor, slot }, sealAfterMs: config['seal-after-ms'] }
+  const secrets = { ...options.secrets, anchor, slot }
+  return { ...options, secrets, tally: `${config.keys}.slots`, sealAfterMs: config['seal-after-ms'] }
 }
 
 function nodeOptions(config: NodeConfig, role: string, { peer, coins }: Keys): NodeOptions {

@@ -43,6 +43,7 @@ export const challengerSettings = node
 
 export const sequencerSettings = {
   ...node,
+  keys: path('FILE', "the node's secrets, made by kedge keys new; FILE.slots beside it says what was signed last"),
   'seal-after-ms': fallback(whole('N', 'milliseconds that a batch stays open for transfers', [10, WEEK_MS]), 1000),
 }
 

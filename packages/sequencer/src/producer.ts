@@ -102,7 +102,7 @@ export class Producer {
     if (reason !== undefined) this.unready = reason
     for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await this.resume(plan)
     if (reason !== undefined) return
-    await this.parts.slots.open(plan.lastNumber + 1)
+    await this.parts.slots.make(plan.lastNumber + 1)
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
@@ -267,7 +267,7 @@ export class Producer {
       const claimed = await slots.claimHeader(number, built.hash)
       const writes = [...sealing.writes, ...claimed.writes, ...delGroups(open.groups), delOpenMark()]
       await this.intend(anchor, ownBatchOf(built.header, built.hash), writes, origin.height)
-      claimed.keep()
+      await claimed.keep()
       return sealing
     } catch (cause) {
       this.failure = new SealError(number, { cause })
@@ -280,7 +280,7 @@ export class Producer {
     const table = await this.parts.slots.fixBehindResume(number + 1)
     const anchor = resumeAnchor(number, headerHash, table.nonceRoot)
     await this.intend(anchor, { kind: 'resume', number, headerHash }, table.writes)
-    table.keep()
+    await table.keep()
     this.parts.node.options.log.info({ number }, 'resuming from the head')
   }
 

@@ -21,7 +21,9 @@ import {
 } from '@kedge/core'
 import { type Store, slots, type Write } from '@kedge/storage'
 import { putRecord, readRecords, type SlotRecord } from './slot-record.ts'
+import { findStaleData } from './stale.ts'
 import { TableThread } from './table-thread.ts'
+import { Tally } from './tally.ts'
 
 export interface SlotParts {
   readonly key: XOnlyKey
@@ -33,16 +35,17 @@ export interface SlotParts {
 export interface Claimed<T> {
   readonly writes: readonly Write[]
   /** To be called when they are, and not before. */
-  keep(): T
+  keep(): Promise<T>
 }
 
 /**
  * The slot key with all that it has signed. Each batch's table is made while the batch before it is open; nothing is
- * signed in a slot that is not claimed on disk.
+ * signed in a slot that is not claimed on disk, in the data folder and in the tally beside the key.
  */
 export class Slots {
   private readonly parts: SlotParts
   private readonly thread: TableThread
+  private readonly tally: Tally
   /** Of the batch that is open or comes next, and of those before it whose headers' signatures are still wanted. */
   private readonly records: Map<number, SlotRecord>
   /** By number: tables that are made, or being made. */
@@ -50,18 +53,29 @@ export class Slots {
   /** The table of the batch that takes transfers. */
   private current: SlotTable | undefined
 
-  private constructor(parts: SlotParts, records: readonly SlotRecord[]) {
+  private constructor(parts: SlotParts, tally: Tally, records: readonly SlotRecord[]) {
     this.parts = parts
+    this.tally = tally
     this.thread = new TableThread(parts.key, parts.params.caps.ticks)
     this.records = new Map(records.map((record) => [record.number, record]))
   }
 
-  static async load(store: Store, parts: SlotParts): Promise<Slots> {
-    return new Slots(parts, await readRecords(store))
+  /**
+   * @param tallyPath a file beside the key
+   * @throws StaleDataError, DamagedError
+   */
+  static async open(store: Store, tallyPath: string, parts: SlotParts): Promise<Slots> {
+    const records = await readRecords(store)
+    const tally = await Tally.open(tallyPath)
+    const stale = findStaleData(records.at(-1), tally.last)
+    if (stale === undefined) return new Slots(parts, tally, records)
+    await tally.close()
+    throw stale
   }
 
-  close(): Promise<void> {
-    return this.thread.close()
+  async close(): Promise<void> {
+    await this.thread.close()
+    await this.tally.close()
   }
 
   /** Whether this sequencer fixed a table for that batch: without one nothing can be promised, and a resume goes on. */
@@ -70,7 +84,7 @@ export class Slots {
   }
 
   /** Makes the batch's table ready, so that `firstTick` and ticks need no waiting. */
-  async open(number: number): Promise<void> {
+  async make(number: number): Promise<void> {
     if (this.current?.id.number === number || !this.has(number)) return
     this.current = await this.tableOf(this.recordOf(number))
   }
@@ -112,7 +126,7 @@ export class Slots {
       writes: [putRecord(claimed), ...child.writes],
       keep: () => {
         this.records.set(number, claimed)
-        child.keep()
+        return child.keep()
       },
     }
   }
@@ -128,8 +142,9 @@ export class Slots {
     const claimed = { ...record, ticks: claim.line }
     return {
       writes: [putRecord(claimed)],
-      keep: () => {
+      keep: async () => {
         this.records.set(tick.number, claimed)
+        await this.tally.note(claimed)
         return signTick(this.parts.key, table, tick)
       },
     }
@@ -151,8 +166,9 @@ export class Slots {
     return {
       nonceRoot: tableRoot(table),
       writes: [putRecord(record), ...old.map((each) => slots.del(each))],
-      keep: () => {
+      keep: async () => {
         this.records.set(number, record)
+        await this.tally.note(record)
         for (const each of old) this.records.delete(each)
         for (const each of [...this.tables.keys()].filter((one) => one < number - KEPT)) this.tables.delete(each)
         this.current = table
@@ -178,12 +194,12 @@ export class Slots {
   }
 
   private made({ number, salt }: SlotRecord): Promise<Made> {
-    const made = this.tables.get(number) ?? this.make({ network: this.parts.network, number, salt })
+    const made = this.tables.get(number) ?? this.begin({ network: this.parts.network, number, salt })
     this.tables.set(number, made)
     return made
   }
 
-  private make(id: TableId): Promise<Made> {
+  private begin(id: TableId): Promise<Made> {
     return this.thread.make(id).then(
       (table) => ({ ok: true, table }),
       (error: unknown) => ({ ok: false, error }),

@@ -32,6 +32,8 @@ export interface SequencerOptions extends NodeOptions {
     /** Signs ticks. */
     readonly slot: Uint8Array
   }
+  /** A small file beside the slot secret, and not in the data folder: where the secret was used last. */
+  readonly tally: string
   /** An open batch with operations is sealed after this; a full one at once. */
   readonly sealAfterMs: number
   /** Only a lying sequencer of the test network has it. */
@@ -66,7 +68,7 @@ async function sequencerOf(
   { tamper, ...options }: SequencerOptions,
 ): Promise<{ producer: Producer; slots: Slots; role: Role }> {
   const { store, follower, executor } = node
-  const { rpc, params, log, secrets, maxFeeRate, sealAfterMs } = options
+  const { rpc, params, log, secrets, maxFeeRate, sealAfterMs, tally } = options
   const purse = new Purse(secrets.coins)
   purse.setConfirmed(follower.coins, follower.chain.height)
   const fees = { cap: maxFeeRate, fallback: FALLBACK_FEE_RATE }
@@ -75,7 +77,7 @@ async function sequencerOf(
   await keeper.load()
   await publisher.load()
   const own = await OwnLinks.load(store)
-  const slots = await Slots.load(store, { key: xOnlyKey(secrets.slot), network: node.network, params })
+  const slots = await Slots.open(store, tally, { key: xOnlyKey(secrets.slot), network: node.network, params })
   const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
   const mayServe = tamper?.mayServe ?? (() => true)
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })

@@ -114,7 +114,7 @@ export class Ticks {
     try {
       if (this.failed !== undefined) throw this.failed
       const { claimed, paths } = await this.cut(served.map(({ index }) => index))
-      const signed = claimed.keep()
+      const signed = await claimed.keep()
       this.signed = signed
       for (const [at, { index, resolve }] of served.entries())
         resolve({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] })

@@ -29,7 +29,7 @@ import {
   vaultScript,
   ZERO_HASH,
 } from '@kedge/core'
-import { closeNode, type IntakeResult, type NodeParts, openNode, proveRejection } from '@kedge/node'
+import { closeNode, type IntakeResult, type NodeParts, openNode, orClose, proveRejection } from '@kedge/node'
 import { Bitcoind } from '@kedge/regtest'
 import { pino } from 'pino'
 import type { Added } from '../src/candidate.ts'
@@ -222,18 +222,22 @@ export class Sequencer {
     const late: { producer?: Producer } = {}
     const options = optionsOf(workshop, dataDir, secretOf(70))
     const node = await openNode(options, { ownTail: () => late.producer?.plan().tail ?? [], mayServe: () => true })
-    const purse = new Purse(COINS)
-    purse.setConfirmed(node.follower.coins, node.follower.chain.height)
-    const common = { store: node.store, rpc: options.rpc, params, purse, log: options.log }
-    const fees = { cap: options.maxFeeRate, fallback: FEE_RATE }
-    const keeper = new AnchorKeeper({ ...common, secret: ANCHOR, fees })
-    const publisher = new Publisher({ ...common, fees })
-    await keeper.load()
-    await publisher.load()
-    const own = await OwnLinks.load(node.store)
-    const slots = await Slots.load(node.store, { key: xOnlyKey(SLOT), network: node.network, params })
-    late.producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
-    return new Sequencer(node, late.producer, slots, keeper, publisher, purse)
+    return orClose(node, async () => {
+      const purse = new Purse(COINS)
+      purse.setConfirmed(node.follower.coins, node.follower.chain.height)
+      const common = { store: node.store, rpc: options.rpc, params, purse, log: options.log }
+      const fees = { cap: options.maxFeeRate, fallback: FEE_RATE }
+      const keeper = new AnchorKeeper({ ...common, secret: ANCHOR, fees })
+      const publisher = new Publisher({ ...common, fees })
+      await keeper.load()
+      await publisher.load()
+      const own = await OwnLinks.load(node.store)
+      const parts = { key: xOnlyKey(SLOT), network: node.network, params }
+      const slots = await Slots.open(node.store, join(workshop.folder, 'tally'), parts)
+      const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
+      late.producer = producer
+      return new Sequencer(node, producer, slots, keeper, publisher, purse)
+    })
   }
 
   /** One turn of the loop, as `startSequencer` makes it. */

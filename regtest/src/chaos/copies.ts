@@ -9,9 +9,13 @@ import { dataFolder } from './archive.ts'
 
 /** What operators do to a sequencer's data folder, and should not. It must not run meanwhile. */
 
+/** What lies beside the keys: where the slot key was used last. */
+const TALLY = 'keys.json.slots'
+
 /** @param name of the copy, as of a node: an archive can be read by it */
 export async function backUp({ folder, sequencer }: RegtestNetwork, name: string): Promise<void> {
   await cp(dataFolder(folder, sequencer.name), dataFolder(folder, name), { recursive: true })
+  await copyFile(join(folder, sequencer.name, TALLY), join(folder, name, TALLY))
 }
 
 /**
@@ -30,7 +34,16 @@ export async function restore(
   if (copy !== undefined) await cp(dataFolder(folder, copy), own, { recursive: true })
 }
 
-/** A second sequencer with the same keys, on a copy of the first one's data. It is not started. */
+/** The same of the whole machine: with what lies beside the keys. */
+export async function restoreMachine(network: RegtestNetwork, copy: string, aside: string): Promise<void> {
+  await restore(network, copy, aside)
+  const { folder, sequencer } = network
+  const own = join(folder, sequencer.name, TALLY)
+  await rename(own, join(folder, aside, TALLY))
+  await copyFile(join(folder, copy, TALLY), own)
+}
+
+/** A second sequencer with the same keys, and what lies beside them, on a copy of the first one's data. It is not started. */
 export async function clone(
   network: RegtestNetwork,
   copy: string,
@@ -40,7 +53,7 @@ export async function clone(
   const { folder, sequencer, bitcoind, challengers } = network
   const own = join(folder, name)
   await mkdir(own, { recursive: true })
-  await copyFile(join(folder, sequencer.name, 'keys.json'), join(own, 'keys.json'))
+  for (const file of ['keys.json', TALLY]) await copyFile(join(folder, sequencer.name, file), join(own, file))
   await cp(dataFolder(folder, copy), dataFolder(folder, name), { recursive: true })
   const config = writeNodeConfig(folder, own, {
     ...bitcoinSettings(bitcoind.rpc),

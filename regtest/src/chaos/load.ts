@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type SubmittedRows } from '@kedge/api'
-import { concatBytes, decodeReceipt, fromHex, type Params, toHex } from '@kedge/core'
+import { concatBytes, type Params } from '@kedge/core'
 import type { NodeProcess } from '../node-process.ts'
 import { type Payer, type Signed, signNext } from './crowd.ts'
 import type { Dice } from './dice.ts'
+import { SlotCollector } from './slot-collector.ts'
 
 /** A transfer that a node said it has taken. */
 export interface Acknowledged extends Signed {
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly senders: number
   /** Between a sender's requests. */
   readonly pauseMs: number
+  /** Where promises go that earlier loads brought others to. */
+  readonly collector?: SlotCollector
 }
 
 /** Millisatoshis: small, so that nobody runs out of money. */
@@ -50,8 +53,8 @@ export class Load {
   readonly faults: string[] = []
   /** How often each code was answered. */
   readonly codes = new Map<string, number>()
-  /** Signed promises by batch number and tick: two different ones under one name break the slot key's rule. */
-  private readonly ticks = new Map<string, string>()
+  /** Of all promises. */
+  readonly collector: SlotCollector
   private readonly options: LoadOptions
   private readonly waiting = new Map<Payer, Signed>()
   private senders: Promise<void>[] = []
@@ -59,6 +62,7 @@ export class Load {
 
   constructor(options: LoadOptions) {
     this.options = options
+    this.collector = options.collector ?? new SlotCollector(options.params)
   }
 
   start(): void {
@@ -95,7 +99,7 @@ export class Load {
     const rows = payers.map((payer) => this.nextOf(payer, dice))
     const answer = await this.ask(node, rows)
     if (answer === undefined) return
-    this.noteReceipts(answer)
+    for (const { receipt } of answer.receipts) this.collector.addReceipt(receipt)
     const refused = new Map(answer.refused.map(({ row, code }) => [row, code]))
     for (const [at, payer] of payers.entries()) {
       const row = rows[at] as Signed
@@ -137,23 +141,6 @@ export class Load {
   private refusedForGood({ id }: Signed, code: string, node: NodeProcess): void {
     this.count(code)
     if (code !== 'nonce-ahead') this.faults.push(`${node.name} refused ${id}: ${code}`)
-  }
-
-  private noteReceipts({ receipts }: SubmittedRows): void {
-    for (const { receipt } of receipts) {
-      const decoded = decodeReceipt(fromHex(receipt))
-      if (decoded === undefined) {
-        this.faults.push('a receipt does not decode')
-        continue
-      }
-      const { number, index } = decoded.tick
-      const name = `${number}/${index}`
-      const signature = toHex(decoded.signature)
-      const known = this.ticks.get(name)
-      if (known !== undefined && known !== signature)
-        this.faults.push(`two ticks ${index} of batch ${number} are signed`)
-      this.ticks.set(name, signature)
-    }
   }
 
   private count(code: string): void {

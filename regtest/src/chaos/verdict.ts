@@ -23,12 +23,19 @@ export async function judge(network: RegtestNetwork, load: Load, nodes = network
   const faults = [
     ...load.faults,
     ...findTwins(archives),
+    ...findDoubleSignings(load, archives),
     ...findStrangers(archives, truth),
     ...findLost(load, truth, openIds(archives, networkId(params))),
     ...findDisagreements(archives, truth),
     ...findMissingMoney(truth),
   ]
   return { faults: shorten(faults), truth, archives }
+}
+
+/** Beside each promise that was given there are the headers that anybody holds. */
+function findDoubleSignings({ collector }: Load, archives: readonly Archive[]): readonly string[] {
+  for (const { headers } of archives) for (const bytes of headers.values()) collector.addHeader(bytes)
+  return collector.faults
 }
 
 /** Anchored headers that nobody holds, or that are others than those held. */
