@@ -7,7 +7,7 @@ import { LIES, Liar, type LieName } from './lies.ts'
  * that started it: {lie: NAME}.
  */
 const command = sequencerCommand(process.env, (options) => {
-  const liar = new Liar(options.params)
+  const liar = new Liar(options.params, options.secrets.slot)
   process.on('message', (message) => {
     const name = lieIn(message)
     if (name === undefined) throw new Error(`no lie to tell: ${JSON.stringify(message)}`)

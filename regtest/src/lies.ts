@@ -12,6 +12,7 @@ import {
   merkleRoot,
   operationId,
   type Params,
+  type Receipt,
   type SealedBatch,
   type SlotFields,
   stepLeaves,
@@ -19,10 +20,17 @@ import {
   toHex,
 } from '@kedge/core'
 import type { Tamper } from '@kedge/sequencer'
+import { promiseAgain } from './promise-again.ts'
 
 /** What a sequencer can lie about, each as a change to one honest batch. */
 
-export type LieName = 'credit-itself' | 'forge-debit' | 'skip-deposit' | 'garbage-steps' | 'withhold-data'
+export type LieName =
+  | 'credit-itself'
+  | 'forge-debit'
+  | 'skip-deposit'
+  | 'garbage-steps'
+  | 'withhold-data'
+  | 'promise-twice'
 
 interface Lie {
   readonly tell: (honest: SealedBatch, ground: Ground) => SealedBatch
@@ -62,24 +70,45 @@ export const LIES: Readonly<Record<LieName, Lie>> = {
   },
   /** An honest batch that nobody else gets to see. */
   'withhold-data': { tell: (honest) => honest, hides: () => true },
+  /** Two payers are promised a place in one slot; the batches are honest. */
+  'promise-twice': { tell: (honest) => honest, hides: nothing },
 }
 
 /** Lies once for each time it is told to, in the next batch that gives occasion. */
 export class Liar implements Tamper {
   private readonly params: Params
+  private readonly slotSecret: Uint8Array
   private next: LieName | undefined
+  /** What the last payer was promised. */
+  private promised: Receipt | undefined
+  /** What payers were promised falsely, by operation: a liar sticks to it. */
+  private readonly told = new Map<string, Receipt>()
   /** By header hash. */
   private readonly hidden = new Map<string, Lie['hides']>()
 
   /** Asked by several parts of a node, without this object in front. */
   readonly mayServe: Tamper['mayServe'] = (headerHash, kind) => this.hidden.get(toHex(headerHash))?.(kind) !== true
 
-  constructor(params: Params) {
+  constructor(params: Params, slotSecret: Uint8Array) {
     this.params = params
+    this.slotSecret = slotSecret
   }
 
   lieAbout(name: LieName): void {
     this.next = name
+  }
+
+  promise(honest: Receipt, operation: Uint8Array): Receipt {
+    const before = this.promised
+    const name = toHex(operationId(operation))
+    const told = this.told.get(name)
+    if (told !== undefined) return told
+    this.promised = honest
+    if (this.next !== 'promise-twice' || before === undefined) return honest
+    this.next = undefined
+    const lie = promiseAgain(this.params, this.slotSecret, before, operation)
+    this.told.set(name, lie)
+    return lie
   }
 
   seal(honest: SealedBatch, ledger: Ledger, place: BatchPlace, slots: SlotFields): SealedBatch {
@@ -94,6 +123,7 @@ export class Liar implements Tamper {
 }
 
 function givesOccasion(name: LieName, { operations }: SealedBatch): boolean {
+  if (name === 'promise-twice') return false
   return name === 'skip-deposit' ? operations.some(isDeposit) : lastTransfer(operations) !== undefined
 }
 

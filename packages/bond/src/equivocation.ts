@@ -2,6 +2,7 @@ import {
   type Header,
   headerSlotMessage,
   isZero,
+  networkId,
   nonceRootOf,
   type Params,
   type SignedTick,
@@ -43,5 +44,19 @@ export function noteSignature(seen: Signatures, key: Uint8Array, signed: SignedM
   const known = seen.get(nonce)
   if (known !== undefined) return extractSlotSecret(key, known, signed)
   seen.set(nonce, signed)
+  return undefined
+}
+
+/** The slot key's secret, if these receipts and headers give it away: what the sequencer said twice in one slot. */
+export function findSlotSecret(
+  params: Params,
+  { ticks, headers }: { readonly ticks: readonly SignedTick[]; readonly headers: readonly Header[] },
+): Uint8Array | undefined {
+  const network = networkId(params)
+  const seen: Signatures = new Map()
+  for (const signed of [...ticks.map((tick) => tickSigned(params, network, tick)), ...headers.map(parentSigned)]) {
+    const secret = signed && noteSignature(seen, params.keys.slot, signed)
+    if (secret !== undefined) return secret
+  }
   return undefined
 }

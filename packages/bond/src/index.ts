@@ -34,7 +34,7 @@ export {
   type CosignerStep,
   stepCosigner,
 } from './cosigner.ts'
-export { noteSignature, parentSigned, type Signatures, tickSigned } from './equivocation.ts'
+export { findSlotSecret, noteSignature, parentSigned, type Signatures, tickSigned } from './equivocation.ts'
 export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
 export { type XOnlyKey, xOnlyKey } from './key.ts'
 export type { TableId } from './nonce.ts'

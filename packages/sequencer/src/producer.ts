@@ -226,8 +226,9 @@ export class Producer {
   }
 
   private promisesOf(batch: OpenBatch, place: JournalPlace): Ticks {
-    const { node, slots } = this.parts
-    return new Ticks({ store: node.store, slots, ticks: node.options.params.caps.ticks }, batch, place)
+    const { node, slots, tamper } = this.parts
+    const { ticks } = node.options.params.caps
+    return new Ticks({ store: node.store, slots, ticks, tamper }, batch, place)
   }
 
   private seal(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type DataKind,
   encodeWhole,
   type Ledger,
+  type Receipt,
   type SealedBatch,
   type SlotFields,
 } from '@kedge/core'
@@ -18,6 +19,8 @@ import type { OpenBatch } from './open-batch.ts'
 export interface Tamper {
   seal(sealed: SealedBatch, ledger: Ledger, place: BatchPlace, slots: SlotFields): SealedBatch
   mayServe(headerHash: Uint8Array, kind: 'header' | DataKind): boolean
+  /** What a payer is told instead of what was promised. */
+  promise(honest: Receipt, operation: Uint8Array): Receipt
 }
 
 /** A batch that is ready to be committed to. */

@@ -2,6 +2,7 @@ import type { Receipt, SignedTick } from '@kedge/core'
 import type { Store, Write } from '@kedge/storage'
 import { putGroup } from './journal.ts'
 import type { OpenBatch } from './open-batch.ts'
+import type { Tamper } from './seal.ts'
 import type { Claimed, Slots } from './slots.ts'
 
 export interface TickParts {
@@ -9,6 +10,7 @@ export interface TickParts {
   readonly slots: Pick<Slots, 'claimTick'>
   /** How many slots for ticks a batch has. */
   readonly ticks: number
+  readonly tamper: Pick<Tamper, 'promise'> | undefined
 }
 
 /** Where a batch's groups go in the journal. */
@@ -86,7 +88,7 @@ export class Ticks {
   private async repeat(index: number): Promise<Receipt | undefined> {
     await this.running
     const last = this.covering()
-    return last && { ...last, opIndex: index, path: this.batch.pathOf(index) }
+    return last && this.told({ ...last, opIndex: index, path: this.batch.pathOf(index) })
   }
 
   /** Whether another tick can be signed: nothing may be added where it can't. */
@@ -117,11 +119,16 @@ export class Ticks {
       const signed = await claimed.keep()
       this.signed = signed
       for (const [at, { index, resolve }] of served.entries())
-        resolve({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] })
+        resolve(this.told({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] }))
     } catch (cause) {
       this.failed ??= new PromiseError({ cause })
       for (const { reject } of served) reject(this.failed)
     }
+  }
+
+  private told(receipt: Receipt): Receipt {
+    const { tamper } = this.parts
+    return tamper?.promise(receipt, this.batch.operations[receipt.opIndex] as Uint8Array) ?? receipt
   }
 
   private async cut(wanted: readonly number[]): Promise<{ claimed: Claimed<SignedTick>; paths: Uint8Array[][] }> {

@@ -285,6 +285,7 @@ const wrongEnd: Tamper = {
     return { ...honest, post, stepRoots, stepsRoot: merkleRoot(stepLeaves(honest.pre, stepRoots)) }
   },
   mayServe: () => true,
+  promise: (honest) => honest,
 }
 
 describe('a batch that is found faulty', () => {
