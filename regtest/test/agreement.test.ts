@@ -72,8 +72,10 @@ describeOnBitcoind(
         await joinLate(network, payers, 'late')
         await network.stop()
         await network.bitcoind.start()
-        const { faults } = await judge(network, load)
+        const { faults, broken } = await judge(network, load)
         expect(faults).toEqual([])
+        // Whoever lies about a batch has promised something in it.
+        expect(broken.length).toBeGreaterThan(0)
       }),
     )
   },

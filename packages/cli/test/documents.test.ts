@@ -128,7 +128,7 @@ describe('a file that can’t be used', () => {
       'says of itself',
     ],
     ['cut', 'verify-receipt', receipt.slice(0, -1), 1, 'it is cut off, or damaged'],
-    ['something else', 'verify-proof', text('-----BEGIN'), 1, 'it is no receipt and no payment proof'],
+    ['something else', 'verify-proof', text('-----BEGIN'), 1, 'it is no document of Kedge'],
     ['a proof for a receipt', 'verify-receipt', proof, 1, 'The file is a payment proof, not a receipt.'],
     ['cut', 'verify-proof', proof.slice(0, 60), 1, 'it is cut off, or damaged'],
     ['tampered with', 'verify-proof', proof.with(proof.length - 9, 1), 1, 'proves nothing'],

@@ -193,7 +193,7 @@ class BlockStep {
     const reason = this.findNullity(anchor, number)
     if (reason !== undefined) {
       this.chain = { ...this.chain, mode: 'broken' }
-      this.events.push({ kind: 'link', number, outcome: 'null', reason, txid })
+      this.events.push({ kind: 'link', number, outcome: 'null', anchor, reason, txid })
       return
     }
     if (anchor.kind === 'batch') this.appendBatch(anchor, before.nonceRoot)

@@ -2,10 +2,12 @@ import { BLOCK_HEADER_BYTES, MAX_BLOCK_HEADERS } from './block-headers.ts'
 import { concatBytes, fromHex, isHex, toHex } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
 import { MAX_OPERATION_BYTES } from './operation.ts'
+import { type BrokenPromise, decodeBrokenPromise, encodeBrokenPromise } from './promise.ts'
+import { MAX_RECEIPT_BYTES } from './receipt.ts'
 import type { ShownPayment } from './verify-payment.ts'
 
-/** A receipt or a payment proof as people keep it: bytes of one form, or the same bytes inside JSON. */
-export type Document = ReceiptDocument | PaymentDocument
+/** What people keep, or show against the sequencer: bytes of one form, or the same bytes inside JSON. */
+export type Document = ReceiptDocument | PaymentDocument | BrokenPromiseDocument
 
 export interface ReceiptDocument {
   readonly kind: 'receipt'
@@ -20,6 +22,11 @@ export interface PaymentDocument extends ShownPayment {
   readonly network: Uint8Array
 }
 
+export interface BrokenPromiseDocument extends BrokenPromise {
+  readonly kind: 'broken-promise'
+  readonly network: Uint8Array
+}
+
 export type ReadDocument =
   | { readonly ok: true; readonly document: Document }
   | { readonly ok: false; readonly reason: string }
@@ -29,14 +36,14 @@ export const MAX_DOCUMENT_BYTES = 4_000_000
 
 /** "KDGF". Messages on Bitcoin begin with "KDGE". */
 const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x46])
-const KINDS = { receipt: 1, 'payment-proof': 2 } as const
+const KINDS = { receipt: 1, 'payment-proof': 2, 'broken-promise': 3 } as const
 const VERSION = 1
-const MAX_RECEIPT_BYTES = 2000
 
 /** @throws RangeError when the block headers are no row of 80 bytes each. */
 export function encodeDocument(document: Document): Uint8Array {
   const head = new Writer().fixed(MAGIC, 4).u8(VERSION).u8(KINDS[document.kind]).hash(document.network)
   if (document.kind === 'receipt') return head.sized(document.operation).sized(document.receipt).bytes
+  if (document.kind === 'broken-promise') return concatBytes(head.bytes, encodeBrokenPromise(document))
   const { blockHeaders, proof } = document
   const start = head.u16(blockHeaders.length / BLOCK_HEADER_BYTES).fixed(blockHeaders, blockHeaders.length).bytes
   return concatBytes(start, proof)
@@ -47,22 +54,32 @@ export function decodeDocument(bytes: Uint8Array): ReadDocument {
   if (bytes.length > MAX_DOCUMENT_BYTES) return refuse(`it is longer than ${MAX_DOCUMENT_BYTES} bytes`)
   const reader = new Reader(bytes)
   for (const byte of MAGIC) reader.exactly(byte)
-  if (reader.failed) return refuse('it is no receipt and no payment proof')
+  if (reader.failed) return refuse('it is no document of Kedge')
   const [version, kind] = [reader.u8(), reader.u8()]
   if (!reader.failed && version !== VERSION)
     return refuse(`it is of version ${version}, and this reads version ${VERSION}`)
   const network = reader.hash()
-  const document =
-    kind === KINDS.receipt
-      ? readReceiptBody(reader, network)
-      : kind === KINDS['payment-proof']
-        ? readPaymentBody(reader, network)
-        : undefined
+  const document = readBody(reader, kind, network)
   return document !== undefined && reader.done ? { ok: true, document } : refuse('it is cut off, or damaged')
 }
 
 function refuse(reason: string): ReadDocument {
   return { ok: false, reason }
+}
+
+function readBody(reader: Reader, kind: number, network: Uint8Array): Document | undefined {
+  switch (kind) {
+    case KINDS.receipt:
+      return readReceiptBody(reader, network)
+    case KINDS['payment-proof']:
+      return readPaymentBody(reader, network)
+    case KINDS['broken-promise']: {
+      const shown = reader.failed ? undefined : decodeBrokenPromise(reader.fixed(reader.left))
+      return shown && { kind: 'broken-promise', network, ...shown }
+    }
+    default:
+      return undefined
+  }
 }
 
 function readReceiptBody(reader: Reader, network: Uint8Array): ReceiptDocument {
@@ -98,9 +115,9 @@ export function documentToJson(document: Document): DocumentJson {
 }
 
 export function documentFromJson(json: unknown): ReadDocument {
-  if (typeof json !== 'object' || json === null) return refuse('it is no receipt and no payment proof')
+  if (typeof json !== 'object' || json === null) return refuse('it is no document of Kedge')
   const { kedge, version, network, bytes, ...rest } = json as Readonly<Record<string, unknown>>
-  if (typeof kedge !== 'string' || typeof bytes !== 'string') return refuse('it is no receipt and no payment proof')
+  if (typeof kedge !== 'string' || typeof bytes !== 'string') return refuse('it is no document of Kedge')
   if (bytes.length > 2 * MAX_DOCUMENT_BYTES || !isHex(bytes)) return refuse('its bytes are no lower-case hex')
   const read = decodeDocument(fromHex(bytes))
   if (!read.ok) return read

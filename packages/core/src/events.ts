@@ -1,6 +1,6 @@
 import type { EvidenceFault } from './evidence.ts'
 import type { ForcedEntry } from './forced.ts'
-import type { DataKind } from './message.ts'
+import type { Anchor, DataKind } from './message.ts'
 import type { Part } from './publication.ts'
 
 /** What a block changed, for those who act on it. `txid` is where it stands. */
@@ -16,7 +16,16 @@ export type ChainEvent =
   | {
       readonly kind: 'link'
       readonly number: number
-      readonly outcome: 'null' | 'close'
+      readonly outcome: 'null'
+      /** What was written, without effect. */
+      readonly anchor: Anchor
+      readonly reason: string
+      readonly txid: Uint8Array
+    }
+  | {
+      readonly kind: 'link'
+      readonly number: number
+      readonly outcome: 'close'
       readonly reason: string
       readonly txid: Uint8Array
     }

@@ -165,6 +165,18 @@ export {
 } from './payment-proof.ts'
 export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
+export {
+  type Breach,
+  type BrokenPromise,
+  decodeBrokenPromise,
+  encodeBrokenPromise,
+  judgePromise,
+  type KnownBatch,
+  type PromiseFacts,
+  type PromiseVerdict,
+  type ShownLink,
+  showPromise,
+} from './promise.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export { decodePart, encodeParts, encodeWhole, MAX_PART, type Part, type PartSource, readWhole } from './publication.ts'
 export {

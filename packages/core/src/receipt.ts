@@ -89,6 +89,9 @@ export function encodeReceipt(receipt: Receipt): Uint8Array {
 /** The header's point, and a path in the largest table. */
 const MAX_SLOT_PATH = 17
 
+/** More than any receipt takes. */
+export const MAX_RECEIPT_BYTES = 2000
+
 export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
   const reader = new Reader(bytes)
   const tick: Tick = {

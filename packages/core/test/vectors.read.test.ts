@@ -18,6 +18,7 @@ import { applyOperation, decodeOperation, operationId } from '../src/operation.t
 import { networkId, paramsFromJson } from '../src/params.ts'
 import { decodePaymentProof, encodePaymentProof } from '../src/payment-proof.ts'
 import { planPayout, planSweep } from '../src/payout.ts'
+import { judgePromise, type ShownLink } from '../src/promise.ts'
 import { decodePart } from '../src/publication.ts'
 import { verifyReceipt } from '../src/receipt.ts'
 import { dataCarrier, depositOutput } from '../src/scripts.ts'
@@ -319,3 +320,31 @@ describe('proofs', () => {
     expect(toJson({ id: payment.id, ...place, block, reservations: names(reservations) })).toEqual(shows)
   })
 })
+
+describe('promises', () => {
+  const { cases } = read('promises')
+
+  test.each(list(cases).map((one) => [String(one.name), one] as const))(
+    '%s',
+    (_, { document, height, links, breach, refused }) => {
+      const opened = decodeDocument(hex(document))
+      if (!opened.ok || opened.document.kind !== 'broken-promise') throw new Error('it is no broken promise')
+      const blockHash = (at: number) => (at <= Number(height) ? new Uint8Array(32).fill(at) : undefined)
+      const byNumber = new Map(list(links).map((link) => [Number(link.number), linkFrom(link)]))
+      const facts = { height: Number(height), blockHash, link: (number: number) => byNumber.get(number) }
+      const verdict = judgePromise(params, facts, opened.document)
+      expect(verdict).toEqual(breach === undefined ? { ok: false, reason: refused } : { ok: true, breach })
+    },
+  )
+})
+
+function linkFrom({ anchor, height, isNull, voided }: Fields): ShownLink {
+  const said =
+    anchor === undefined ? undefined : bytesIn<NonNullable<ShownLink['anchor']>>(anchor, 'headerHash', 'word')
+  return {
+    anchor: said,
+    height: Number(height),
+    ...(isNull === true && { isNull }),
+    ...(voided !== undefined && { voided: voided as never }),
+  }
+}

@@ -6,6 +6,7 @@ import { headerVectors } from './corpus/headers.ts'
 import { type Json, render, toJson } from './corpus/json.ts'
 import { messageVectors } from './corpus/messages.ts'
 import { operationVectors, signatureVectors } from './corpus/operations.ts'
+import { promiseVectors } from './corpus/promises.ts'
 import { proofVectors } from './corpus/proofs.ts'
 import { traces } from './corpus/traces.ts'
 import { stateVectors, treeVectors } from './corpus/trees.ts'
@@ -30,6 +31,7 @@ const files: Record<string, () => Json> = {
   'deposit-scripts': depositScriptVectors,
   plans: planVectors,
   proofs: proofVectors,
+  promises: promiseVectors,
 }
 
 describe('the vectors are what the code gives', () => {

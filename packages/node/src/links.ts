@@ -84,7 +84,11 @@ function isLiveBatch(record: LinkRecord): record is BatchLink {
 function recordOf(height: number, event: ChainEvent & { kind: 'link' }): LinkRecord {
   const { number, outcome, txid } = event
   const base = { number, outcome, height, txid }
-  if ('reason' in event) return { ...base, reason: event.reason }
+  if (event.outcome === 'close') return { ...base, reason: event.reason }
+  if (event.outcome === 'null') {
+    const { kind, headerHash, word } = event.anchor
+    return { ...base, reason: event.reason, said: { kind, headerHash, word } }
+  }
   return outcome === 'batch'
     ? { ...base, headerHash: event.headerHash, post: event.word }
     : { ...base, headerHash: event.headerHash, nonceRoot: event.word }

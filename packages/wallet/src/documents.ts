@@ -49,7 +49,7 @@ function notProven(what: string, reason: string): never {
   throw new WalletError(`The ${what} proves nothing: ${reason}.`, { code: 'not-proven', details: { reason } })
 }
 
-const NAMES = { receipt: 'receipt', 'payment-proof': 'payment proof' } as const
+const NAMES = { receipt: 'receipt', 'payment-proof': 'payment proof', 'broken-promise': 'broken promise' } as const
 
 function open<K extends Document['kind']>(params: Params, kind: K, bytes: Uint8Array): Extract<Document, { kind: K }> {
   const read = readEither(bytes)

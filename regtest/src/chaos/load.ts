@@ -99,7 +99,7 @@ export class Load {
     const rows = payers.map((payer) => this.nextOf(payer, dice))
     const answer = await this.ask(node, rows)
     if (answer === undefined) return
-    for (const { receipt } of answer.receipts) this.collector.addReceipt(receipt)
+    for (const each of answer.receipts) this.collector.addReceipt(each)
     const refused = new Map(answer.refused.map(({ row, code }) => [row, code]))
     for (const [at, payer] of payers.entries()) {
       const row = rows[at] as Signed

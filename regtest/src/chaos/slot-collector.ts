@@ -1,3 +1,4 @@
+import type { Acknowledgement } from '@kedge/api'
 import { noteSignature, parentSigned, type Signatures, type SignedMessage, tickSigned } from '@kedge/bond'
 import {
   decodeHeader,
@@ -14,6 +15,8 @@ import { verifySignature } from '@kedge/signatures'
 /** All that the slot key was ever seen to sign: at most one message for a slot, in one table for a batch. */
 export class SlotCollector {
   readonly faults: string[] = []
+  /** Each receipt, with what it is for. */
+  readonly promises: { readonly number: number; readonly operation: Uint8Array; readonly receipt: Uint8Array }[] = []
   private readonly params: Params
   private readonly network: Uint8Array
   private readonly signatures: Signatures = new Map()
@@ -29,11 +32,13 @@ export class SlotCollector {
     return this.bySlot.size
   }
 
-  /** @param receipt in hex, as nodes answer it */
-  addReceipt(receipt: string): void {
-    const signed = decodeReceipt(fromHex(receipt))
-    if (signed === undefined) this.faults.push('a receipt does not decode')
-    else this.addTick(signed)
+  /** As nodes answer it. */
+  addReceipt({ operation, receipt }: Acknowledgement): void {
+    const bytes = fromHex(receipt)
+    const signed = decodeReceipt(bytes)
+    if (signed === undefined) return void this.faults.push('a receipt does not decode')
+    this.promises.push({ number: signed.tick.number, operation: fromHex(operation), receipt: bytes })
+    this.addTick(signed)
   }
 
   /** What a header shows of its parent. */

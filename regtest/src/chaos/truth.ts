@@ -21,7 +21,9 @@ import {
   networkId,
   operationId,
   type Params,
+  type PromiseFacts,
   parentEndOf,
+  type ShownLink,
   toHex,
   transferMessage,
   ZERO_HASH,
@@ -56,6 +58,8 @@ export interface Truth {
   /** Of every header that was ever anchored, by number. */
   readonly anchored: ReadonlyMap<number, string>
   readonly ledger: Ledger
+  /** What Bitcoin shows of promises. */
+  readonly promises: PromiseFacts
   /** Payment id in hex to the numbers of the live batches that hold it, one entry for each time. */
   readonly payments: ReadonlyMap<string, readonly number[]>
   /** Millisatoshis credited for the deposits swept up to the ledger's cursor, and Bitcoin's height that it stands at. */
@@ -73,7 +77,9 @@ export async function deriveTruth(
   const network = networkId(params)
   const signed: Court['isSigned'] = (owner, operation) => isSigned(network, owner, encodeSigned(operation))
   const court: Court = { params, network, facts, isSigned: signed }
-  const { chain, live, voids, moved, anchored } = await readBitcoin(rpc, court, facts)
+  const { chain, live, voids, moved, anchored, links } = await readBitcoin(rpc, court, facts)
+  const blockHash = (height: number) => facts.blockHash(height)
+  const promises = { height: chain.height, blockHash, link: (number: number) => links.get(number) }
   const ledger = new Ledger()
   const payments = new Map<string, number[]>()
   let before: Executed = { header: undefined, table: undefined }
@@ -83,7 +89,17 @@ export async function deriveTruth(
     before = execute(court, ledger, batch, before, body)
     for (const bytes of body.operations) notePayment(network, payments, bytes, batch.number)
   }
-  return { chain, live, voids, moved, anchored, ledger, payments, credited: creditedBy(params, facts, ledger) }
+  return {
+    chain,
+    live,
+    voids,
+    moved,
+    anchored,
+    promises,
+    ledger,
+    payments,
+    credited: creditedBy(params, facts, ledger),
+  }
 }
 
 async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
@@ -93,6 +109,7 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
   let chain = genesisChain(params, below)
   const batches = new Map<number, LiveBatch>()
   const resumes = new Map<number, Uint8Array>()
+  const links = new Map<number, ShownLink>()
   const voids: number[] = []
   const moved: number[] = []
   const anchored = new Map<number, string>()
@@ -105,12 +122,29 @@ async function readBitcoin(rpc: Rpc, court: Court, facts: L1Facts) {
     for (const event of derived.events) {
       if (event.kind === 'link' && event.outcome === 'resume') resumes.set(event.number, event.word)
       follow(event, derived.chain, batches, voids, anchored)
+      noteLink(links, event, height)
       if (event.kind === 'link' && event.outcome === 'null') moved.push(event.number)
     }
     facts.append(height, hash, derived.facts)
     chain = derived.chain
   }
-  return { chain, live: withParents([...batches.values()], resumes), voids, moved, anchored }
+  return { chain, live: withParents([...batches.values()], resumes), voids, moved, anchored, links }
+}
+
+function noteLink(links: Map<number, ShownLink>, event: ChainEvent, height: number): void {
+  if (event.kind === 'link')
+    links.set(event.number, { anchor: anchorOf(event), height, isNull: event.outcome === 'null' })
+  const link = event.kind === 'void' ? links.get(event.number) : undefined
+  if (event.kind !== 'void' || link === undefined) return
+  const { cause, fault } = event
+  links.set(event.number, { ...link, voided: { cause, ...(fault && { fault }) } })
+}
+
+function anchorOf(event: ChainEvent & { kind: 'link' }): ShownLink['anchor'] {
+  if (event.outcome === 'close') return undefined
+  return event.outcome === 'null'
+    ? event.anchor
+    : { kind: event.outcome, headerHash: event.headerHash, word: event.word }
 }
 
 function follow(

@@ -1,4 +1,16 @@
-import { decodeOperation, headOf, networkId, toHex, transferMessage } from '@kedge/core'
+import {
+  type Breach,
+  decodeHeader,
+  decodeOperation,
+  headOf,
+  judgePromise,
+  networkId,
+  operationId,
+  type Params,
+  showPromise,
+  toHex,
+  transferMessage,
+} from '@kedge/core'
 import type { RegtestNetwork } from '../network.ts'
 import { type Archive, findTwins, readArchive } from './archive.ts'
 import type { Load } from './load.ts'
@@ -7,6 +19,8 @@ import { balancesOf, bodiesOf, deriveTruth, type Truth } from './truth.ts'
 export interface Verdict {
   /** What does not hold. Empty when all is well. */
   readonly faults: readonly string[]
+  /** What anybody could hold against the sequencer. Empty where it is honest, and was not dead for too long. */
+  readonly broken: readonly string[]
   readonly truth: Truth
   readonly archives: readonly Archive[]
 }
@@ -29,13 +43,39 @@ export async function judge(network: RegtestNetwork, load: Load, nodes = network
     ...findDisagreements(archives, truth),
     ...findMissingMoney(truth),
   ]
-  return { faults: shorten(faults), truth, archives }
+  const broken = findBrokenPromises(params, load, truth, archives)
+  return { faults: shorten(faults), broken: shorten(broken), truth, archives }
 }
 
 /** Beside each promise that was given there are the headers that anybody holds. */
 function findDoubleSignings({ collector }: Load, archives: readonly Archive[]): readonly string[] {
   for (const { headers } of archives) for (const bytes of headers.values()) collector.addHeader(bytes)
   return collector.faults
+}
+
+/** What comes of being dead for too many blocks, as in chaos one may be. */
+const TOO_LATE = new Set<Breach>(['never-came', 'stale', 'void'])
+
+/** With all that the nodes have. */
+function findBrokenPromises(
+  params: Params,
+  { collector }: Load,
+  { promises }: Truth,
+  archives: readonly Archive[],
+): string[] {
+  const bodyOf = bodiesOf(archives)
+  const headerOf = (hash: Uint8Array) =>
+    archives.find(({ headers }) => headers.has(toHex(hash)))?.headers.get(toHex(hash))
+  return collector.promises.flatMap(({ number, operation, receipt }) => {
+    const anchor = promises.link(number)?.anchor
+    const header = anchor?.kind === 'batch' ? headerOf(anchor.headerHash) : undefined
+    const parent = header && headerOf(decodeHeader(header)?.parent ?? header)
+    const operations = anchor && bodyOf(toHex(anchor.headerHash))?.operations
+    const known = header && { header, ids: (operations ?? []).map(operationId), parent: parent ?? new Uint8Array(0) }
+    const verdict = judgePromise(params, promises, showPromise(operation, receipt, known))
+    const isLate = verdict.ok && TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence'
+    return verdict.ok && !isLate ? [`a promise in batch ${number} is broken: ${verdict.breach}`] : []
+  })
 }
 
 /** Anchored headers that nobody holds, or that are others than those held. */

@@ -1,0 +1,204 @@
+import { equalBytes } from './bytes.ts'
+import { Reader, Writer } from './codec.ts'
+import type { VoidCause } from './events.ts'
+import type { EvidenceFault } from './evidence.ts'
+import { decodeHeader, HEADER_BYTES, type Header, headerHash, type Origin } from './header.ts'
+import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
+import type { Anchor } from './message.ts'
+import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
+import type { Params } from './params.ts'
+import { decodeReceipt, MAX_RECEIPT_BYTES, type Tick, verifyReceipt } from './receipt.ts'
+
+/**
+ * Whether the sequencer broke a promise, by one receipt and what Bitcoin shows. Nothing here voids a batch or moves money
+ * by itself: watchers judge by it before they sign away the bond, and nodes show it. So it is no part of the chain's
+ * derivation, but everybody who sees the same best chain judges alike.
+ */
+
+/** What is shown against the sequencer. */
+export interface BrokenPromise {
+  /** What was promised a place, and the receipt for it. */
+  readonly operation: Uint8Array
+  readonly receipt: Uint8Array
+  /** The header that the tick names as its parent, where its table is in question; else empty. */
+  readonly parent: Uint8Array
+  /** The header that was anchored under the tick's number; empty where no batch was. */
+  readonly header: Uint8Array
+  /** What stands in the promised place instead: an operation's id, and its path. */
+  readonly instead: { readonly id: Uint8Array; readonly path: readonly Uint8Array[] } | undefined
+}
+
+/** What Bitcoin's best chain shows. */
+export interface PromiseFacts {
+  /** Of its tip. */
+  readonly height: number
+  blockHash(height: number): Uint8Array | undefined
+  link(number: number): ShownLink | undefined
+}
+
+/** A link as it was written, whatever became of it. */
+export interface ShownLink {
+  /** Undefined for a spend that closed the chain. */
+  readonly anchor: Pick<Anchor, 'kind' | 'headerHash' | 'word'> | undefined
+  readonly height: number
+  /** Without effect. */
+  readonly isNull?: boolean
+  readonly voided?: { readonly cause: VoidCause; readonly fault?: EvidenceFault | string }
+}
+
+/**
+ * How it was broken:
+ * - `parent`: the tick names another parent than the link before its batch
+ * - `table`: that link fixes another table than the one that the tick is signed in
+ * - `never-came`: no link took the number while the origin was young enough
+ * - `stale`: the number was taken when its batch could not live any more
+ * - `no-batch`: something else took the number, and no batch before it is void
+ * - `place`: its batch says another number, parent or origin, or is no header at all
+ * - `operation`: another operation stands in the promised place, or none
+ * - `void`: its batch was made void for a fault of its own
+ */
+export type Breach = 'parent' | 'table' | 'never-came' | 'stale' | 'no-batch' | 'place' | 'operation' | 'void'
+
+export type PromiseVerdict =
+  | { readonly ok: true; readonly breach: Breach }
+  | { readonly ok: false; readonly reason: string }
+
+/**
+ * Judges a promise. An honest sequencer's is not found broken when Bitcoin reorganises: under each number it has one
+ * anchor and never another, and what it promised there has ended if the origin is gone. Where a second reorganisation
+ * brings an origin back, only who saw it leave knows that.
+ */
+export function judgePromise(params: Params, facts: PromiseFacts, shown: BrokenPromise): PromiseVerdict {
+  const promised = verifyReceipt(params, shown.operation, shown.receipt)
+  if (!promised.ok) return kept(promised.reason)
+  const { receipt, nonceRoot } = promised
+  const { tick, opIndex } = receipt
+  if (!isInChain(facts, tick.origin)) return kept('the promise ended with its origin, which is not in the best chain')
+  const premise = judgePremise(facts, tick, nonceRoot, shown.parent)
+  if (premise !== undefined) return broken(premise)
+  const link = facts.link(tick.number)
+  const { staleness } = params.windows
+  if (link === undefined)
+    return facts.height > tick.origin.height + staleness ? broken('never-came') : kept('its batch may still come')
+  if (link.height > tick.origin.height + staleness) return broken('stale')
+  if (link.anchor?.kind !== 'batch')
+    return followsVoid(facts, tick.number) ? kept('a batch before it is void') : broken('no-batch')
+  if (!equalBytes(headerHash(shown.header), link.anchor.headerHash)) return kept('the header is not the one anchored')
+  const header = decodeHeader(shown.header)
+  if (header === undefined || !isInPlace(header, tick)) return broken('place')
+  if (opIndex >= header.opCount) return broken('operation')
+  const { instead } = shown
+  if (instead !== undefined) return judgeInstead(header, opIndex, operationId(shown.operation), instead)
+  return judgeFate(link)
+}
+
+/** What the tick takes for granted about the link before. A number's anchor is one and the same on every branch. */
+function judgePremise(
+  facts: PromiseFacts,
+  { number, parent }: Tick,
+  nonceRoot: Uint8Array,
+  parentHeader: Uint8Array,
+): 'parent' | 'table' | undefined {
+  const before = facts.link(number - 1)
+  if (before === undefined) return undefined
+  if (before.anchor === undefined || !equalBytes(before.anchor.headerHash, parent)) return 'parent'
+  if (before.anchor.kind === 'resume') return equalBytes(before.anchor.word, nonceRoot) ? undefined : 'table'
+  const header = equalBytes(headerHash(parentHeader), parent) ? decodeHeader(parentHeader) : undefined
+  return header === undefined || equalBytes(header.nonceRoot, nonceRoot) ? undefined : 'table'
+}
+
+function judgeInstead(
+  header: Header,
+  index: number,
+  promised: Uint8Array,
+  { id, path }: { readonly id: Uint8Array; readonly path: readonly Uint8Array[] },
+): PromiseVerdict {
+  const root = computeRoot(header.opCount, [index], [id], path)
+  if (root === undefined || !equalBytes(root, header.opsRoot)) return kept('what is shown instead is not in the batch')
+  return equalBytes(id, promised) ? kept('the operation stands in its place') : broken('operation')
+}
+
+/**
+ * Whether a batch that this one was built on is void, by evidence or a challenge: its number is a resume's then. A batch
+ * that is null by itself excuses nothing: it is null because its origin left, and then the promise's has too, or late.
+ */
+function followsVoid(facts: PromiseFacts, number: number): boolean {
+  let before = number - 1
+  for (;;) {
+    const link = facts.link(before--)
+    if (link?.anchor?.kind !== 'batch') return false
+    if (link.voided !== undefined) return true
+    if (link.isNull !== true) return false
+  }
+}
+
+/** What became of a batch that holds what was promised, as far as anybody shows. */
+function judgeFate({ voided }: ShownLink): PromiseVerdict {
+  const isAtFault = voided !== undefined && voided.cause !== 'ancestor' && voided.fault !== 'lapsed'
+  return isAtFault ? broken('void') : kept('nothing else is shown in its place, and its batch is not void for a fault')
+}
+
+function isInPlace(header: Header, { number, parent, origin }: Tick): boolean {
+  return header.number === number && equalBytes(header.parent, parent) && isOrigin(header.origin, origin)
+}
+
+function isOrigin(one: Origin, other: Origin): boolean {
+  return one.height === other.height && equalBytes(one.hash, other.hash)
+}
+
+function isInChain(facts: PromiseFacts, { height, hash }: Origin): boolean {
+  const there = facts.blockHash(height)
+  return there !== undefined && equalBytes(there, hash)
+}
+
+function broken(breach: Breach): PromiseVerdict {
+  return { ok: true, breach }
+}
+
+function kept(reason: string): PromiseVerdict {
+  return { ok: false, reason }
+}
+
+/** What somebody knows who follows the chain. */
+export interface KnownBatch {
+  /** The header under the promised number, its operations' ids if he has them, and the header of its parent. */
+  readonly header: Uint8Array
+  readonly ids: readonly Uint8Array[]
+  readonly parent: Uint8Array
+}
+
+/** Everything that can be held against a promise. @param known undefined where no batch took the number */
+export function showPromise(operation: Uint8Array, receipt: Uint8Array, known: KnownBatch | undefined): BrokenPromise {
+  const none = new Uint8Array(0)
+  if (known === undefined) return { operation, receipt, parent: none, header: none, instead: undefined }
+  const { header, ids, parent } = known
+  const index = decodeReceipt(receipt)?.opIndex ?? 0
+  const id = ids[index]
+  const isElsewhere = id !== undefined && !equalBytes(id, operationId(operation))
+  const instead = isElsewhere ? { id, path: pathOf(ids, index) } : undefined
+  return { operation, receipt, parent, header, instead }
+}
+
+function pathOf(ids: readonly Uint8Array[], index: number): Uint8Array[] {
+  const log = new MerkleLog()
+  log.append(rowOf(ids))
+  return log.prove(index)
+}
+
+/** As evidence has it: what is longer can't be anchored and shown. */
+const MAX_HEADER = 1024
+
+export function encodeBrokenPromise({ operation, receipt, parent, header, instead }: BrokenPromise): Uint8Array {
+  const writer = new Writer().sized(operation).sized(receipt).sized(parent).sized(header)
+  return instead === undefined ? writer.u8(0).bytes : writer.u8(1).hash(instead.id).hashes(instead.path).bytes
+}
+
+export function decodeBrokenPromise(bytes: Uint8Array): BrokenPromise | undefined {
+  const reader = new Reader(bytes)
+  const [operation, receipt] = [reader.sized(MAX_OPERATION_BYTES), reader.sized(MAX_RECEIPT_BYTES)]
+  const [parent, header] = [reader.sized(HEADER_BYTES), reader.sized(MAX_HEADER)]
+  const form = reader.u8()
+  if (form > 1) reader.failed = true
+  const instead = form === 1 ? { id: reader.hash(), path: reader.hashes(32) } : undefined
+  return reader.done ? { operation, receipt, parent, header, instead } : undefined
+}

@@ -1,0 +1,175 @@
+import type { BatchPlace } from '../src/batch.ts'
+import { type Header, headerHash, type Origin } from '../src/header.ts'
+import { MerkleLog, rowOf } from '../src/merkle.ts'
+import { operationId } from '../src/operation.ts'
+import type { BrokenPromise, PromiseFacts, ShownLink } from '../src/promise.ts'
+import { encodeReceipt, type Tick } from '../src/receipt.ts'
+import { operation } from './payments.ts'
+import { type Batch, commit } from './rollup.ts'
+import { signTick, tableRootOf } from './slots.ts'
+import { bytes32, network, params } from './world.ts'
+
+/** A promise that was kept, and ways in which it might not have been. */
+
+export interface Setting {
+  /** Of the tick. */
+  readonly tick: Partial<Tick>
+  /** Of the anchored header. */
+  readonly header: Partial<Header>
+  /** How many operations the batch has, and which one stands in the promised place. */
+  readonly count: number
+  readonly placed: Uint8Array
+  /** Links of the best chain in place of what an honest sequencer wrote; null for none. */
+  readonly before: Partial<ShownLink> | null
+  readonly link: Partial<ShownLink> | null
+  /** The tip's height. */
+  readonly height: number
+  readonly shown: Partial<BrokenPromise>
+}
+
+const ORIGIN: Origin = { height: 120, hash: bytes32(120) }
+const INDEX = 2
+const PROMISED = 5
+const NUMBER = 7
+
+const honest: Setting = {
+  ...{ tick: {}, header: {}, count: 6, placed: operation },
+  ...{ before: {}, link: {}, height: 125, shown: {} },
+}
+
+/** Block h of the best chain has the hash of 32 bytes h. */
+function factsOf(height: number, links: ReadonlyMap<number, ShownLink>): PromiseFacts {
+  return {
+    height,
+    blockHash: (at) => (at >= params.scanHeight && at <= height ? bytes32(at) : undefined),
+    link: (number) => links.get(number),
+  }
+}
+
+/** The parent is batch 6, whose header fixes the table of batch 7. */
+const parent = batchOf(
+  { network, number: NUMBER - 1, parent: bytes32(5), origin: { height: 110, hash: bytes32(110) } },
+  [],
+)
+
+function batchOf(place: BatchPlace, operations: readonly Uint8Array[], instead: Partial<Header> = {}): Batch {
+  return commit(
+    place,
+    { pre: bytes32(1), operations, stepRoots: new Uint8Array(32 * operations.length).fill(9) },
+    instead,
+  )
+}
+
+export function promiseCase(change: Partial<Setting> = {}): {
+  readonly facts: PromiseFacts
+  readonly links: ReadonlyMap<number, ShownLink>
+  readonly shown: BrokenPromise
+} {
+  const setting = { ...honest, ...change }
+  const others = Array.from({ length: setting.count }, (_, at) => bytes32(at + 1))
+  const promised = Array.from({ length: PROMISED }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
+  const log = logOf(promised)
+  const place = { number: NUMBER, parent: parent.hash, origin: ORIGIN }
+  const tick = { ...place, index: 3, count: PROMISED, opsRoot: log.root(), ...setting.tick }
+  const receipt = encodeReceipt({ ...signTick(tick), opIndex: INDEX, path: log.prove(INDEX) })
+  const sealed = others.map((bytes, at) => (at === INDEX ? setting.placed : bytes))
+  const batch = batchOf({ network, ...place }, sealed, setting.header)
+  const links = new Map<number, ShownLink>()
+  const kind = 'batch' as const
+  if (setting.before !== null)
+    links.set(6, { anchor: { kind, headerHash: parent.hash, word: bytes32(1) }, height: 112, ...setting.before })
+  if (setting.link !== null)
+    links.set(7, { anchor: { kind, headerHash: batch.hash, word: bytes32(1) }, height: 122, ...setting.link })
+  const isElsewhere = setting.placed !== operation && setting.count > INDEX
+  const instead = isElsewhere ? { id: operationId(setting.placed), path: logOf(sealed).prove(INDEX) } : undefined
+  const shown = { operation, receipt, parent: new Uint8Array(0), header: batch.headerBytes, instead, ...setting.shown }
+  return { facts: factsOf(setting.height, links), links, shown }
+}
+
+function logOf(operations: readonly Uint8Array[]): MerkleLog {
+  const log = new MerkleLog()
+  log.append(rowOf(operations.map(operationId)))
+  return log
+}
+
+const KEPT = 'nothing else is shown in its place, and its batch is not void for a fault'
+
+const resume = (headerHash: Uint8Array, word: Uint8Array) => ({
+  anchor: { kind: 'resume' as const, headerHash, word },
+})
+const none = { header: new Uint8Array(0) }
+const elsewhere: Origin = { height: 119, hash: bytes32(119) }
+
+/** What each leads to: a breach, or why it is none. */
+export const promiseCases: readonly (readonly [string, string, Partial<Setting>])[] = [
+  ['kept: it is in its place', KEPT, {}],
+  ['kept: behind a resume', KEPT, { before: resume(parent.hash, tableRootOf(7)) }],
+  ['kept: the parent’s header is shown, and has the table', KEPT, { shown: { parent: parent.headerBytes } }],
+  ['no breach: the batch may still come', 'its batch may still come', { link: null, shown: none, height: 140 }],
+  [
+    'no breach: the origin left',
+    'the promise ended with its origin, which is not in the best chain',
+    { tick: { origin: { height: 120, hash: bytes32(1) } } },
+  ],
+  ['no breach: an ancestor was void', KEPT, { link: { voided: { cause: 'ancestor' } } }],
+  ['no breach: the header shown is another', 'the header is not the one anchored', { shown: { header: bytes32(1) } }],
+  ['no breach: the operation stands there', 'the operation stands in its place', { shown: { instead: inPlace() } }],
+  ['no breach: not in the batch', 'what is shown instead is not in the batch', { shown: { instead: nowhere() } }],
+  ['no breach: not signed', 'the receipt is for another operation', { shown: { operation: operation.with(60, 1) } }],
+  ['parent: the link before is another batch’s', 'parent', { before: { anchor: other() } }],
+  ['parent: the link before resumes from another header', 'parent', { before: resume(bytes32(3), tableRootOf(7)) }],
+  ['parent: the link before closed the chain', 'parent', { before: { anchor: undefined } }],
+  ['table: the resume fixes another', 'table', { before: resume(parent.hash, tableRootOf(8)) }],
+  ['table: the parent’s header fixes another', 'table', ofAnotherTable()],
+  ['never-came: the origin grew too old', 'never-came', { link: null, shown: none, height: 141 }],
+  ['never-came: and the link before neither', 'never-came', { before: null, link: null, shown: none, height: 141 }],
+  ['no-batch: a resume', 'no-batch', { link: resume(parent.hash, tableRootOf(8)), shown: none }],
+  ['no breach: a resume behind a void batch', 'a batch before it is void', behind({ voided: { cause: 'unanswered' } })],
+  ['no-batch: a resume behind a null batch', 'no-batch', behind({ isNull: true })],
+  ['no-batch: the chain was closed', 'no-batch', { link: { anchor: undefined }, shown: none }],
+  ['stale: anchored a block too late', 'stale', { link: { height: 141 }, height: 141 }],
+  [
+    'stale: so is whatever else takes the number',
+    'stale',
+    { link: { ...resume(parent.hash, tableRootOf(8)), height: 141 }, height: 141, shown: none },
+  ],
+  ['kept: anchored in the last block', KEPT, { link: { height: 140 }, height: 141 }],
+  ['place: another origin', 'place', { header: { origin: elsewhere } }],
+  ['place: an origin that is no block', 'place', { header: { origin: { height: 120, hash: bytes32(1) } } }],
+  ['place: another parent', 'place', { header: { parent: bytes32(1) } }],
+  ['place: another number', 'place', { header: { number: 8 } }],
+  ['place: no header', 'place', noHeader()],
+  ['operation: another', 'operation', { placed: bytes32(0xee) }],
+  ['operation: none', 'operation', { count: 2 }],
+  ['void: by evidence', 'void', { link: { voided: { cause: 'evidence', fault: 'wrong-root' } } }],
+  ['void: unanswered', 'void', { link: { voided: { cause: 'unanswered' } } }],
+]
+
+function behind(before: Partial<ShownLink>): Partial<Setting> {
+  return { before, link: resume(bytes32(5), tableRootOf(8)), shown: none }
+}
+
+function inPlace() {
+  const ids = Array.from({ length: 6 }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
+  return { id: operationId(operation), path: logOf(ids).prove(INDEX) }
+}
+
+function nowhere() {
+  return { ...inPlace(), id: bytes32(1) }
+}
+
+function other(): ShownLink['anchor'] {
+  return { kind: 'batch', headerHash: bytes32(3), word: bytes32(1) }
+}
+
+/** The tick's parent is a header whose table is not the one that it is signed in. */
+function ofAnotherTable(): Partial<Setting> {
+  const { hash, headerBytes } = batchOf({ ...parent.header, parent: bytes32(4) }, [], { nonceRoot: bytes32(2) })
+  const anchor = { kind: 'batch' as const, headerHash: hash, word: bytes32(1) }
+  return { tick: { parent: hash }, header: { parent: hash }, before: { anchor }, shown: { parent: headerBytes } }
+}
+
+function noHeader(): Partial<Setting> {
+  const header = bytes32(1)
+  return { shown: { header }, link: { anchor: { kind: 'batch', headerHash: headerHash(header), word: bytes32(1) } } }
+}
