@@ -107,7 +107,7 @@ describeOnBitcoind('a payment that is kept in files', () => {
       expect(verdicts).toEqual(documents.map(({ document }) => verdictHere(document)))
       const proven = verdicts.filter((verdict) => typeof verdict !== 'string')
       expect(proven).toEqual([
-        { id, to: bob.key, amount: '5000', reservations: ['promise', 'origin', 'executed'] },
+        { id, to: bob.key, amount: '5000', reservations: ['promise', 'table', 'origin', 'executed'] },
         { id, to: bob.key, amount: '5000', reservations: ['reorg', 'chain', 'null', 'void', 'payer'] },
       ])
       const foreign = { ...shown, params: paramsToJson({ ...network.params, scanHeight: 1 }) }
