@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { publicKeyOf, type Rpc } from '@kedge/bitcoin'
-import { createKeys, type Keys, readKeys } from '@kedge/cli'
+import { createKeys, type Keys, type KeysRole, readKeys } from '@kedge/cli'
 import {
   anchorScript,
   type Outpoint,
@@ -31,7 +31,7 @@ function paramsFile(folder: string): string {
 }
 
 /** The folder of a node, made with fresh keys when it is not there. */
-export function nodeFolder(folder: string, name: string, role: 'sequencer' | 'challenger'): string {
+export function nodeFolder(folder: string, name: string, role: KeysRole): string {
   const own = join(folder, name)
   mkdirSync(own, { recursive: true })
   if (!existsSync(keysFile(own))) createKeys(keysFile(own), role)
@@ -80,13 +80,20 @@ export async function payBeginnings(
   return { genesis, vault: { ...(await fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE } }
 }
 
-/** What the watchers sign with. */
+/** What the watchers sign with: the first challengers have a key each, and the last one lies where nobody uses it. */
 export function watcherSecrets(folder: string): readonly Uint8Array[] {
-  return watcherFolders(folder).map((own) => nodeKeys(own).coins)
+  const folders = Array.from({ length: WATCHERS }, (_, at) => challengerFolder(folder, `challenger-${at + 1}`))
+  return folders.map((own) => {
+    const { watcher } = nodeKeys(own)
+    if (watcher === undefined) throw new Error(`the keys in ${own} are not a watcher's`)
+    return watcher
+  })
 }
 
-function watcherFolders(folder: string): readonly string[] {
-  return Array.from({ length: WATCHERS }, (_, at) => nodeFolder(folder, `watcher-${at + 1}`, 'challenger'))
+/** A challenger's folder. Those whose keys hold the vault get a key of it, when they are made. */
+export function challengerFolder(folder: string, name: string): string {
+  const isWatcher = Array.from({ length: WATCHERS }, (_, at) => `challenger-${at + 1}`).includes(name)
+  return nodeFolder(folder, name, isWatcher ? 'watcher' : 'challenger')
 }
 
 /** A network of the folder's keys: those of the sequencer, of the watchers, and the fees' owner's. */

@@ -8,6 +8,7 @@ import { KEDGE } from './kedge.ts'
 import {
   bitcoindFolder,
   bitcoinSettings,
+  challengerFolder,
   makeParams,
   nodeFolder,
   nodeKeys,
@@ -110,7 +111,7 @@ export class RegtestNetwork {
 
   /** Another challenger. It is not started; on a folder of its own that is not there yet, it begins with an empty disk. */
   async addChallenger(name: string): Promise<NodeProcess> {
-    const own = nodeFolder(this.folder, name, 'challenger')
+    const own = challengerFolder(this.folder, name)
     const config = writeNodeConfig(this.folder, own, {
       ...(await this.commonSettings()),
       'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
@@ -263,7 +264,7 @@ async function makeNetwork({ folder, challengers }: NetworkOptions, bitcoind: Bi
   const params = makeParams(folder, beginnings, height + 1)
   const folders = [
     nodeFolder(folder, 'sequencer', 'sequencer'),
-    ...Array.from({ length: challengers }, (_, at) => nodeFolder(folder, `challenger-${at + 1}`, 'challenger')),
+    ...Array.from({ length: challengers }, (_, at) => challengerFolder(folder, `challenger-${at + 1}`)),
   ]
   for (const own of folders) {
     for (let coin = 0; coin < COINS; coin++) await bitcoind.fund(coinKey(nodeKeys(own).coins).script, COIN_VALUE)

@@ -1,1 +1,1 @@
-export { startChallenger } from './start.ts'
+export { type ChallengerOptions, startChallenger } from './start.ts'

@@ -25,8 +25,15 @@ const PATIENCE = 0.5
  */
 const LONELY_MS = 10_000
 
+export interface ChallengerOptions extends NodeOptions {
+  readonly secrets: NodeOptions['secrets'] & {
+    /** One of the keys that hold the vault: with it the challenger is a watcher. */
+    readonly watcher?: Uint8Array
+  }
+}
+
 /** Starts a challenger: a node that re-executes everything and puts on Bitcoin what is wrong or hidden. */
-export async function startChallenger(options: NodeOptions): Promise<RunningNode> {
+export async function startChallenger(options: ChallengerOptions): Promise<RunningNode> {
   const node = await openNode(options, { ownTail: () => [], mayServe: () => true })
   return orClose(node, async () => startNode(node, await challengerOf(node), respondersOfChallenger(node), noRest))
 }

@@ -1,5 +1,5 @@
 export { sequencerCommand } from './commands/sequencer.ts'
-export { createKeys, type Keys, readKeys } from './keys-file.ts'
+export { createKeys, type Keys, type KeysRole, readKeys } from './keys-file.ts'
 export { runCommand } from './program.ts'
 export {
   callRegtest,

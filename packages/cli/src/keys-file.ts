@@ -16,10 +16,20 @@ export interface Keys {
   readonly anchor?: Uint8Array
   /** Signs acknowledgements; a sequencer's alone. */
   readonly slot?: Uint8Array
+  /** Signs spends of the vault; a watcher's alone, which is a challenger. */
+  readonly watcher?: Uint8Array
 }
 
+export type KeysRole = 'sequencer' | 'challenger' | 'watcher'
+
 const seed = z.string().refine((text) => isHex(text, 32), 'must be 32 bytes of lower-case hex')
-const file = z.strictObject({ peer: seed, coins: seed, anchor: seed.optional(), slot: seed.optional() })
+const file = z.strictObject({
+  peer: seed,
+  coins: seed,
+  anchor: seed.optional(),
+  slot: seed.optional(),
+  watcher: seed.optional(),
+})
 
 /** @throws ConfigError naming what is wrong with the file. */
 export function readKeys(path: string): Keys {
@@ -34,9 +44,9 @@ export function readKeys(path: string): Keys {
 }
 
 /** Makes new secrets, into a file that only its owner can read. @throws ConfigError when there is a file already. */
-export function createKeys(path: string, role: 'sequencer' | 'challenger'): Keys {
-  const [peer, coins, anchor, slot] = [randomBytes(32), randomBytes(32), randomBytes(32), randomBytes(32)]
-  const keys: Keys = role === 'sequencer' ? { peer, coins, anchor, slot } : { peer, coins }
+export function createKeys(path: string, role: KeysRole): Keys {
+  const [peer, coins] = [randomBytes(32), randomBytes(32)]
+  const keys: Keys = { peer, coins, ...ownKeys(role) }
   const hex = Object.fromEntries(Object.entries(keys).map(([name, secret]) => [name, toHex(secret)]))
   try {
     writeFileSync(path, `${JSON.stringify(hex, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true })
@@ -48,9 +58,15 @@ export function createKeys(path: string, role: 'sequencer' | 'challenger'): Keys
   return keys
 }
 
+/** What a role has beside the others'. */
+function ownKeys(role: KeysRole): Partial<Keys> {
+  if (role === 'sequencer') return { anchor: randomBytes(32), slot: randomBytes(32) }
+  return role === 'watcher' ? { watcher: randomBytes(32) } : {}
+}
+
 /** What may be shown, and stands in a network's parameters: x-only keys as hex. */
-export function publicKeys({ coins, anchor, slot }: Keys): Readonly<Record<string, string>> {
-  const secrets = Object.entries({ coins, anchor, slot }).filter(([, secret]) => secret !== undefined)
+export function publicKeys({ coins, anchor, slot, watcher }: Keys): Readonly<Record<string, string>> {
+  const secrets = Object.entries({ coins, anchor, slot, watcher }).filter(([, secret]) => secret !== undefined)
   return Object.fromEntries(secrets.map(([name, secret]) => [name, toHex(publicKeyOf(secret as Uint8Array))]))
 }
 

@@ -1,4 +1,5 @@
 import { publicKeyOf } from '@kedge/bitcoin'
+import type { ChallengerOptions } from '@kedge/challenger'
 import { equalBytes, type Params, paramsFromJson } from '@kedge/core'
 import type { NodeOptions } from '@kedge/node'
 import type { SequencerOptions } from '@kedge/sequencer'
@@ -8,9 +9,15 @@ import { type Keys, readKeys } from './keys-file.ts'
 import { type NodeConfig, rpcAt, type SequencerConfig } from './settings.ts'
 import { readText } from './text-file.ts'
 
-/** What a challenger is started with. @throws ConfigError naming what to mend. */
-export function challengerOptions(config: NodeConfig): NodeOptions {
-  return nodeOptions(config, 'challenger', readKeys(config.keys))
+/** What a challenger is started with; one whose keys have a watcher's is a watcher. @throws ConfigError naming what to mend. */
+export function challengerOptions(config: NodeConfig): ChallengerOptions {
+  const keys = readKeys(config.keys)
+  const { watcher } = keys
+  const options = nodeOptions(config, 'challenger', keys)
+  if (watcher === undefined) return options
+  if (!options.params.keys.watchers.some((key) => equalBytes(key, publicKeyOf(watcher))))
+    throw new ConfigError(`${config.keys}: watcher is none of the keys that ${config.params} names as keys.watchers`)
+  return { ...options, secrets: { ...options.secrets, watcher } }
 }
 
 /** What a sequencer is started with. @throws ConfigError naming what to mend. */

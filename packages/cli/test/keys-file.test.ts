@@ -8,11 +8,12 @@ import { freshFolder } from './folder.ts'
 
 const HEX = '11'.repeat(32)
 
-test('new keys are read back; a sequencer has two more', () => {
+test('new keys are read back; a sequencer has two more, a watcher one', () => {
   const folder = freshFolder()
   for (const [role, names] of [
     ['sequencer', ['peer', 'coins', 'anchor', 'slot']],
     ['challenger', ['peer', 'coins']],
+    ['watcher', ['peer', 'coins', 'watcher']],
   ] as const) {
     const file = join(folder.path, `${role}.json`)
     const made = createKeys(file, role)

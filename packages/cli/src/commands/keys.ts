@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import { createKeys, publicKeys, readKeys } from '../keys-file.ts'
+import { createKeys, type KeysRole, publicKeys, readKeys } from '../keys-file.ts'
 
 export function keysCommand(): Command {
   const command = new Command('keys').description("a node's secrets, in a file that only its owner can read")
@@ -8,10 +8,12 @@ export function keysCommand(): Command {
     .description('make new secrets, and print their public keys')
     .argument('<FILE>', 'where to write them; must not exist')
     .addOption(
-      new Option('--role <ROLE>', 'whose they are').choices(['sequencer', 'challenger'] as const).default('challenger'),
+      new Option('--role <ROLE>', 'whose they are; a watcher is a challenger that holds a key of the vault')
+        .choices(['sequencer', 'challenger', 'watcher'] as const)
+        .default('challenger'),
     )
     .addHelpText('after', '\nExample:\n  kedge keys new keys.json --role sequencer')
-    .action((file: string, { role }: { role: 'sequencer' | 'challenger' }) => print(publicKeys(createKeys(file, role))))
+    .action((file: string, { role }: { role: KeysRole }) => print(publicKeys(createKeys(file, role))))
   command
     .command('show')
     .description('print the public keys of a file: x-only, as hex')
