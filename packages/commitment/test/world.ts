@@ -231,7 +231,7 @@ export class World {
   private court() {
     const facts = new L1Facts(this.params.scanHeight)
     for (const { chain } of this.points)
-      facts.append(chain.height, chain.hash, { deposits: [], swept: [], refunded: [], forced: [] })
+      facts.append(chain.height, chain.hash, { deposits: [], swept: [], refunded: [], forced: [], final: [] })
     return { params: this.params, network: networkId(this.params), facts, isSigned: () => true }
   }
 

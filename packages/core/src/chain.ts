@@ -30,6 +30,8 @@ export interface Chain {
   /** Answers to challenges queue up to this height. */
   readonly queue: number
   readonly vault: Vault
+  /** The first block that is a step of the exit. */
+  readonly exitFrom?: number
 }
 
 /** A live batch that others may follow, or genesis. */

@@ -17,7 +17,7 @@ import { type Deposit, outpointOf, readDeposits, type SweptDeposit } from './dep
 import type { ChainEvent, VoidCause } from './events.ts'
 import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from './evidence.ts'
 import { isExit } from './exit.ts'
-import type { BlockFacts } from './facts.ts'
+import type { BlockFacts, FinalBatch } from './facts.ts'
 import { type ForcedEntry, readForced } from './forced.ts'
 import { isOfAge, type Origin } from './header.ts'
 import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
@@ -54,7 +54,7 @@ export function deriveBlock(court: Court, chain: Chain, block: L1Block): Derived
   for (const [index, transaction] of block.transactions.entries()) step.read(transaction, index)
   step.finalize()
   step.close()
-  if (isExit(step.chain) && !isExit(chain)) step.events.push({ kind: 'exit' })
+  if (isExit(step.chain) && !isExit(chain)) step.beginExit()
   return { chain: step.chain, facts: step.facts, events: step.events }
 }
 
@@ -67,6 +67,7 @@ class BlockStep {
   private readonly swept: SweptDeposit[] = []
   private readonly refunded: Deposit[] = []
   private readonly forced: ForcedEntry[] = []
+  private readonly final: FinalBatch[] = []
   chain: Chain
 
   constructor(court: Court, chain: Chain, block: L1Block) {
@@ -77,8 +78,8 @@ class BlockStep {
   }
 
   get facts(): BlockFacts {
-    const { made, swept, refunded, forced } = this
-    return { deposits: [...made.values()], swept, refunded, forced }
+    const { made, swept, refunded, forced, final } = this
+    return { deposits: [...made.values()], swept, refunded, forced, final }
   }
 
   expireChallenges(): void {
@@ -130,7 +131,7 @@ class BlockStep {
     const spent = this.findSpentDeposits(transaction, index)
     const input = findVaultInput(this.chain.vault, transaction)
     if (input < 0) return void this.refunded.push(...spent.map(({ deposit }) => deposit))
-    const tag = message?.kind === 'payout' ? message : undefined
+    const tag = message?.kind === 'payout' && this.isOfThisChain(message.headerHash) ? message : undefined
     const { vault, sweeps, claims } = spendVault(this.params, this.chain.vault, transaction, input, this.height, tag)
     this.chain = { ...this.chain, vault }
     if (sweeps) this.swept.push(...spent)
@@ -138,6 +139,17 @@ class BlockStep {
     const swept = sweeps ? spent.length : 0
     const outcome = !sweeps ? 'close' : claims.length > 0 ? 'payout' : swept > 0 ? 'sweep' : 'other'
     this.events.push({ kind: 'vault', number: vault.number, outcome, swept, claims, txid: transaction.txid })
+  }
+
+  /**
+   * Whether a payout's header is final here, or at least alive. Claims are counted along the batches that it ends, so on
+   * a branch where it does not stand their numbers are other people's. It may be final later than it was where the payout
+   * was signed: a reorganisation that delays a batch must not make the same claims be paid once more.
+   */
+  private isOfThisChain(headerHash: Uint8Array): boolean {
+    const { final } = this.chain
+    if (equalBytes(headerHash, final.headerHash) || findInLine(this.chain, headerHash) !== undefined) return true
+    return this.court.facts.finalNumber(headerHash) !== undefined
   }
 
   /** The deposits that a transaction spends, made in earlier blocks or in this one. */
@@ -153,7 +165,10 @@ class BlockStep {
       this.height < finalHeight(this.params, batch) || challengesOf(batch).some(isOpen)
     const first = this.chain.line.findIndex(waits)
     const done = first < 0 ? this.chain.line : this.chain.line.slice(0, first)
-    for (const { number, headerHash } of done) this.events.push({ kind: 'final', number, headerHash })
+    for (const { number, headerHash } of done) {
+      this.final.push({ number, headerHash })
+      this.events.push({ kind: 'final', number, headerHash })
+    }
     const last = done.at(-1)
     if (last === undefined) return
     const { number, headerHash, anchorHeight, firstVoid, nonceRoot } = last
@@ -171,6 +186,11 @@ class BlockStep {
     if (this.chain.mode === 'closed' || this.height - since < this.params.windows.exit) return
     this.chain = { ...this.chain, mode: 'closed' }
     this.events.push({ kind: 'expired', since })
+  }
+
+  beginExit(): void {
+    this.chain = { ...this.chain, exitFrom: this.height }
+    this.events.push({ kind: 'exit' })
   }
 
   private readLink(transaction: L1Transaction, input: number): void {

@@ -15,6 +15,8 @@ export interface Facts {
   sweptAfter(position: Position): SweptDeposit | undefined
   /** The first operation that was forced behind a position. */
   forcedAfter(position: Position): ForcedEntry | undefined
+  /** The number of the final batch with this header. */
+  finalNumber(headerHash: Uint8Array): number | undefined
 }
 
 /** What must stand at a place in a batch. */

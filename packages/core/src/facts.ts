@@ -1,3 +1,4 @@
+import { toHex } from './bytes.ts'
 import { type Deposit, outpointOf, type SweptDeposit } from './deposit.ts'
 import type { Facts } from './duty.ts'
 import type { ForcedEntry } from './forced.ts'
@@ -13,6 +14,13 @@ export interface BlockFacts {
   readonly refunded: readonly Deposit[]
   /** Forced in it. */
   readonly forced: readonly ForcedEntry[]
+  /** Final at its end. */
+  readonly final: readonly FinalBatch[]
+}
+
+export interface FinalBatch {
+  readonly number: number
+  readonly headerHash: Uint8Array
 }
 
 /** Bitcoin's best chain as far as batches must heed it, in memory: append at the tip, truncate on a reorg. */
@@ -24,18 +32,20 @@ export class L1Facts implements Facts {
   private readonly forced: ForcedEntry[] = []
   private readonly unspent = new Map<string, Deposit>()
   private readonly sweeps = new Map<string, Position>()
+  private readonly finals = new Map<string, number>()
 
   constructor(scanHeight: number) {
     this.from = scanHeight
   }
 
-  append(height: number, hash: Uint8Array, { deposits, swept, refunded, forced }: BlockFacts): void {
+  append(height: number, hash: Uint8Array, { deposits, swept, refunded, forced, final }: BlockFacts): void {
     if (height !== this.from + this.blocks.length) throw new Error(`block ${height} does not follow ${this.tip}`)
-    this.blocks.push({ hash, deposits, swept, refunded, forced })
+    this.blocks.push({ hash, deposits, swept, refunded, forced, final })
     for (const deposit of deposits) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
     for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
       this.unspent.delete(outpointKey(outpointOf(deposit)))
     for (const { deposit, position } of swept) this.sweeps.set(outpointKey(outpointOf(deposit)), position)
+    for (const { headerHash, number } of final) this.finals.set(toHex(headerHash), number)
     this.made.push(...deposits)
     this.swept.push(...swept)
     this.forced.push(...forced)
@@ -44,11 +54,12 @@ export class L1Facts implements Facts {
   /** Forgets all blocks above `height`. */
   truncate(height: number): void {
     const dropped = this.blocks.splice(Math.max(0, height - this.from + 1)).reverse()
-    for (const { deposits, swept, refunded, forced } of dropped) {
+    for (const { deposits, swept, refunded, forced, final } of dropped) {
       for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
         this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
       for (const deposit of deposits) this.unspent.delete(outpointKey(outpointOf(deposit)))
       for (const { deposit } of swept) this.sweeps.delete(outpointKey(outpointOf(deposit)))
+      for (const { headerHash } of final) this.finals.delete(toHex(headerHash))
       this.made.length -= deposits.length
       this.swept.length -= swept.length
       this.forced.length -= forced.length
@@ -65,6 +76,10 @@ export class L1Facts implements Facts {
 
   depositAt(outpoint: Outpoint): Deposit | undefined {
     return this.unspent.get(outpointKey(outpoint))
+  }
+
+  finalNumber(headerHash: Uint8Array): number | undefined {
+    return this.finals.get(toHex(headerHash))
   }
 
   /** All deposits whose outputs nothing has spent, in Bitcoin's order. */

@@ -5,7 +5,7 @@ import { bytes32, params } from './world.ts'
 
 /** What a block says: nothing, where nothing is said here. */
 export function factsOfBlock(some: Partial<BlockFacts> = {}): BlockFacts {
-  return { deposits: [], swept: [], refunded: [], forced: [], ...some }
+  return { deposits: [], swept: [], refunded: [], forced: [], final: [], ...some }
 }
 
 /** Best chain: blocks from the scan height on, each with what of `swept` falls into it. */

@@ -15,7 +15,8 @@ import { type Rollup, startedRollup } from './rollup.ts'
 import { say } from './trace.ts'
 import { bytes32, params } from './world.ts'
 
-const tagFor = (...claims: number[]) => tagOutput({ kind: 'payout', headerHash: bytes32(7), claims })
+/** Names the last final header, where that is genesis. */
+const tagFor = (...claims: number[]) => tagOutput({ kind: 'payout', headerHash: bytes32(0), claims })
 const paid = (value = 1_000n): L1Output => ({ value, script: changeOutput().script })
 const headOf = (rollup: Rollup) => spend(rollup.chain.vault.head)
 
@@ -128,4 +129,36 @@ test('a vault is what its blocks make it: a reorg gives back head and claims', (
   expect(rollup.chain.vault).toMatchObject({ number: 1, value: 8_000n, paid: { below: 1 } })
   rollup.reorganise(102)
   expect(rollup.chain.vault).toEqual(first)
+})
+
+describe('the header that a payout names', () => {
+  const payout = (rollup: Rollup, headerHash: Uint8Array, ...claims: number[]) =>
+    rollup.spendVault([], 8_000n, tagOutput({ kind: 'payout', headerHash, claims }), ...claims.map(() => paid()))
+
+  test('must be one of this chain’s: final, now or before, or alive', () => {
+    const rollup = startedRollup()
+    const [first, second] = [rollup.build(), rollup.build()]
+    rollup.mine(rollup.anchor(first), rollup.anchor(second))
+    rollup.mineUpTo(rollup.bitcoin.height + params.windows.dispute)
+    const alive = rollup.build()
+    rollup.post(alive)
+    for (const [at, { hash }] of [first, second, alive].entries())
+      expect(rollup.mine(payout(rollup, hash, at)).map(say)).toEqual([`vault ${at + 1}: payout, pays ${at}`])
+    expect(rollup.mine(payout(rollup, bytes32(0), 3)).map(say)).toEqual(['vault 4: other'])
+  })
+
+  test('no longer is one where a reorg took its batch: nobody else’s claim counts as paid', () => {
+    const rollup = startedRollup()
+    const fork = rollup.bitcoin.height
+    const lost = rollup.build()
+    rollup.post(lost)
+    rollup.mineUpTo(rollup.bitcoin.height + params.windows.dispute)
+    const sent = payout(rollup, lost.hash, 0)
+    expect(rollup.mine(sent).map(say)).toEqual(['vault 1: payout, pays 0'])
+    rollup.reorganise(fork)
+    rollup.mine()
+    rollup.post(rollup.build())
+    expect(rollup.mine(sent).map(say)).toEqual(['vault 1: other'])
+    expect(rollup.chain.vault.paid).toEqual({ below: 0, more: [] })
+  })
 })

@@ -37,7 +37,7 @@ it('deposits by key are those of the best chain, however it changed', () => {
             const position = { height, tx, index: 0 }
             return { position, txid: keyOf(9), key: keyOf(seed), refundKey: keyOf(9), value: BigInt(height) }
           })
-          facts.append(height, keyOf(1), { deposits: mined, swept: [], refunded: [], forced: [] })
+          facts.append(height, keyOf(1), { deposits: mined, swept: [], refunded: [], forced: [], final: [] })
           all.push(...mined)
         }
       }

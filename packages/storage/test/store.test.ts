@@ -40,6 +40,7 @@ const block = (height: number): BlockRecord => ({
     swept: [],
     refunded: [],
     forced: [],
+    final: [],
   },
   coins: [{ txid: new Uint8Array(32).fill(9), vout: 0, value: 1n, height, coinbase: false }],
 })

@@ -138,7 +138,7 @@ export class LedgerNode {
       const position = { height: this.height, tx: 1, index }
       return { position, deposit: { position, txid: secretOf(7), key, refundKey: key, value } }
     })
-    this.facts.append(this.height, this.tip.hash, { deposits: [], swept, refunded: [], forced: [] })
+    this.facts.append(this.height, this.tip.hash, { deposits: [], swept, refunded: [], forced: [], final: [] })
     if (sealing !== undefined) {
       this.sealed.push({ ...sealing, height: this.height, block: this.tip })
       this.link = sealing.anchor

@@ -103,7 +103,7 @@ function unsignedTransfer(from: number, nonce: bigint, toCell: number, to: Uint8
 const facts = new L1Facts(params.scanHeight)
 /** Of every batch here. */
 export const origin: Origin = { height: params.scanHeight, hash: sha256(new Uint8Array(1)) }
-facts.append(origin.height, origin.hash, { deposits: [], swept: [], refunded: [], forced: [] })
+facts.append(origin.height, origin.hash, { deposits: [], swept: [], refunded: [], forced: [], final: [] })
 
 /** No deposit is due, and every signature counts as checked before. */
 export const context: BatchContext = {

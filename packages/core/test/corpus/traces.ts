@@ -256,8 +256,10 @@ function vault(): Json {
   const story = new Story()
   const { rollup } = story
   story.begin()
-  const tag = (...claims: number[]) => tagOutput({ kind: 'payout', headerHash: bytes32(7), claims })
+  const tag = (...claims: number[]) => tagOutput({ kind: 'payout', headerHash: bytes32(0), claims })
   const payment = changeOutput()
+  const elsewhere = tagOutput({ kind: 'payout', headerHash: bytes32(7), claims: [0] })
+  story.mine('a header that is not of this chain: it pays nothing', rollup.spendVault([], 160_000n, elsewhere, payment))
   story.mine(
     'a payout of claims 0 and 2; one on top of it that names them again beside 1 and 310',
     rollup.spendVault([], 150_000n, tag(0, 2), payment, payment),

@@ -226,4 +226,5 @@ const blind = ({ rollup: { facts } }: Play) => ({
   blockHash: (height: number) => facts.blockHash(height),
   depositAt: () => undefined,
   forcedAfter: () => undefined,
+  finalNumber: () => undefined,
 })
