@@ -163,7 +163,7 @@ export {
   PROOF_STAGES,
   type ProofStage,
 } from './payment-proof.ts'
-export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
+export { maySweep, type PlannedInput, plannedVbytes, planPayout, planSweep, type VaultPlan } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export {
   type Breach,
@@ -229,6 +229,25 @@ export {
 export { decodeTransfer, encodeTransfer, payerOf, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
 export { isPaid, type Vault } from './vault.ts'
+export {
+  breaksHold,
+  type HeldPayout,
+  judgeProposal,
+  type PayableClaim,
+  type ProposalRefusal,
+  type ProposalVerdict,
+  proposeNext,
+  type VaultView,
+} from './vault-judge.ts'
+export {
+  decodeProposal,
+  encodeProposal,
+  MAX_PROPOSAL,
+  type PayoutProposal,
+  proposalMessage,
+  type SweepProposal,
+  type VaultProposal,
+} from './vault-proposal.ts'
 export {
   type AnchorBlock,
   type PaymentVerdict,

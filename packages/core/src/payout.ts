@@ -29,7 +29,7 @@ export interface PlannedInput {
 }
 
 /** The most deposits that one sweep takes: 100 of them are some 15,000 vB with 3 of 5 watchers. */
-const MAX_SWEPT = 100
+export const MAX_SWEPT = 100
 
 /**
  * The sweep of all deposits that may be swept in block `height`; undefined where there are none, or where they can't pay
@@ -48,11 +48,21 @@ export function planSweep(
     .sort((a, b) => comparePositions(a.position, b.position))
     .slice(0, MAX_SWEPT)
   if (due.length === 0 || vault.closedAt !== undefined) return undefined
-  const inputs = [vaultInput(params, vault), ...due.map((deposit) => depositInput(params, deposit))]
-  const fee = feeOf(params, inputs, [{ value: 0n, script: vaultOutput(params).script }], feeRate)
-  if (fee > BigInt(due.length) * params.fees.deposit) return undefined
+  const { inputs, outputs } = sweepOf(params, vault, due, 0n)
+  const fee = feeOf(params, inputs, outputs, feeRate)
+  return fee > sweepBudget(params, due.length) ? undefined : sweepOf(params, vault, due, fee)
+}
+
+/** The sweep of these deposits, whatever they are. */
+export function sweepOf(params: Params, vault: Vault, deposits: readonly Deposit[], fee: bigint): VaultPlan {
+  const inputs = [vaultInput(params, vault), ...deposits.map((deposit) => depositInput(params, deposit))]
   const value = inputs.reduce((sum, input) => sum + input.value, -fee)
   return { inputs, outputs: [{ value, script: vaultOutput(params).script }], fee, claims: [] }
+}
+
+/** Satoshis: what the deposits are credited less. */
+export function sweepBudget({ fees }: Params, deposits: number): bigint {
+  return BigInt(deposits) * fees.deposit
 }
 
 /** k deep, so that it stays; and not so old that its depositor could take it back while the sweep may be undone. */
@@ -104,7 +114,7 @@ function planAmong(
   return undefined
 }
 
-/** Exactly these claims, unless a share would exceed `limit` or the vault would be left with dust. */
+/** Exactly these claims, unless a share would exceed `limit`. */
 function planFor(
   params: Params,
   vault: Vault,
@@ -113,19 +123,36 @@ function planFor(
   headerHash: Uint8Array,
   feeRate: bigint,
 ): VaultPlan | undefined {
+  const free = payoutOf(params, vault, claims, 0n, headerHash)
+  if (free === undefined) return undefined
   const count = BigInt(claims.length)
+  const share = (feeOf(params, free.inputs, free.outputs, feeRate) + count - 1n) / count
+  return share > limit ? undefined : payoutOf(params, vault, claims, share, headerHash)
+}
+
+/**
+ * The payout of these claims, whose share of the fee each of them must bear; undefined where the vault would be left
+ * with dust.
+ * @param claims at least one, ascending, all within `CLAIM_SPAN` of the first
+ * @param share satoshis
+ */
+export function payoutOf(
+  params: Params,
+  vault: Vault,
+  claims: readonly Claim[],
+  share: bigint,
+  headerHash: Uint8Array,
+): VaultPlan | undefined {
   const value = claims.reduce((left, { amount }) => left - amount, vault.value)
   if (value < params.fees.dust) return undefined
   const numbers = claims.map(({ number }) => number)
-  const inputs = [vaultInput(params, vault)]
-  const outputsAt = (share: bigint): L1Output[] => [
+  const tag = dataCarrierScript(encodeMessage({ kind: 'payout', headerHash, claims: numbers }))
+  const outputs = [
     { value, script: vaultOutput(params).script },
-    { value: 0n, script: dataCarrierScript(encodeMessage({ kind: 'payout', headerHash, claims: numbers })) },
+    { value: 0n, script: tag },
     ...claims.map(({ amount, script }) => ({ value: amount - share, script })),
   ]
-  const share = (feeOf(params, inputs, outputsAt(0n), feeRate) + count - 1n) / count
-  if (share > limit) return undefined
-  return { inputs, outputs: outputsAt(share), fee: share * count, claims: numbers }
+  return { inputs: [vaultInput(params, vault)], outputs, fee: share * BigInt(claims.length), claims: numbers }
 }
 
 function vaultInput(params: Params, { head, value }: Vault): PlannedInput {

@@ -210,14 +210,16 @@ export class Rollup {
   }
 
   /** All claims of the ledger, and from which block on each may be paid. */
-  get claims(): readonly { readonly claim: Claim; readonly payableAt: number }[] {
+  get claims(): readonly { readonly claim: Claim; readonly batch: number; readonly payableAt: number }[] {
     const { originDepth } = params.windows
-    const batches = this.built.map(({ hash, claims }) => ({
+    const batches = this.built.map(({ hash, header, claims }) => ({
       claims,
+      batch: header.number,
       height: this.finalAt.get(toHex(hash)) ?? Number.POSITIVE_INFINITY,
     }))
-    return [...batches, ...this.exits].flatMap(({ claims, height }) =>
-      claims.map((claim) => ({ claim, payableAt: height + originDepth })),
+    const exits = this.exits.map(({ claims, height }) => ({ claims, batch: this.chain.final.number, height }))
+    return [...batches, ...exits].flatMap(({ claims, batch, height }) =>
+      claims.map((claim) => ({ claim, batch, payableAt: height + originDepth })),
     )
   }
 

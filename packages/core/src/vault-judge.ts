@@ -1,0 +1,163 @@
+import { equalBytes } from './bytes.ts'
+import type { Chain } from './chain.ts'
+import type { Claim } from './claim.ts'
+import type { Deposit } from './deposit.ts'
+import type { L1Facts } from './facts.ts'
+import { comparePositions, type Outpoint, outpointKey } from './l1.ts'
+import type { Params } from './params.ts'
+import {
+  maySweep,
+  payoutOf,
+  plannedVbytes,
+  planPayout,
+  planSweep,
+  sweepBudget,
+  sweepOf,
+  type VaultPlan,
+} from './payout.ts'
+import { isPaid } from './vault.ts'
+import type { PayoutProposal, SweepProposal, VaultProposal } from './vault-proposal.ts'
+
+/** What a watcher has derived for itself, up to one block: all that it lets decide what it signs. */
+export interface VaultView {
+  readonly params: Params
+  readonly chain: Pick<Chain, 'height' | 'vault' | 'final'>
+  readonly facts: Pick<L1Facts, 'depositAt' | 'unspentDeposits' | 'finalNumber'>
+  /** Claims of batches that it has executed and that are final for k blocks; of exit steps that are k deep. */
+  readonly payable: readonly PayableClaim[]
+}
+
+export interface PayableClaim extends Claim {
+  /** Number of its batch; of the last final one, where it is a step's of the exit. */
+  readonly batch: number
+}
+
+/**
+ * - `head`: it spends another output than the vault's head, or the vault has ended
+ * - `deposits`: one of them is none, is spent, too young or too old, or out of order
+ * - `header`: the tag would name a header that is not final
+ * - `claims`: one of them is not owed, not payable yet, paid, or not the header's to owe
+ * - `dust`: the vault would be left with dust
+ * - `fee`: above what deposits or claims allow, no equal share, or above the cap
+ */
+export type ProposalRefusal = 'head' | 'deposits' | 'header' | 'claims' | 'dust' | 'fee'
+
+export type ProposalVerdict =
+  | { readonly ok: true; readonly plan: VaultPlan }
+  | { readonly ok: false; readonly refusal: ProposalRefusal }
+
+/**
+ * The transaction that a proposal stands for, if this watcher's own state owes it: what it would sign, to the byte.
+ * @param cap satoshis for 1,000 virtual bytes that no spend pays more than
+ */
+export function judgeProposal(view: VaultView, proposal: VaultProposal, cap: bigint): ProposalVerdict {
+  const { params, chain } = view
+  const isHead = outpointKey(proposal.head) === outpointKey(chain.vault.head)
+  if (!isHead || chain.vault.closedAt !== undefined) return refuse('head')
+  const verdict = proposal.kind === 'sweep' ? judgeSweep(view, proposal) : judgePayout(view, proposal)
+  if (!verdict.ok) return verdict
+  const { inputs, outputs, fee } = verdict.plan
+  return fee * 1000n > cap * BigInt(plannedVbytes(params, inputs, outputs)) ? refuse('fee') : verdict
+}
+
+function judgeSweep({ params, chain, facts }: VaultView, { deposits, fee }: SweepProposal): ProposalVerdict {
+  const due = deposits.flatMap((outpoint) => facts.depositAt(outpoint) ?? [])
+  const isDue = due.every((deposit) => maySweep(params, deposit, chain.height + 1))
+  if (due.length < deposits.length || !isDue || !isAscending(due)) return refuse('deposits')
+  if (fee > sweepBudget(params, due.length)) return refuse('fee')
+  return { ok: true, plan: sweepOf(params, chain.vault, due, fee) }
+}
+
+function isAscending(deposits: readonly Deposit[]): boolean {
+  return deposits.every(
+    ({ position }, at) => at === 0 || comparePositions((deposits[at - 1] as Deposit).position, position) < 0,
+  )
+}
+
+function judgePayout(view: VaultView, { headerHash, claims, fee }: PayoutProposal): ProposalVerdict {
+  const { params, chain, facts, payable } = view
+  const { final, vault } = chain
+  const number = equalBytes(headerHash, final.headerHash) ? final.number : facts.finalNumber(headerHash)
+  if (number === undefined) return refuse('header')
+  const named = new Set(claims)
+  const owed = payable.filter(
+    (claim) => named.has(claim.number) && claim.batch <= number && !isPaid(vault.paid, claim.number),
+  )
+  if (owed.length < claims.length) return refuse('claims')
+  const count = BigInt(claims.length)
+  const share = fee / count
+  if (share * count !== fee || owed.some(({ payoutFee }) => share > payoutFee)) return refuse('fee')
+  const plan = payoutOf(params, vault, owed, share, headerHash)
+  return plan === undefined ? refuse('dust') : { ok: true, plan }
+}
+
+function refuse(refusal: ProposalRefusal): ProposalVerdict {
+  return { ok: false, refusal }
+}
+
+/**
+ * What should be signed next, at the first of the rates at which it can be; undefined where nothing is due. Sweeps and
+ * payouts take turns by the vault's number, so that neither waits for ever for the other.
+ * @param rates satoshis for 1,000 virtual bytes
+ * @param within numbers of the claims that may be paid, where not all may
+ */
+export function proposeNext(
+  view: VaultView,
+  rates: readonly bigint[],
+  within: ReadonlySet<number> | undefined,
+): VaultProposal | undefined {
+  const kinds = [nextSweep, nextPayout]
+  if (view.chain.vault.number % 2 === 1) kinds.reverse()
+  for (const next of kinds) {
+    for (const rate of rates) {
+      const proposal = next(view, rate, within)
+      if (proposal !== undefined) return proposal
+    }
+  }
+  return undefined
+}
+
+function nextSweep({ params, chain, facts }: VaultView, rate: bigint): VaultProposal | undefined {
+  const plan = planSweep(params, chain.vault, facts.unspentDeposits(), chain.height + 1, rate)
+  if (plan === undefined) return undefined
+  const [head, ...deposits] = plan.inputs.map(({ previous }) => previous) as [Outpoint, ...Outpoint[]]
+  return { kind: 'sweep', head, fee: plan.fee, deposits }
+}
+
+function nextPayout(
+  { params, chain, payable }: VaultView,
+  rate: bigint,
+  within: ReadonlySet<number> | undefined,
+): VaultProposal | undefined {
+  const { vault, final } = chain
+  const claims = payable.filter(({ number }) => within === undefined || within.has(number))
+  const plan = planPayout(params, vault, claims, final.headerHash, rate)
+  return plan && { kind: 'payout', head: vault.head, fee: plan.fee, headerHash: final.headerHash, claims: plan.claims }
+}
+
+/** The payout of one head that a watcher has signed first. */
+export interface HeldPayout {
+  readonly proposal: PayoutProposal
+  /** Of Bitcoin, when it was signed. */
+  readonly height: number
+}
+
+/**
+ * Blocks for which a watcher signs nothing of a head but what it has signed of it. Of two spends of one head Bitcoin
+ * takes one at most, so this guards no money: it keeps people from being promised now one payout, now another. It ends, so that
+ * whoever makes watchers sign payouts apart from each other stops nothing.
+ */
+const HOLD_BLOCKS = 6
+
+/**
+ * Whether a payout pays somebody whom the one that was signed of the same head leaves out. Fewer may be paid at a higher
+ * fee, which not everybody can bear. What a reorganisation has made nobody's due binds nobody.
+ */
+export function breaksHold(view: VaultView, held: HeldPayout, proposal: VaultProposal): boolean {
+  if (proposal.kind === 'sweep' || isOver(view, held)) return false
+  return proposal.claims.some((claim) => !held.proposal.claims.includes(claim))
+}
+
+function isOver(view: VaultView, { proposal, height }: HeldPayout): boolean {
+  return view.chain.height >= height + HOLD_BLOCKS || !judgePayout(view, proposal).ok
+}
