@@ -28,6 +28,7 @@ export {
   addressOf,
   type CoinKey,
   coinKey,
+  isSignatureOf,
   type ParsedAddress,
   parseAddress,
   publicKeyOf,
@@ -41,6 +42,7 @@ export {
   readDepth,
   readMempool,
   readMempoolEntry,
+  readSpending,
   type SendRefusal,
   type Sent,
   sendTransaction,
@@ -69,5 +71,6 @@ export {
   keySpend,
   MAX_VSIZE,
   type Spend,
+  type ToSign,
 } from './transaction.ts'
-export { buildRefund, buildVaultSpend } from './vault.ts'
+export { buildRefund, buildVaultSpend, joinVaultSpend, vaultToSign } from './vault.ts'

@@ -47,6 +47,11 @@ export function signHash(hash: Uint8Array, secret: Uint8Array): Uint8Array {
   return ecc.signSchnorr(hash, secret)
 }
 
+/** Whether it is BIP340's signature of `hash` by an x-only key. */
+export function isSignatureOf(signature: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
+  return signature.length === 64 && ecc.isXOnlyPoint(key) && ecc.verifySchnorr(hash, key, signature)
+}
+
 const NETWORKS = {
   main: networks.bitcoin,
   testnet4: networks.testnet,

@@ -1,5 +1,6 @@
 import { type Outpoint, toHex } from '@kedge/core'
 import {
+  asBytes,
   asFeeRate,
   asHash,
   asInteger,
@@ -89,6 +90,20 @@ export async function readMempoolEntry(rpc: Rpc, txid: Uint8Array): Promise<Memp
     ancestors: asInteger(entry.ancestorcount, 'ancestorcount'),
     descendants: asInteger(entry.descendantcount, 'descendantcount'),
   }
+}
+
+/** The raw transaction of the mempool that spends an output; undefined where none does. */
+export async function readSpending(rpc: Rpc, { txid, vout }: Outpoint): Promise<Uint8Array | undefined> {
+  const asked = [{ txid: printHash(txid), vout }]
+  const [answer] = asList(await callRpc(rpc, 'gettxspendingprevout', [asked]), 'gettxspendingprevout')
+  const { spendingtxid } = asRecord(answer, 'gettxspendingprevout')
+  if (spendingtxid === undefined) return undefined
+  // It may have left the mempool since.
+  const raw = await unlessCode(
+    RPC_CODES.notFound,
+    callRpc(rpc, 'getrawtransaction', [asText(spendingtxid, 'spendingtxid')]),
+  )
+  return raw === undefined ? undefined : asBytes(raw, 'getrawtransaction')
 }
 
 /** How deep an unspent output is: 0 in the mempool, undefined where there is none (any more). */

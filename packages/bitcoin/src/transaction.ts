@@ -88,17 +88,35 @@ export function build(spends: readonly Spend[], outputs: readonly L1Output[]): B
   const transaction = unsigned(spends, outputs)
   const vsize = transaction.virtualSize()
   if (vsize > MAX_VSIZE) throw new RangeError(`a transaction of ${vsize} vB, more than ${MAX_VSIZE}`)
-  const scripts = spends.map(({ script }) => script)
-  const values = spends.map(({ value }) => value)
-  spends.forEach(({ leaf, witness }, at) => {
-    const leafHash = leaf && tapLeafHash(leaf)
-    const hash = transaction.hashForWitnessV1(at, scripts, values, Transaction.SIGHASH_DEFAULT, leafHash)
+  const hashes = hashesOf(transaction, spends)
+  spends.forEach(({ witness }, at) => {
+    const hash = hashes[at] as Uint8Array
     transaction.setWitness(
       at,
       witness((secret) => signHash(hash, secret)),
     )
   })
   return { raw: transaction.toBuffer(), txid: transaction.getHash(), vsize, fee: sum(spends) - sum(outputs) }
+}
+
+/** What a transaction's signatures sign, input by input, and its txid, which they don't change. */
+export interface ToSign {
+  readonly txid: Uint8Array
+  readonly hashes: readonly Uint8Array[]
+}
+
+export function toSign(spends: readonly Spend[], outputs: readonly L1Output[]): ToSign {
+  const transaction = unsigned(spends, outputs)
+  return { txid: transaction.getHash(), hashes: hashesOf(transaction, spends) }
+}
+
+function hashesOf(transaction: Transaction, spends: readonly Spend[]): Uint8Array[] {
+  const scripts = spends.map(({ script }) => script)
+  const values = spends.map(({ value }) => value)
+  return spends.map(({ leaf }, at) => {
+    const leafHash = leaf && tapLeafHash(leaf)
+    return transaction.hashForWitnessV1(at, scripts, values, Transaction.SIGHASH_DEFAULT, leafHash)
+  })
 }
 
 /** With zeros where signatures go, so that it has its final size. */

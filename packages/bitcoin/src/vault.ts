@@ -1,6 +1,15 @@
-import { type Deposit, depositOutput, outpointOf, type Params, type VaultPlan } from '@kedge/core'
-import { type Built, build, buildFunded, type Funding, REPLACEABLE, type Spend } from './transaction.ts'
-import { watchersWitness } from './watchers.ts'
+import { type Deposit, depositOutput, outpointOf, type Params, type PlannedInput, type VaultPlan } from '@kedge/core'
+import {
+  type Built,
+  build,
+  buildFunded,
+  type Funding,
+  REPLACEABLE,
+  type Spend,
+  type ToSign,
+  toSign,
+} from './transaction.ts'
+import { signedWitness, watchersWitness } from './watchers.ts'
 
 /**
  * The vault's next spend, signed: nothing of it is decided here.
@@ -8,11 +17,41 @@ import { watchersWitness } from './watchers.ts'
  * @throws RangeError when they are fewer
  */
 export function buildVaultSpend(params: Params, plan: VaultPlan, secrets: readonly Uint8Array[]): Built {
-  const spends = plan.inputs.map(({ previous, value, by }): Spend => {
-    const witness = watchersWitness(params, secrets, by)
-    return { outpoint: previous, value, script: by.script, sequence: REPLACEABLE, leaf: by.leaf, witness }
+  const spends = spendsOf(plan, ({ by }) => watchersWitness(params, secrets, by))
+  return build(spends, plan.outputs)
+}
+
+/** What each watcher signs of it. */
+export function vaultToSign(plan: VaultPlan): ToSign {
+  return toSign(
+    spendsOf(plan, () => () => []),
+    plan.outputs,
+  )
+}
+
+/**
+ * The same, of signatures that the watchers gave.
+ * @param signatures by the watchers' places among the keys, one for each input
+ * @throws RangeError when they are fewer than `threshold`
+ */
+export function joinVaultSpend(
+  params: Params,
+  plan: VaultPlan,
+  signatures: ReadonlyMap<number, readonly Uint8Array[]>,
+): Built {
+  const spends = spendsOf(plan, ({ by }, input) => {
+    const own = new Map([...signatures].map(([place, all]) => [place, all[input] as Uint8Array]))
+    return () => signedWitness(params, own, by)
   })
   return build(spends, plan.outputs)
+}
+
+function spendsOf({ inputs }: VaultPlan, witnessOf: (input: PlannedInput, at: number) => Spend['witness']): Spend[] {
+  return inputs.map((input, at) => {
+    const { previous, value, by } = input
+    const witness = witnessOf(input, at)
+    return { outpoint: previous, value, script: by.script, sequence: REPLACEABLE, leaf: by.leaf, witness }
+  })
 }
 
 /**
