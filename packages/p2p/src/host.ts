@@ -12,6 +12,7 @@ import { KnownPeers, type PeerInfo } from './peers.ts'
 import { type ProtocolNames, protocolNames } from './protocol.ts'
 import { type Responder, serve } from './request.ts'
 import { answerSubmissions, submit, type TakeTransfers } from './submit.ts'
+import { type AnswerWatcher, type AskOptions, answerWatchers, askWatchers } from './vault.ts'
 
 export interface HostOptions {
   /** Ed25519 seed, 32 bytes. The same seed gives the same peer id. */
@@ -28,6 +29,8 @@ export interface HostOptions {
   readonly answerData: AnswerData
   /** Given by a node with a sequencer, which takes transfers of others. */
   readonly takeTransfers?: TakeTransfers
+  /** Given by a watcher, which signs spends of the vault. */
+  readonly answerWatcher?: AnswerWatcher
   /** Told of what the callbacks above, and listeners, throw: faults of this node, not of peers. */
   readonly report: (error: Error) => void
   readonly limits?: Partial<Limits>
@@ -49,6 +52,8 @@ export interface Host {
   fetch(request: DataRequest, options: FetchOptions): Promise<Uint8Array | undefined>
   /** @see submit @throws also HostStoppedError. */
   submit(transfers: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
+  /** @see askWatchers @throws also HostStoppedError. */
+  askWatchers(request: Uint8Array, options: AskOptions): Promise<void>
   /** Ends all streams, dials and connections, then resolves. */
   stop(): Promise<void>
 }
@@ -127,6 +132,8 @@ function assembleHost(running: Running): Host {
     subscribe: announcements.subscribe,
     fetch: (request, { signal, accept }) => alive(signal, (signal) => fetcher.fetch(request, { signal, accept })),
     submit: (transfers, signal) => alive(signal, (signal) => submit(peers, names.submit, transfers, limits, signal)),
+    askWatchers: (request, { signal, take }) =>
+      alive(signal, (signal) => askWatchers(peers, names.vault, request, limits, { signal, take })),
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -141,9 +148,12 @@ function respondersOf(
   stopping: AbortSignal,
 ): ReadonlyMap<string, Responder> {
   const responders = new Map([[names.data, answerRequests(options.answerData, limits, options.report, stopping)]])
-  const { takeTransfers } = options
+  const { takeTransfers, answerWatcher } = options
   if (takeTransfers !== undefined) {
     responders.set(names.submit, answerSubmissions(takeTransfers, limits, options.report, stopping))
+  }
+  if (answerWatcher !== undefined) {
+    responders.set(names.vault, answerWatchers(answerWatcher, limits, options.report, stopping))
   }
   return responders
 }

@@ -57,3 +57,6 @@ export const MAX_HEADER = 2_048
 /** Longest request and response of the submit protocol, bytes. 256 KiB is 1,506 transfers of 174 bytes. */
 export const MAX_SUBMISSION = 256 * 1024
 export const MAX_SUBMISSION_RESPONSE = 1024 * 1024
+/** Longest request of a watcher and its answer, bytes: a sweep of 100 deposits names them, and has 101 signatures. */
+export const MAX_VAULT_REQUEST = 4 * 1024
+export const MAX_VAULT_ANSWER = 8 * 1024

@@ -6,6 +6,7 @@ export interface ProtocolNames {
   readonly headers: string
   readonly data: string
   readonly submit: string
+  readonly vault: string
 }
 
 /** Enough of the network's 32 bytes to tell networks apart by eye; the handshake binds all of them. */
@@ -13,5 +14,10 @@ const PREFIX_BYTES = 8
 
 export function protocolNames(network: Uint8Array): ProtocolNames {
   const root = `/kedge/${toHex(network.subarray(0, PREFIX_BYTES))}`
-  return { headers: `${root}/headers/1`, data: `${root}/data/1`, submit: `${root}/submit/1` }
+  return {
+    headers: `${root}/headers/1`,
+    data: `${root}/data/1`,
+    submit: `${root}/submit/1`,
+    vault: `${root}/vault/1`,
+  }
 }
