@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { blockHash, hash, height, params, reason, sentence, u32 } from './fields.ts'
+import { blockHash, hash, height, msat, params, reason, sentence, u32 } from './fields.ts'
 
 const chain = z.enum(['main', 'testnet4', 'signet', 'regtest'])
 
@@ -22,6 +22,18 @@ export const health = z
     head: z.object({ number: u32, hash, post: hash }),
     /** The last final batch; number 0 before the first. */
     final: z.object({ number: u32 }),
+    /**
+     * Millisatoshis: bitcoin in the vault and in deposits that nobody has spent, and what of it is owed. Assets are never
+     * less, as long as t watchers keep to the rules. Missing while the node lacks batches whose withdrawals were paid.
+     */
+    balance: z.object({ assets: msat, liabilities: msat }).optional(),
+    /** The chain of batches has ended for good: since this block each block of Bitcoin moves the ledger, to this state root. */
+    exit: z.object({ from: height, root: hash }).optional(),
+    /**
+     * Of a watcher. `behind`: it has not looked at the newest block yet. `idle`: the vault owes no spend. `waiting`: one
+     * is due, and not in bitcoind's mempool. `sent`: one is.
+     */
+    watcher: z.enum(['behind', 'idle', 'waiting', 'sent']).optional(),
     /** The first anchored batch that the node cannot check yet. */
     pending: z.object({ number: u32, reason: sentence }).optional(),
     /** The batch that the node found faulty; it follows nothing behind it. */

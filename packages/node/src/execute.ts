@@ -5,6 +5,7 @@ import {
   type Checked,
   type CommittedBatch,
   checkBatch,
+  decodeHeader,
   encodeEvidence,
   encodeWhole,
   equalBytes,
@@ -12,6 +13,7 @@ import {
   type Header,
   hasLapsed,
   headerHash,
+  isExit,
   isZero,
   judgeHeader,
   Ledger,
@@ -25,7 +27,9 @@ import {
 import type { Verifier } from '@kedge/signatures'
 import { deltas, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
 import { readAncestry } from './ancestry.ts'
+import { ClaimIndex } from './claims.ts'
 import type { BatchBody, BatchData } from './data.ts'
+import { ExitSteps } from './exit-steps.ts'
 import type { Follower } from './follow.ts'
 import type { BatchLink } from './links.ts'
 import { MissingBatches, type Pending } from './missing.ts'
@@ -58,6 +62,8 @@ export class Executor {
   private readonly snapshot: Snapshot
   readonly ledger = new Ledger()
   readonly owners: OwnerIndex
+  readonly claims: ClaimIndex
+  private readonly exit: ExitSteps
   head: Head = { number: 0, headerHash: ZERO_HASH }
   rejection: Rejection | undefined
   /** Batches whose data nobody at hand has: the ledger stops at the first one. */
@@ -71,6 +77,15 @@ export class Executor {
     this.owners = new OwnerIndex(this.ledger.tree)
     this.snapshot = new Snapshot(parts.store, this.ledger)
     this.behind = new MissingBatches(parts)
+    this.claims = new ClaimIndex(parts.store)
+    const { follower } = parts
+    const { ledger, owners, claims } = this
+    this.exit = new ExitSteps({ follower, ledger, owners, claims, contextOf: (place) => this.contextOf(place) })
+  }
+
+  /** Whether Bitcoin alone has moved the ledger on, behind the last batch of a chain that has ended. */
+  get hasExited(): boolean {
+    return this.exit.isUnderWay
   }
 
   get pending(): Pending | undefined {
@@ -81,6 +96,10 @@ export class Executor {
   async load(): Promise<void> {
     this.head = (await this.snapshot.load()) ?? this.head
     await this.rolledBack()
+    const { links } = this.parts.follower
+    const { number: last } = this.head
+    await this.claims.load(({ number, headerHash: hash }) => number <= last && links.isLive(number, hash))
+    this.claims.expectCount(this.ledger.totals.withdrawals)
   }
 
   /**
@@ -103,11 +122,21 @@ export class Executor {
     }
     for (const own of this.parts.ownTail()) if (own.number > this.head.number) await this.redoOwn(own)
     await this.findLapsed()
+    await this.goOnWithoutBatches()
   }
 
-  /** Whether every live batch is in the ledger. */
+  private async goOnWithoutBatches(): Promise<void> {
+    const { chain } = this.parts.follower
+    if (!isExit(chain) || !equalBytes(this.head.headerHash, chain.final.headerHash)) return
+    // From the first step on the ledger is no batch's, and the snapshot stays that of the last one.
+    await this.flush()
+    this.exit.advance()
+  }
+
+  /** Whether every live batch is in the ledger, and every step of the exit. */
   get isCaughtUp(): boolean {
     return (
+      this.exit.isDone &&
       this.rejection === undefined &&
       this.pending === undefined &&
       this.parts.follower.links.nextLive(this.head.number) === undefined
@@ -133,18 +162,20 @@ export class Executor {
       steps.put(hash, wholes.steps),
       deltas.put(hash, sealed.delta),
       verdicts.put(hash, { verdict: 'checked' }),
+      ...ClaimIndex.writesOf({ number: (decodeHeader(headerBytes) as Header).number, headerHash: hash }, sealed.claims),
     ]
   }
 
   /** After the commit of a batch that was built on this ledger: it is the head now. */
   async adopt(head: Head, sealed: SealedBatch): Promise<void> {
     this.head = head
+    this.claims.append(head, sealed.claims)
     await this.snapshot.changed(head, sealed.delta)
   }
 
   /** Writes what the next start would have to replay. */
   async flush(): Promise<void> {
-    await this.snapshot.flush(this.head)
+    if (!this.exit.isUnderWay) await this.snapshot.flush(this.head)
   }
 
   private next(): BatchLink | undefined {
@@ -160,6 +191,7 @@ export class Executor {
   /** Back to the last batch that is live (or this node's own and not anchored yet). Whether there was anything to undo. */
   private async retreat(): Promise<boolean> {
     const { store, data, follower, ownTail } = this.parts
+    this.exit.retreat()
     const from = this.head
     const isOwn = ({ number, headerHash }: Head) =>
       ownTail().some((own) => own.number === number && equalBytes(own.headerHash, headerHash))
@@ -174,6 +206,7 @@ export class Executor {
       if (header === undefined || delta === undefined || (parent === undefined && !isZero(header.parent)))
         throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
       this.ledger.undo(delta)
+      this.claims.truncate(this.ledger.totals.withdrawals)
       this.head = { number: parent?.number ?? 0, headerHash: header.parent }
       await this.snapshot.changed(this.head, delta)
     }
@@ -225,6 +258,7 @@ export class Executor {
 
   private async redone({ number, headerHash: hash }: Head, delta: Uint8Array): Promise<true> {
     this.head = { number, headerHash: hash }
+    await this.claims.restore(this.head, this.ledger.totals.withdrawals)
     await this.snapshot.changed(this.head, delta)
     return true
   }
@@ -268,6 +302,7 @@ export class Executor {
       steps.put(link.headerHash, encodeWhole('steps', { ...checked.sealed, headerBytes })),
       deltas.put(link.headerHash, checked.sealed.delta),
       verdicts.put(link.headerHash, { verdict: 'checked' }),
+      ...ClaimIndex.writesOf(head, checked.sealed.claims),
     ])
     await this.adopt(head, checked.sealed)
     return true

@@ -4,6 +4,7 @@ import { printHash } from '@kedge/bitcoin'
 import { type Chain, GENESIS_ROOT, headOf, toHex } from '@kedge/core'
 import { isSynced, type QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
+import { solvencyOf } from './solvency.ts'
 
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json')
 
@@ -17,6 +18,9 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
       const [bitcoin, synced] = [await tip.height(), await isSynced(context)]
       const { chain } = follower
       const { pending, rejection } = executor
+      const balance = solvencyOf(params, follower, executor)
+      const { exitFrom: from } = chain
+      const watcher = context.watcher?.()
       return answer({
         network: toHex(network),
         chain: params.chain,
@@ -29,6 +33,9 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
         mode: chain.mode,
         head: headView(context, chain),
         final: { number: chain.final.number },
+        ...(balance && { balance }),
+        ...(from !== undefined && { exit: { from, root: toHex(executor.ledger.root) } }),
+        ...(watcher && { watcher }),
         ...(pending && { pending: { number: pending.number, reason: pending.reason } }),
         ...(rejection && { rejected: { number: rejection.number, fault: rejection.fault } }),
         peers: node.host.peers().length,

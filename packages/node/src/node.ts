@@ -21,7 +21,7 @@ import {
   networkId,
   type SignedOperation,
 } from '@kedge/core'
-import { createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
+import { type AnswerWatcher, createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
 import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
 import { Store, type Write } from '@kedge/storage'
 import { BatchData } from './data.ts'
@@ -30,6 +30,7 @@ import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
 import type { Head } from './snapshot.ts'
+import { solvencyOf } from './solvency.ts'
 import { StepThread } from './step-thread.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
@@ -62,6 +63,7 @@ export interface Openings {
   /** Whether to answer a peer's request: a node that serves everything it has says yes. */
   readonly mayServe: (headerHash: Uint8Array, kind: 'header' | 'data' | 'steps') => boolean
   readonly takeTransfers?: TakeTransfers
+  readonly answerWatcher?: AnswerWatcher
   /** For the benchmark alone. */
   readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
 }
@@ -104,6 +106,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       answerData: async (request) =>
         openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined,
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
+      ...(openings.answerWatcher && { answerWatcher: openings.answerWatcher }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
     opened.push(() => host.stop())
@@ -143,11 +146,13 @@ export function fundingAddressOf(parts: NodeParts): string {
 export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal): Promise<void> {
   const { log, rpc } = parts.options
   let told: Rejection | undefined
+  let weighed: Uint8Array | undefined
   while (!signal.aborted) {
     try {
       await followToTip(parts, role, signal)
       await role.act(signal)
       told = tellRejection(parts, told)
+      weighed = weigh(parts, weighed)
       await parts.news.next(POLL_MS, signal)
     } catch (error) {
       if (signal.aborted && (error === signal.reason || isTemporary(error))) break
@@ -173,6 +178,16 @@ async function followToTip(parts: NodeParts, role: Role, signal: AbortSignal): P
     }
     await role.stepped(step)
   }
+}
+
+/** Once for each block: there must be as much as is owed. Gives the block. */
+function weigh({ options, follower, executor }: NodeParts, weighed: Uint8Array | undefined): Uint8Array {
+  const { hash, height } = follower.chain
+  if (weighed !== undefined && equalBytes(weighed, hash)) return hash
+  const balance = solvencyOf(options.params, follower, executor)
+  if (balance !== undefined && balance.assets < balance.liabilities)
+    options.log.error({ height, ...balance }, 'the vault holds less than is owed')
+  return hash
 }
 
 /** Once for each batch that is found faulty, and once more when its proof is complete. */

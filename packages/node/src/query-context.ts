@@ -1,3 +1,4 @@
+import type { Health } from '@kedge/api'
 import type { Host } from '@kedge/p2p'
 import type { Verifier } from '@kedge/signatures'
 import type { Store } from '@kedge/storage'
@@ -33,6 +34,8 @@ export interface QueryParts {
   readonly node: QueriedNode
   readonly intake: Intake
   readonly role: 'sequencer' | 'challenger'
+  /** How far a watcher is with the vault's next spend. */
+  readonly watcher?: () => Health['watcher']
   /** The batch that a sequencer is building: its operations are in the ledger already. */
   readonly openBatch?: () => OpenOperations | undefined
 }

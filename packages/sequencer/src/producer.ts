@@ -157,7 +157,8 @@ export class Producer {
     await this.dropMisplaced()
     await executor.advance(signal)
     const header = await data.header(executor.head.headerHash)
-    if (tamper === undefined && !equalBytes(executor.ledger.root, header?.post ?? GENESIS_ROOT))
+    const isBatchs = tamper === undefined && !executor.hasExited
+    if (isBatchs && !equalBytes(executor.ledger.root, header?.post ?? GENESIS_ROOT))
       throw new Error(
         `the ledger is not in the state that batch ${executor.head.number} ends with: its record is damaged`,
       )

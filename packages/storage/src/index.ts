@@ -3,6 +3,7 @@ export {
   anchorTransactions,
   type BlockRecord,
   blocks,
+  claims,
   deltas,
   headers,
   type IntentRecord,
@@ -23,7 +24,9 @@ export {
   type StoredCoin,
   slots,
   steps,
+  type VaultHeadRecord,
   type VerdictRecord,
+  vaultHeads,
   verdicts,
 } from './records.ts'
 export { type Range, Store } from './store.ts'

@@ -1,4 +1,4 @@
-import type { BlockFacts, Chain, DataKind, EvidenceFault, VoidCause } from '@kedge/core'
+import type { BlockFacts, Chain, Claim, DataKind, EvidenceFault, VoidCause } from '@kedge/core'
 import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
 
 /** What a node keeps, by table: key, value, who writes it. Prefixes are part of the disk format. */
@@ -100,6 +100,21 @@ export const publications = table(15, 'publication', bytesKey, packed<Publicatio
 
 /** Sequencer: batch number → which of its slots are used up, and by which table they are signed. */
 export const slots = table(20, 'slots', u32Key, rawValue)
+/** Batch number and header hash → what its withdrawals claim; none where there are none. Written with the batch's delta. */
+export const claims = table(21, 'claims', bytesKey, packed<readonly Claim[]>())
+/** Watcher: a vault head's number and outpoint → what it has signed of it. */
+export const vaultHeads = table(22, 'vault-head', bytesKey, packed<VaultHeadRecord>())
+
+export interface VaultHeadRecord {
+  /** Bitcoin's height when a spend of this head was first signed, or first seen. */
+  readonly since: number
+  /** The payout that was signed first, as a proposal's bytes. */
+  readonly held?: { readonly proposal: Uint8Array; readonly height: number }
+  /** What was signed last, as a proposal's bytes. */
+  readonly last?: Uint8Array
+  /** A spend with all its signatures. */
+  readonly raw?: Uint8Array
+}
 
 export interface IntentRecord {
   /** What stands in the anchor's OP_RETURN. */

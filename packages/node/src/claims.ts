@@ -1,0 +1,104 @@
+import { type Chain, type Claim, equalBytes, isPaid, type L1Facts, type Params, type PayableClaim } from '@kedge/core'
+import { claims, DamagedError, type Store, type Write } from '@kedge/storage'
+import type { LinkIndex } from './links.ts'
+import type { Head } from './snapshot.ts'
+
+/** What stands between a ledger's claims and their payment. */
+export interface PayableParts {
+  readonly params: Params
+  readonly chain: Chain
+  readonly links: LinkIndex
+  readonly facts: L1Facts
+}
+
+interface Owed {
+  readonly claim: Claim
+  /** The batch that it comes from; of a step of the exit, the block. */
+  readonly from: Head | { readonly height: number; readonly hash: Uint8Array }
+}
+
+/** All claims of the ledger, by their number: as many as its totals count. */
+export class ClaimIndex {
+  private readonly store: Store
+  private readonly owed: Owed[] = []
+
+  constructor(store: Store) {
+    this.store = store
+  }
+
+  get all(): readonly Claim[] {
+    return this.owed.map(({ claim }) => claim)
+  }
+
+  get count(): number {
+    return this.owed.length
+  }
+
+  /** To be stored with the batch, in one commit. */
+  static writesOf({ number, headerHash }: Head, made: readonly Claim[]): Write[] {
+    return made.length === 0 ? [] : [claims.put(keyOf(number, headerHash), made)]
+  }
+
+  /** Reads those of the batches that are on the ledger. */
+  async load(isOnLedger: (head: Head) => boolean): Promise<void> {
+    for await (const [key, made] of this.store.range(claims)) {
+      const head = headOf(key)
+      if (isOnLedger(head)) this.append(head, made)
+    }
+  }
+
+  /** Of a batch that is on the ledger again. @param withdrawals that the ledger counts now */
+  async restore(head: Head, withdrawals: number): Promise<void> {
+    if (withdrawals > this.count)
+      this.append(head, (await this.store.get(claims, keyOf(head.number, head.headerHash))) ?? [])
+    this.expectCount(withdrawals)
+  }
+
+  append(from: Owed['from'], made: readonly Claim[]): void {
+    for (const claim of made) {
+      if (claim.number !== this.count) throw new DamagedError(`the record of claim ${this.count} is missing`)
+      this.owed.push({ claim, from })
+    }
+  }
+
+  /** Keeps those that the ledger counts. */
+  truncate(withdrawals: number): void {
+    this.owed.length = Math.min(this.count, withdrawals)
+  }
+
+  /** @throws DamagedError unless there are as many as the ledger counts */
+  expectCount(withdrawals: number): void {
+    if (this.count !== withdrawals)
+      throw new DamagedError(`the records hold ${this.count} claims where the ledger counts ${withdrawals}`)
+  }
+
+  /** Those that are owed and not paid: of final batches, and of steps of the exit, when k blocks have passed since. */
+  payable({ params, chain, links, facts }: PayableParts): PayableClaim[] {
+    const deep = chain.height - params.windows.originDepth
+    return this.owed.slice(chain.vault.paid.below).flatMap(({ claim, from }) => {
+      if (isPaid(chain.vault.paid, claim.number)) return []
+      if ('hash' in from)
+        return from.height <= deep && isSame(facts.blockHash(from.height), from.hash)
+          ? [{ ...claim, batch: chain.final.number }]
+          : []
+      const { number, headerHash } = from
+      const finalAt = links.isLive(number, headerHash) ? links.get(number)?.finalAt : undefined
+      return finalAt !== undefined && finalAt <= deep ? [{ ...claim, batch: number }] : []
+    })
+  }
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && equalBytes(a, b)
+}
+
+function keyOf(number: number, headerHash: Uint8Array): Uint8Array {
+  const key = new Uint8Array(36)
+  new DataView(key.buffer).setUint32(0, number)
+  key.set(headerHash, 4)
+  return key
+}
+
+function headOf(key: Uint8Array): Head {
+  return { number: new DataView(key.buffer, key.byteOffset).getUint32(0), headerHash: key.slice(4) }
+}
