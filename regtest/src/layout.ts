@@ -16,7 +16,11 @@ import {
 /** The files of a network's data folder. */
 
 const WATCHERS = 3
-const THRESHOLD = 2
+
+/** Watchers that must sign: two, where there are so many challengers. */
+export function thresholdOf(challengers: number): number {
+  return Math.min(2, Math.max(1, challengers))
+}
 
 export function bitcoindFolder(folder: string): string {
   return join(folder, 'bitcoind')
@@ -72,10 +76,11 @@ const VAULT_VALUE = 10_000n
 /** Pays them, to the scripts of the folder's keys. @param fund pays to a script; the output is in the mempool then */
 export async function payBeginnings(
   folder: string,
+  threshold: number,
   fund: (script: Uint8Array, value: bigint) => Promise<Outpoint>,
 ): Promise<Beginnings> {
   const nowhere = { txid: ZERO_HASH, vout: 0 }
-  const draft = makeParams(folder, { genesis: nowhere, vault: { ...nowhere, value: VAULT_VALUE } }, 0)
+  const draft = makeParams(folder, threshold, { genesis: nowhere, vault: { ...nowhere, value: VAULT_VALUE } }, 0)
   const genesis = await fund(anchorScript(draft), GENESIS_VALUE)
   return { genesis, vault: { ...(await fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE } }
 }
@@ -97,7 +102,12 @@ export function challengerFolder(folder: string, name: string): string {
 }
 
 /** A network of the folder's keys: those of the sequencer, of the watchers, and the fees' owner's. */
-export function makeParams(folder: string, { genesis, vault }: Beginnings, scanHeight: number): Params {
+export function makeParams(
+  folder: string,
+  threshold: number,
+  { genesis, vault }: Beginnings,
+  scanHeight: number,
+): Params {
   const { anchor, slot } = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
   if (anchor === undefined || slot === undefined) throw new Error(`the keys in ${folder} are not a sequencer's`)
   const fees = nodeKeys(nodeFolder(folder, 'fee-collector', 'challenger'))
@@ -111,7 +121,7 @@ export function makeParams(folder: string, { genesis, vault }: Beginnings, scanH
       slot: publicKeyOf(slot),
       fees: publicKeyOf(fees.coins),
       watchers: watcherSecrets(folder).map(publicKeyOf),
-      threshold: THRESHOLD,
+      threshold,
     },
   }
 }

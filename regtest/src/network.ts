@@ -14,12 +14,11 @@ import {
   nodeKeys,
   payBeginnings,
   readParams,
-  watcherSecrets,
+  thresholdOf,
   writeNodeConfig,
   writeParams,
 } from './layout.ts'
 import { NodeProcess } from './node-process.ts'
-import { Sweeper } from './sweeper.ts'
 import { type Note, type Wait, waitFor } from './waiting.ts'
 
 export interface NetworkOptions {
@@ -54,16 +53,14 @@ export class RegtestNetwork {
   /** It first, then the challengers. */
   private readonly made: NodeProcess[] = []
   private readonly options: NetworkOptions
-  private readonly sweeper: Sweeper
-  private sweeping: NodeJS.Timeout | undefined
-  private sequencerAddress = ''
+  /** Of the sequencer, then of challengers. */
+  private readonly addresses: string[] = []
 
   private constructor(options: NetworkOptions, bitcoind: Bitcoind, params: Params) {
     this.options = options
     this.folder = options.folder
     this.params = params
     this.bitcoind = bitcoind
-    this.sweeper = new Sweeper(bitcoind.rpc, params, watcherSecrets(options.folder))
   }
 
   /** Everything started and at Bitcoin's tip, the chain of batches running. What was started is stopped when it fails. */
@@ -84,7 +81,6 @@ export class RegtestNetwork {
       await Promise.all(network.nodes.map((node) => node.start()))
       note('they find each other, and the chain of batches starts to run')
       await network.run()
-      network.sweepNowAndThen()
       return network
     } catch (error) {
       await (network === undefined ? bitcoind.kill() : network.kill())
@@ -112,11 +108,14 @@ export class RegtestNetwork {
   /** Another challenger. It is not started; on a folder of its own that is not there yet, it begins with an empty disk. */
   async addChallenger(name: string): Promise<NodeProcess> {
     const own = challengerFolder(this.folder, name)
+    const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
     const config = writeNodeConfig(this.folder, own, {
       ...(await this.commonSettings()),
-      'p2p.listen': ['/ip4/127.0.0.1/tcp/0'],
-      'p2p.bootstrap': [this.sequencerAddress],
+      'p2p.listen': [address],
+      // Watchers find each other without the sequencer too.
+      'p2p.bootstrap': this.addresses,
     })
+    this.addresses.push(address)
     const challenger = new NodeProcess({ name, folder: own, command: [KEDGE, 'challenger', '--config', config] })
     this.made.push(challenger)
     return challenger
@@ -124,7 +123,6 @@ export class RegtestNetwork {
 
   /** In good order: nodes first, so that none complains of a bitcoind that is gone. */
   async stop(): Promise<void> {
-    clearInterval(this.sweeping)
     const stopped = await Promise.allSettled(this.nodes.map((node) => node.stop()))
     await this.bitcoind.stop()
     for (const outcome of stopped) if (outcome.status === 'rejected') throw outcome.reason
@@ -132,7 +130,6 @@ export class RegtestNetwork {
 
   /** At once. */
   async kill(): Promise<void> {
-    clearInterval(this.sweeping)
     await Promise.all(this.nodes.map((node) => node.kill()))
     await this.bitcoind.kill()
   }
@@ -149,21 +146,26 @@ export class RegtestNetwork {
     await this.synced()
   }
 
-  /** Also for blocks that come from elsewhere; bitcoind may be away for a while. */
-  private sweepNowAndThen(): void {
-    const tell = (error: unknown) => this.options.onProgress?.(`nothing was swept: ${error}`)
-    this.sweeping = setInterval(() => void this.sweeper.tend().catch(tell), 1000).unref()
-  }
-
   /** Until every running node stands at Bitcoin's tip, and what may be swept is on its way into the vault. */
   async synced(): Promise<void> {
-    await this.sweeper.tend()
-    await this.waitFor({ until: "all nodes stand at Bitcoin's tip" }, async (note) => {
+    const healths = await this.waitFor({ until: "all nodes stand at Bitcoin's tip" }, async (note) => {
       const tip = await readTip(this.bitcoind.rpc)
       const healths = await Promise.all(this.running.map((node) => node.client.health()))
       const behind = this.running.filter((_, at) => healths[at]?.tip.blockHash !== printHash(tip.hash))
       note(`${behind.map(({ name }) => name).join(', ')} not at height ${tip.height}`)
-      return behind.length === 0 ? true : undefined
+      return behind.length === 0 ? healths : undefined
+    })
+    const watchers = healths.filter(({ watcher }) => watcher !== undefined).length
+    if (watchers >= this.params.keys.threshold) await this.vaultMoved()
+  }
+
+  /** Until the watchers have sent what is due of the vault. */
+  private async vaultMoved(): Promise<void> {
+    await this.waitFor({ until: 'what the vault owes is on its way' }, async (note) => {
+      const healths = await Promise.all(this.running.map((node) => node.client.health()))
+      const states = healths.map(({ watcher }) => watcher).filter((watcher) => watcher !== undefined)
+      note(states.join(', '))
+      return states.some((state) => state === 'waiting' || state === 'behind') ? undefined : true
     })
   }
 
@@ -235,10 +237,11 @@ export class RegtestNetwork {
 
   private async makeSequencer(): Promise<void> {
     const own = nodeFolder(this.folder, 'sequencer', 'sequencer')
-    this.sequencerAddress = `/ip4/127.0.0.1/tcp/${await freePort()}`
+    const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
+    this.addresses.push(address)
     const config = writeNodeConfig(this.folder, own, {
       ...(await this.commonSettings()),
-      'p2p.listen': [this.sequencerAddress],
+      'p2p.listen': [address],
       'seal-after-ms': this.options.sealAfterMs,
     })
     const command = this.options.mayLie ? [LIAR, '--config', config] : [KEDGE, 'sequencer', '--config', config]
@@ -258,10 +261,11 @@ export class RegtestNetwork {
 
 /** The chain's first link, and coins for every node. Nothing counts before the parameters are written. */
 async function makeNetwork({ folder, challengers }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
-  const beginnings = await payBeginnings(folder, (script, value) => bitcoind.fund(script, value))
+  const threshold = thresholdOf(challengers)
+  const beginnings = await payBeginnings(folder, threshold, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, beginnings, height + 1)
+  const params = makeParams(folder, threshold, beginnings, height + 1)
   const folders = [
     nodeFolder(folder, 'sequencer', 'sequencer'),
     ...Array.from({ length: challengers }, (_, at) => challengerFolder(folder, `challenger-${at + 1}`)),

@@ -36,7 +36,7 @@ describeOnBitcoind('a payment that is kept in files', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kedge-proofs-'))
-    network = await RegtestNetwork.start({ folder, challengers: 0, sealAfterMs: 200 })
+    network = await RegtestNetwork.start({ folder, challengers: 1, sealAfterMs: 200 })
     const stage = new Stage(network, (_, work) => work(() => undefined))
     ;[alice, bob] = (await stage.people(2)) as [Person, Person]
     const sent = await wallet('send', bob.key, '5sat', '--receipt', file('receipt'))

@@ -9,12 +9,14 @@ import {
   orClose,
   passOn,
   proveRejection,
-  type Responders,
   type Role,
   type RunningNode,
   respondersOf,
   startNode,
 } from '@kedge/node'
+import { VaultKeeper } from './vault-keeper.ts'
+import { encodeAnswer } from './vault-message.ts'
+import { VaultSigner } from './vault-signer.ts'
 
 /** Of the time to answer a challenge, what a challenger leaves to the sequencer before it answers itself. */
 const PATIENCE = 0.5
@@ -34,11 +36,37 @@ export interface ChallengerOptions extends NodeOptions {
 
 /** Starts a challenger: a node that re-executes everything and puts on Bitcoin what is wrong or hidden. */
 export async function startChallenger(options: ChallengerOptions): Promise<RunningNode> {
-  const node = await openNode(options, { ownTail: () => [], mayServe: () => true })
-  return orClose(node, async () => startNode(node, await challengerOf(node), respondersOfChallenger(node), noRest))
+  // Peers may ask before everything is there.
+  const late: { signer?: VaultSigner } = {}
+  const { watcher: secret } = options.secrets
+  const node = await openNode(options, {
+    ownTail: () => [],
+    mayServe: () => true,
+    ...(secret && { answerWatcher: (request) => answerOf(late.signer, request) }),
+  })
+  return orClose(node, async () => {
+    const keeper = secret && keeperOf(node, secret, late)
+    const intake = passOn(node.host, node.network)
+    const watcher = keeper && { watcher: () => keeper.status }
+    const handlers = respondersOf({ node, intake, role: 'challenger', ...watcher })
+    // A challenger accepts nothing that a stop would have to finish, and a watcher asks no more.
+    const settle = async () => keeper?.close()
+    return startNode(node, await challengerOf(node, keeper), handlers, settle)
+  })
 }
 
-async function challengerOf(node: NodeParts): Promise<Role> {
+function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Promise<Uint8Array> {
+  return signer?.answer(request) ?? Promise.resolve(encodeAnswer({ kind: 'refused', reason: 'behind' }))
+}
+
+function keeperOf(node: NodeParts, secret: Uint8Array, late: { signer?: VaultSigner }): VaultKeeper {
+  const fees = { cap: node.options.maxFeeRate, fallback: FALLBACK_FEE_RATE }
+  const signer = new VaultSigner({ node, secret, cap: BigInt(1000 * fees.cap) })
+  late.signer = signer
+  return new VaultKeeper({ node, signer, secret, fees })
+}
+
+async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined): Promise<Role> {
   const { store, follower, executor, host, options } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
   const purse = new Purse(secrets.coins)
@@ -61,13 +89,7 @@ async function challengerOf(node: NodeParts): Promise<Role> {
       else await proveRejection({ follower, executor, publisher })
       await answerer.act()
       await publisher.advance(follower.chain)
+      keeper?.act()
     },
   }
 }
-
-function respondersOfChallenger(node: NodeParts): Responders {
-  return respondersOf({ node, intake: passOn(node.host, node.network), role: 'challenger' })
-}
-
-/** A challenger accepts nothing that a stop would have to finish. */
-const noRest = () => Promise.resolve()

@@ -232,11 +232,13 @@ export { isPaid, type Vault } from './vault.ts'
 export {
   breaksHold,
   type HeldPayout,
+  isHeld,
   judgeProposal,
   type PayableClaim,
   type ProposalRefusal,
   type ProposalVerdict,
   proposeNext,
+  readProposal,
   type VaultView,
 } from './vault-judge.ts'
 export {

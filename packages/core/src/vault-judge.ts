@@ -3,7 +3,7 @@ import type { Chain } from './chain.ts'
 import type { Claim } from './claim.ts'
 import type { Deposit } from './deposit.ts'
 import type { L1Facts } from './facts.ts'
-import { comparePositions, type Outpoint, outpointKey } from './l1.ts'
+import { comparePositions, type L1Transaction, type Outpoint, outpointKey } from './l1.ts'
 import type { Params } from './params.ts'
 import {
   maySweep,
@@ -15,6 +15,7 @@ import {
   sweepOf,
   type VaultPlan,
 } from './payout.ts'
+import { readMessage } from './tags.ts'
 import { isPaid } from './vault.ts'
 import type { PayoutProposal, SweepProposal, VaultProposal } from './vault-proposal.ts'
 
@@ -149,15 +150,30 @@ export interface HeldPayout {
  */
 const HOLD_BLOCKS = 6
 
+/** Whether it binds still. What a reorganisation has made nobody's due binds nobody. */
+export function isHeld(view: VaultView, { proposal, height }: HeldPayout): boolean {
+  return view.chain.height < height + HOLD_BLOCKS && judgePayout(view, proposal).ok
+}
+
 /**
  * Whether a payout pays somebody whom the one that was signed of the same head leaves out. Fewer may be paid at a higher
- * fee, which not everybody can bear. What a reorganisation has made nobody's due binds nobody.
+ * fee, which not everybody can bear.
  */
 export function breaksHold(view: VaultView, held: HeldPayout, proposal: VaultProposal): boolean {
-  if (proposal.kind === 'sweep' || isOver(view, held)) return false
+  if (proposal.kind === 'sweep' || !isHeld(view, held)) return false
   return proposal.claims.some((claim) => !held.proposal.claims.includes(claim))
 }
 
-function isOver(view: VaultView, { proposal, height }: HeldPayout): boolean {
-  return view.chain.height >= height + HOLD_BLOCKS || !judgePayout(view, proposal).ok
+/** The proposal that a spend of the head is made of, if it is one; to be judged, and its transaction compared. */
+export function readProposal({ chain, facts }: VaultView, transaction: L1Transaction): VaultProposal | undefined {
+  const [first, ...others] = transaction.inputs.map(({ previous }) => previous)
+  const { head, value } = chain.vault
+  if (first === undefined || outpointKey(first) !== outpointKey(head)) return undefined
+  const swept = others.flatMap((outpoint) => facts.depositAt(outpoint) ?? [])
+  const paid = transaction.outputs.reduce((sum, output) => sum + output.value, 0n)
+  const fee = swept.reduce((sum, deposit) => sum + deposit.value, value) - paid
+  if (fee < 0n) return undefined
+  const tag = readMessage(transaction)
+  if (tag?.kind === 'payout') return { kind: 'payout', head, fee, headerHash: tag.headerHash, claims: tag.claims }
+  return swept.length === 0 || swept.length < others.length ? undefined : { kind: 'sweep', head, fee, deposits: others }
 }

@@ -59,6 +59,6 @@ export async function askWatchers(
   await Promise.all(peers.speaking(protocol).map(askOne))
 }
 
-export class WatcherError extends Error {
+class WatcherError extends Error {
   override readonly name = 'WatcherError'
 }

@@ -106,8 +106,6 @@ export const claims = table(21, 'claims', bytesKey, packed<readonly Claim[]>())
 export const vaultHeads = table(22, 'vault-head', bytesKey, packed<VaultHeadRecord>())
 
 export interface VaultHeadRecord {
-  /** Bitcoin's height when a spend of this head was first signed, or first seen. */
-  readonly since: number
   /** The payout that was signed first, as a proposal's bytes. */
   readonly held?: { readonly proposal: Uint8Array; readonly height: number }
   /** What was signed last, as a proposal's bytes. */

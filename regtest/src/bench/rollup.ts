@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { buildDeposit, coinKey, readMempool, readTip, sendTransaction } from '@kedge/bitcoin'
-import type { Params } from '@kedge/core'
+import {
+  buildDeposit,
+  buildVaultSpend,
+  coinKey,
+  readMempool,
+  readTip,
+  readTransaction,
+  sendTransaction,
+} from '@kedge/bitcoin'
+import { type Deposit, depositOutput, equalBytes, genesisChain, type Params, planSweep, ZERO_HASH } from '@kedge/core'
 import { Bitcoind, freePort } from '../bitcoind.ts'
 import { KEDGE } from '../kedge.ts'
 import {
@@ -16,13 +24,15 @@ import {
   writeParams,
 } from '../layout.ts'
 import { NodeProcess } from '../node-process.ts'
-import { Sweeper } from '../sweeper.ts'
 import { waitFor } from '../waiting.ts'
 import { secretOf } from './payers.ts'
 
 /** Satoshis. The first pays for anchors for a long time; coins pay for those after it. */
 const COIN_VALUE = 20_000_000n
 const FEE_RATE = 2
+
+/** Satoshis for 1,000 vB, which one deposit can pay for. */
+const SWEEP_RATE = 1_000n
 
 /** Anchors that wait until a block is mined: relay takes 25, the sequencer stops at 20. */
 const ANCHORS_A_BLOCK = 10
@@ -98,9 +108,26 @@ export class Rollup {
     if (!sent.ok) throw new Error(`the deposit was refused: ${sent.detail}`)
     const { originDepth } = this.params.windows
     await this.bitcoind.mine(1 + originDepth)
-    await new Sweeper(this.bitcoind.rpc, this.params, watcherSecrets(this.folder)).tend()
+    await this.sweep(owner, built.raw)
     await this.bitcoind.mine(1 + originDepth)
     await this.sealedOperations(1)
+  }
+
+  /** The vault's first spend, by a watcher without a process, which would take part of the machine. */
+  private async sweep(owner: Pick<Deposit, 'key' | 'refundKey'>, raw: Uint8Array): Promise<void> {
+    const { height } = await readTip(this.bitcoind.rpc)
+    const { txid, outputs } = readTransaction(raw)
+    const { script } = depositOutput(this.params, owner.key, owner.refundKey)
+    const deposits = outputs.flatMap((output, index): Deposit[] => {
+      const position = { height: height - this.params.windows.originDepth, tx: 1, index }
+      return equalBytes(output.script, script) ? [{ ...owner, position, txid, value: output.value }] : []
+    })
+    const { vault } = genesisChain(this.params, ZERO_HASH)
+    const plan = planSweep(this.params, vault, deposits, height + 1, SWEEP_RATE)
+    if (plan === undefined) throw new Error('the deposit does not pay for its sweep')
+    const { raw: sweep } = buildVaultSpend(this.params, plan, watcherSecrets(this.folder))
+    const sent = await sendTransaction(this.bitcoind.rpc, sweep, 0n)
+    if (!sent.ok) throw new Error(`the sweep was refused: ${sent.detail}`)
   }
 
   /** Mines whenever enough anchors wait, until `work` has ended. */
@@ -169,10 +196,10 @@ export interface SealedLine {
 }
 
 async function makeNetwork(folder: string, bitcoind: Bitcoind): Promise<Params> {
-  const beginnings = await payBeginnings(folder, (script, value) => bitcoind.fund(script, value))
+  const beginnings = await payBeginnings(folder, 1, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, beginnings, height + 1)
+  const params = makeParams(folder, 1, beginnings, height + 1)
   const sequencer = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
   await bitcoind.fund(coinKey(sequencer.coins).script, COIN_VALUE)
   await bitcoind.mine(1)
