@@ -8,7 +8,7 @@ import {
   sendTransaction,
   vaultToSign,
 } from '@kedge/bitcoin'
-import { BUMP_STEP, descending, ESTIMATE_BLOCKS, type FeePolicy, feeRate, LEAST_RATE } from '@kedge/commitment'
+import { descending, ESTIMATE_BLOCKS, type FeePolicy, feeRate, LEAST_RATE, leastRaise } from '@kedge/commitment'
 import {
   equalBytes,
   judgeProposal,
@@ -45,7 +45,7 @@ interface Pending {
 const TURN_MS = 250
 
 /** Until what did not get its signatures is asked for again, and until what is settled is looked at again. */
-const RETRY_MS = 1000
+const RETRY_MS = 300
 const LOOK_MS = 2000
 
 /** Blocks within which a spend should be mined: by then it pays the cap, or all that its claims or deposits allow. */
@@ -65,8 +65,8 @@ export class VaultKeeper {
   private lookAgainAt = 0
   private askAgainAt = 0
   private tip: { readonly hash: Uint8Array; readonly at: number } | undefined
-  /** Since which block something of this head is due. */
-  private due: { readonly head: string; readonly since: number } | undefined
+  /** The present head, and since which block a spend of it waits for miners. */
+  private present: { readonly head: string; readonly since: number | undefined } | undefined
   private raisedAt = 0
   /** Claims that others have bound themselves to, of the present head. A plan within one of them may be what they sign. */
   private told: ReadonlySet<number>[] = []
@@ -119,11 +119,10 @@ export class VaultKeeper {
     const { fees } = this.parts
     const { chain } = view
     const pending = await this.findPending(view)
-    const since = this.dueSince(view)
+    const waited = chain.height - this.waitsSince(view, pending)
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
-    const target = feeRate(estimate, chain.height - since, DEADLINE_BLOCKS, fees.cap)
-    const proposal = this.propose(view, target, pending)
-    if (proposal === undefined && pending === undefined) this.due = undefined
+    const target = feeRate(estimate, waited, DEADLINE_BLOCKS, fees.cap)
+    const proposal = this.propose(view, target, pending, waited)
     if (proposal === undefined) return pending === undefined ? 'idle' : 'sent'
     const before = pending === undefined ? 'waiting' : 'sent'
     if (!this.isMyTurn(chain.height) || performance.now() < this.askAgainAt) return before
@@ -153,25 +152,32 @@ export class VaultKeeper {
   }
 
   /** What is due, at a rate that is worth replacing what waits: once a block at most. */
-  private propose(view: VaultView, target: number, pending: Pending | undefined): VaultProposal | undefined {
-    const { height } = view.chain
-    const isNew = this.due?.since === height || this.raisedAt === height
+  private propose(
+    view: VaultView,
+    target: number,
+    pending: Pending | undefined,
+    waited: number,
+  ): VaultProposal | undefined {
+    const isNew = waited === 0 || this.raisedAt === view.chain.height
     if (pending !== undefined && isNew) return undefined
-    const least = pending === undefined ? LEAST_RATE : pending.rate * BUMP_STEP
+    const least = pending === undefined ? LEAST_RATE : leastRaise(pending.rate)
     if (target < least) return undefined
     const rates = descending(target, least).map((rate) => BigInt(Math.ceil(rate * 1000)))
     const within = this.told[(this.asked % (this.told.length + 1)) - 1]
     return proposeNext(view, rates, within)
   }
 
-  private dueSince({ chain }: VaultView): number {
+  /** What only lacks signatures waits for no miner: a higher fee would leave out people who could be paid. */
+  private waitsSince({ chain }: VaultView, pending: Pending | undefined): number {
     const head = outpointKey(chain.vault.head)
-    if (this.due?.head !== head || this.due.since > chain.height) {
-      this.due = { head, since: chain.height }
+    if (this.present?.head !== head) {
       this.told = []
       this.asked = 0
     }
-    return this.due.since
+    const known = this.present?.head === head ? this.present.since : undefined
+    const since = pending === undefined ? undefined : Math.min(known ?? chain.height, chain.height)
+    this.present = { head, since }
+    return since ?? chain.height
   }
 
   private isMyTurn(height: number): boolean {

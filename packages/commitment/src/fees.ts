@@ -27,6 +27,11 @@ export const BUMP_STEP = 1.25
 /** What Core asks of a replacement for its own relay, in sat/vB: its highest default, of before version 30. */
 const INCREMENTAL_RATE = 1
 
+/** sat/vB that is worth replacing a transaction of the same size for, and that relay takes for it. */
+export function leastRaise(rate: number): number {
+  return Math.max(rate * BUMP_STEP, rate + INCREMENTAL_RATE)
+}
+
 /** sat/vB below which no default policy relays. */
 export const LEAST_RATE = 1
 

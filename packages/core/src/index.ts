@@ -72,7 +72,7 @@ export {
 } from './evidence.ts'
 export { executeExit, isExit } from './exit.ts'
 export { type BlockFacts, L1Facts } from './facts.ts'
-export type { Forced, ForcedEntry } from './forced.ts'
+export { type Forced, type ForcedEntry, readForced } from './forced.ts'
 export {
   type Hasher,
   hasherName,
@@ -228,7 +228,7 @@ export {
 } from './totals.ts'
 export { decodeTransfer, encodeTransfer, payerOf, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
 export { CellTree } from './tree.ts'
-export { isPaid, type Vault } from './vault.ts'
+export { findVaultInput, genesisVault, isPaid, spendVault, type Vault } from './vault.ts'
 export {
   breaksHold,
   type HeldPayout,

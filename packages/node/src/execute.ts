@@ -27,7 +27,7 @@ import {
 import type { Verifier } from '@kedge/signatures'
 import { deltas, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
 import { readAncestry } from './ancestry.ts'
-import { ClaimIndex } from './claims.ts'
+import { ClaimIndex } from './claim-index.ts'
 import type { BatchBody, BatchData } from './data.ts'
 import { ExitSteps } from './exit-steps.ts'
 import type { Follower } from './follow.ts'

@@ -1,5 +1,5 @@
 import { type BatchContext, equalBytes, executeExit, isExit, type Ledger, type Origin } from '@kedge/core'
-import type { ClaimIndex } from './claims.ts'
+import type { ClaimIndex } from './claim-index.ts'
 import type { Follower } from './follow.ts'
 import type { OwnerIndex } from './owners.ts'
 

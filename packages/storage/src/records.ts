@@ -101,9 +101,9 @@ export const publications = table(15, 'publication', bytesKey, packed<Publicatio
 /** Sequencer: batch number → which of its slots are used up, and by which table they are signed. */
 export const slots = table(20, 'slots', u32Key, rawValue)
 /** Batch number and header hash → what its withdrawals claim; none where there are none. Written with the batch's delta. */
-export const claims = table(21, 'claims', bytesKey, packed<readonly Claim[]>())
+export const claims = table(30, 'claims', bytesKey, packed<readonly Claim[]>())
 /** Watcher: a vault head's number and outpoint → what it has signed of it. */
-export const vaultHeads = table(22, 'vault-head', bytesKey, packed<VaultHeadRecord>())
+export const vaultHeads = table(31, 'vault-head', bytesKey, packed<VaultHeadRecord>())
 
 export interface VaultHeadRecord {
   /** The payout that was signed first, as a proposal's bytes. */
