@@ -18,17 +18,66 @@ import { watcherSecrets } from '../src/layout.ts'
 import { describeOnBitcoind } from './ground.ts'
 import { finalHash, inOrder, minePaid, type Owed, vaultNow, withdraw } from './owed.ts'
 
+let stand: Stand
+let liar: Host
+let payers: readonly Payer[]
+/** Claims 0 and 1, payable; claim 2, which is not final. */
+let owed: readonly Owed[]
+let late: Owed
+
+async function startLiar(): Promise<Host> {
+  const { network } = stand
+  const host = await createHost({
+    secretKey: new Uint8Array(32).fill(0x66),
+    network: networkId(network.params),
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    bootstrap: network.challengers[0]?.ready.addresses ?? [],
+    validateHeader: () => 'ignore',
+    answerData: () => Promise.resolve(undefined),
+    report: (error) => expect.fail(String(error)),
+  })
+  await network.waitFor({ until: 'the liar is connected' }, () => (host.peers().length > 0 ? true : undefined))
+  return host
+}
+
+const secret = (place: number) => watcherSecrets(stand.network.folder)[place] as Uint8Array
+
+/** What the honest watcher answers. */
+async function ask(proposal: VaultProposal, place = 2, by = secret(2)): Promise<VaultAnswer> {
+  const answers: (VaultAnswer | undefined)[] = []
+  const request = encodeAsking(networkId(stand.network.params), { proposal, place }, by)
+  const take = (bytes: Uint8Array) => void answers.push(decodeAnswer(bytes))
+  await liar.askWatchers(request, { signal: AbortSignal.timeout(10_000), take })
+  const [answer] = answers
+  if (answer === undefined) throw new Error('the honest watcher gave no answer')
+  return answer
+}
+
+async function planned(rate = 1_000n): Promise<{ plan: VaultPlan; proposal: PayoutProposal }> {
+  const { bitcoind, params } = stand.network
+  const vault = await vaultNow(bitcoind.rpc, params)
+  const headerHash = await finalHash(stand.network)
+  const plan = planPayout(
+    params,
+    vault,
+    owed.map((one, number) => ({ ...one, number })),
+    headerHash,
+    rate,
+  )
+  if (plan === undefined) throw new Error('there is no payout')
+  return { plan, proposal: { kind: 'payout', head: vault.head, fee: plan.fee, headerHash, claims: plan.claims } }
+}
+
+/** The claim whose owner would pay nearly anything. */
+const rich = () => owed.findIndex(({ payoutFee }) => payoutFee > 2_000n)
+
+const reasonOf = (answer: VaultAnswer) => (answer.kind === 'refused' ? answer.reason : answer.kind)
+
 /**
  * Of three watchers, two of whom must sign, one lies, one is honest and one is dead: the liar needs the honest one for
  * whatever it wants of the vault, and asks it for all it can think of.
  */
 describeOnBitcoind('a watcher that lies', () => {
-  let stand: Stand
-  let liar: Host
-  let payers: readonly Payer[]
-  /** Claims 0 and 1, payable; claim 2, which is not final. */
-  let owed: readonly Owed[]
-  let late: Owed
   beforeAll(async () => {
     stand = await openStand({ challengers: 2, sealAfterMs: 150 })
     const { network } = stand
@@ -48,54 +97,6 @@ describeOnBitcoind('a watcher that lies', () => {
     await liar?.stop()
     await stand.close()
   }, 60_000)
-
-  async function startLiar(): Promise<Host> {
-    const { network } = stand
-    const host = await createHost({
-      secretKey: new Uint8Array(32).fill(0x66),
-      network: networkId(network.params),
-      listen: ['/ip4/127.0.0.1/tcp/0'],
-      bootstrap: network.challengers[0]?.ready.addresses ?? [],
-      validateHeader: () => 'ignore',
-      answerData: () => Promise.resolve(undefined),
-      report: (error) => expect.fail(String(error)),
-    })
-    await network.waitFor({ until: 'the liar is connected' }, () => (host.peers().length > 0 ? true : undefined))
-    return host
-  }
-
-  const secret = (place: number) => watcherSecrets(stand.network.folder)[place] as Uint8Array
-
-  /** What the honest watcher answers. */
-  async function ask(proposal: VaultProposal, place = 2, by = secret(2)): Promise<VaultAnswer> {
-    const answers: (VaultAnswer | undefined)[] = []
-    const request = encodeAsking(networkId(stand.network.params), { proposal, place }, by)
-    const take = (bytes: Uint8Array) => void answers.push(decodeAnswer(bytes))
-    await liar.askWatchers(request, { signal: AbortSignal.timeout(10_000), take })
-    const [answer] = answers
-    if (answer === undefined) throw new Error('the honest watcher gave no answer')
-    return answer
-  }
-
-  async function planned(rate = 1_000n): Promise<{ plan: VaultPlan; proposal: PayoutProposal }> {
-    const { bitcoind, params } = stand.network
-    const vault = await vaultNow(bitcoind.rpc, params)
-    const headerHash = await finalHash(stand.network)
-    const plan = planPayout(
-      params,
-      vault,
-      owed.map((one, number) => ({ ...one, number })),
-      headerHash,
-      rate,
-    )
-    if (plan === undefined) throw new Error('there is no payout')
-    return { plan, proposal: { kind: 'payout', head: vault.head, fee: plan.fee, headerHash, claims: plan.claims } }
-  }
-
-  /** The claim whose owner would pay nearly anything. */
-  const rich = () => owed.findIndex(({ payoutFee }) => payoutFee > 2_000n)
-
-  const reasonOf = (answer: VaultAnswer) => (answer.kind === 'refused' ? answer.reason : answer.kind)
 
   it(
     'gets no signature for a claim that is not owed or not final, another header, a stale head, or too high a fee',

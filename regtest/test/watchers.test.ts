@@ -6,36 +6,37 @@ import { openStand, type Stand } from '../src/chaos/stand.ts'
 import { describeOnBitcoind } from './ground.ts'
 import { allMined, expectPaidOnce, expectSolvent, minePaid, paymentsOf, vaultNow, withdraw } from './owed.ts'
 
+let stand: Stand
+let payers: readonly Payer[]
+
+const play = (work: () => Promise<void>) => () => stand.play(work)
+const payer = (at: number) => payers[at] as Payer
+
+/** The vault's spend in the mempool: what it pays, and for how much. */
+async function waiting() {
+  const { bitcoind, params } = stand.network
+  const raw = await readSpending(bitcoind.rpc, (await vaultNow(bitcoind.rpc, params)).head)
+  const entry = raw && (await readMempoolEntry(bitcoind.rpc, readTransaction(raw).txid))
+  return raw && entry && { raw, ...entry, outputs: readTransaction(raw).outputs }
+}
+
+/** Mines until a payout waits in the mempool. */
+function minePayable() {
+  return stand.network.waitFor({ until: 'a payout waits', withinMs: 60_000 }, async () => {
+    const there = await waiting()
+    if (there !== undefined && there.outputs.length > 2) return there
+    await stand.network.mine()
+    return undefined
+  })
+}
+
 /** Two watchers of three run, two must sign; the third key is nobody's. */
 describeOnBitcoind('watchers', () => {
-  let stand: Stand
-  let payers: readonly Payer[]
   beforeAll(async () => {
     stand = await openStand({ challengers: 2, sealAfterMs: 150 })
     payers = await gather(stand.network, 4, 300_000n)
   }, 90_000)
   afterAll(() => stand.close(), 60_000)
-
-  const play = (work: () => Promise<void>) => () => stand.play(work)
-  const payer = (at: number) => payers[at] as Payer
-
-  /** The vault's spend in the mempool: what it pays, and for how much. */
-  async function waiting() {
-    const { bitcoind, params } = stand.network
-    const raw = await readSpending(bitcoind.rpc, (await vaultNow(bitcoind.rpc, params)).head)
-    const entry = raw && (await readMempoolEntry(bitcoind.rpc, readTransaction(raw).txid))
-    return raw && entry && { raw, ...entry, outputs: readTransaction(raw).outputs }
-  }
-
-  /** Mines until a payout waits in the mempool. */
-  function minePayable() {
-    return stand.network.waitFor({ until: 'a payout waits', withinMs: 60_000 }, async () => {
-      const there = await waiting()
-      if (there !== undefined && there.outputs.length > 2) return there
-      await stand.network.mine()
-      return undefined
-    })
-  }
 
   it(
     'one payout serves several withdrawals',
