@@ -40,6 +40,7 @@ const BLOCKS_MAX = 40
 export class Stage {
   readonly network: RegtestNetwork
   private readonly everybody: Person[] = []
+  private readonly wallets: Person[] = []
 
   readonly step: Step
 
@@ -54,6 +55,11 @@ export class Stage {
     )
     if (fresh.length > 0) this.everybody.push(...(await this.bringIn(fresh)))
     return this.everybody.slice(0, count)
+  }
+
+  /** All who ever got a wallet here. */
+  get everyone(): readonly Person[] {
+    return this.wallets
   }
 
   /** A wallet, and bitcoin for it: `ON_BITCOIN` satoshis, confirmed. */
@@ -171,7 +177,9 @@ export class Stage {
     const file = join(folder, `${name}.json`)
     const { addresses } = await createWallet(file, this.network.params)
     const wallet = await openWallet(file, this.network.sequencer.client)
-    return { name, wallet, key: addresses.rollup, bitcoin: addresses.bitcoin }
+    const person = { name, wallet, key: addresses.rollup, bitcoin: addresses.bitcoin }
+    this.wallets.push(person)
+    return person
   }
 }
 
