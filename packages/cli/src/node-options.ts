@@ -72,7 +72,7 @@ class OffRegtestError extends ConfigError {
     super(
       [
         `this network lives on ${chain}, and Kedge is not ready for money:`,
-        '- deposits are held by t of n watchers, and the software that lets them pay out is not built yet, so what is deposited stays in the vault;',
+        '- what is deposited is held by t of n watchers: t of them together can take it, and no script stops them;',
         '- a sequencer that lies loses its batch and nothing else: there is no bond yet;',
         '- nobody independent has audited the code.',
         'To start all the same, say so: --allow-off-regtest, KEDGE_ALLOW_OFF_REGTEST=true, or allow-off-regtest = true in the file.',

@@ -104,7 +104,7 @@ describe('a node does not start', () => {
     const { code, stderr } = await kedge([role, '--config', configured('signet')])
     expect(code).toBe(2)
     expect(stderr).toContain('this network lives on signet')
-    expect(stderr).toContain('not built yet')
+    expect(stderr).toContain('t of them together can take it')
     expect(stderr).toContain('audited')
     expect(stderr).toContain('--allow-off-regtest')
   })
