@@ -14,7 +14,7 @@ A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challen
 
   --data FOLDER         everything it keeps (KEDGE_REGTEST_DATA; default kedge-data)
   --block-seconds N     mines a block every N seconds, 0 none (KEDGE_REGTEST_BLOCK_SECONDS; default 5)
-  --challengers N       how many (KEDGE_REGTEST_CHALLENGERS; default 2)
+  --challengers N       how many (KEDGE_REGTEST_CHALLENGERS; default 2); the first two hold the vault
   --api-port N          port of the sequencer's API, the challengers' follow it (KEDGE_REGTEST_API_PORT; default 8780)
   --help
 

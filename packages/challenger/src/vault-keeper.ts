@@ -68,6 +68,7 @@ export class VaultKeeper {
   /** The present head, and since which block a spend of it waits for miners. */
   private present: { readonly head: string; readonly since: number | undefined } | undefined
   private raisedAt = 0
+  private warned = ''
   /** Claims that others have bound themselves to, of the present head. A plan within one of them may be what they sign. */
   private told: ReadonlySet<number>[] = []
   private asked = 0
@@ -139,8 +140,17 @@ export class VaultKeeper {
     const isOwed = this.isOwed(view, raw)
     if (there === undefined && !(isOwed && (await this.send(raw)))) return undefined
     if (there !== undefined && isOwed) await this.parts.signer.keep(vault, raw)
+    if (there !== undefined && !isOwed) this.warn(raw)
     const entry = await readMempoolEntry(rpc, readTransaction(raw).txid)
     return entry && { rate: Number(entry.fee) / entry.vsize }
+  }
+
+  /** t watchers may have seen another block, or conspire: whoever operates this one has to know. Once for each. */
+  private warn(raw: Uint8Array): void {
+    const txid = printHash(readTransaction(raw).txid)
+    if (this.warned !== txid)
+      this.parts.node.options.log.warn({ txid }, "a spend of the vault waits that this node's state does not owe")
+    this.warned = txid
   }
 
   /** Whether it is, to the byte, what this watcher's own state owes. */

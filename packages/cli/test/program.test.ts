@@ -130,6 +130,15 @@ describe('a node does not start', () => {
     expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('anchor is not the key that') })
   })
 
+  test('a watcher whose key holds no part of this vault', async () => {
+    const { peer, coins } = JSON.parse(KEYS) as Record<string, string>
+    const configOf = (watcher: string) => configured('regtest', JSON.stringify({ peer, coins, watcher }))
+    const foreign = await kedge(['challenger', '--config', configOf('07'.repeat(32))])
+    expect(foreign).toMatchObject({ code: 2, stderr: expect.stringContaining('watcher is none of the keys that') })
+    const own = await kedge(['challenger', '--config', configOf('04'.repeat(32))])
+    expect(own.stderr).toMatch(/^kedge: bitcoind does not answer/)
+  })
+
   test('with two ways to log in to bitcoind', async () => {
     const { code, stderr } = await kedge(['challenger', '--config', configured('regtest', KEYS, 'bitcoin.user = "me"')])
     expect(stderr).toContain('either bitcoin.cookie-file, or bitcoin.user and bitcoin.password')
