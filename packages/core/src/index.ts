@@ -226,7 +226,15 @@ export {
   stateRoot,
   type Totals,
 } from './totals.ts'
-export { decodeTransfer, encodeTransfer, payerOf, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
+export {
+  decodeTransfer,
+  encodeTransfer,
+  payerOf,
+  TRANSFER_BYTES,
+  TRANSFER_KIND,
+  type Transfer,
+  transferMessage,
+} from './transfer.ts'
 export { CellTree } from './tree.ts'
 export { isPaid, type Vault } from './vault.ts'
 export {
@@ -236,4 +244,12 @@ export {
   type ShownPayment,
   verifyPayment,
 } from './verify-payment.ts'
-export { leastWithdrawal, type Withdrawal, withdrawalMessage } from './withdrawal.ts'
+export {
+  decodeWithdrawal,
+  encodeWithdrawal,
+  leastWithdrawal,
+  WITHDRAWAL_BYTES,
+  WITHDRAWAL_KIND,
+  type Withdrawal,
+  withdrawalMessage,
+} from './withdrawal.ts'
