@@ -7,7 +7,7 @@ import { deposits } from './deposit.ts'
 import { evidencePage } from './evidence.ts'
 import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
 import { health, network } from './health.ts'
-import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody } from './payment.ts'
+import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody, withdrawalBody } from './payment.ts'
 import { defineRoute, type RequestOf, type ResponseOf } from './route.ts'
 
 /** Every route of a node's HTTP API. `before` is the `next` of the page before; without it a page begins at the newest. */
@@ -52,6 +52,13 @@ export const routes = {
     summary: 'Submit many signed transfers back to back, each judged alone',
     body: { rowBytes: TRANSFER_BYTES, maxRows: MAX_TRANSFERS },
     response: submittedRows,
+  }),
+  submitWithdrawal: defineRoute({
+    method: 'POST',
+    path: '/withdrawals',
+    summary: 'Submit a signed withdrawal; the same one again is harmless',
+    body: withdrawalBody,
+    response: submitted,
   }),
   payment: defineRoute({
     method: 'GET',

@@ -87,6 +87,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   accountHistory: { key, before: { batch: 7, index: 12 }, limit: 20 },
   submitTransfer: { transfer: 'ab'.repeat(174) },
   submitTransfers: { bytes: new Uint8Array(2 * 174).fill(0xab) },
+  submitWithdrawal: { withdrawal: 'ab'.repeat(142) },
   payment: { id },
   batch: { number: 7 },
   batches: { before: 8, limit: 200 },
@@ -143,6 +144,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     next: { batch: 6, index: 0 },
   },
   submitTransfer: { id, rung: 'sequenced', acknowledgement },
+  submitWithdrawal: { id, rung: 'pending' },
   submitTransfers: {
     accepted: 1,
     receipts: [{ row: 0, count: 1, ...acknowledgement }],

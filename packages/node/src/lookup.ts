@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
-import { decodeOperation, equalBytes, namedCells, type Position, readWhole, transferMessage } from '@kedge/core'
+import { decodeOperation, equalBytes, namedCells, type Position, readWhole, signedMessage } from '@kedge/core'
 import { operations, type Store } from '@kedge/storage'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
@@ -23,7 +23,7 @@ const BATCH_COST = 20
 const SLICE = 2048
 
 /**
- * Where operations stand, by cell, payment id and deposit. The rows reach from genesis to some batch of the line, and
+ * Where operations stand, by cell, by what was signed (a payment's or withdrawal's id), and by deposit. The rows reach from genesis to some batch of the line, and
  * are carried on when somebody asks, in turns of bounded work: a node that nobody asks pays nothing. Where the line was
  * left for another, the rows behind the fork are dropped.
  */
@@ -47,8 +47,8 @@ export class Lookup {
     return this.isCaughtUp()
   }
 
-  /** Where the payment may stand: of a place found here, the id's first 62 bits are its payment's. */
-  findPayment(line: Line, id: Uint8Array): Promise<Place[]> {
+  /** Where a payment or a withdrawal may stand: of a place found here, the id's first 62 bits are the operation's. */
+  findSigned(line: Line, id: Uint8Array): Promise<Place[]> {
     return this.find(line, paymentKey(id), undefined, Number.POSITIVE_INFINITY)
   }
 
@@ -129,8 +129,15 @@ function keysOf(network: Uint8Array, bytes: Uint8Array): RowKey[] {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return []
   const cells = namedCells(operation).map(cellKey)
-  if (operation.kind === 'deposit') return [...cells, creditKey(operation.position)]
-  return operation.kind === 'transfer' ? [...cells, paymentKey(transferMessage(network, operation))] : cells
+  switch (operation.kind) {
+    case 'deposit':
+      return [...cells, creditKey(operation.position)]
+    case 'transfer':
+    case 'withdrawal':
+      return [...cells, paymentKey(signedMessage(network, operation))]
+    default:
+      return cells
+  }
 }
 
 function isSame(a: Head, b: Head): boolean {

@@ -36,6 +36,7 @@ import {
   resumeAnchor,
   type SealedBatch,
   type SignedOperation,
+  signedMessage,
   type Transfer,
   takeoverLeaf,
   tapLeafHash,
@@ -43,6 +44,8 @@ import {
   transferMessage,
   vaultOutput,
   vaultScript,
+  type Withdrawal,
+  withdrawalMessage,
   ZERO_HASH,
 } from '@kedge/core'
 import { Bitcoind, SlotSigner } from '@kedge/regtest'
@@ -168,8 +171,16 @@ export class Rollup {
     return { ...unsigned, signature: signHash(transferMessage(this.network, unsigned), secretOf(payer)) }
   }
 
-  idOf(transfer: Transfer): string {
-    return toHex(transferMessage(this.network, transfer))
+  /** A withdrawal to the payer's own taproot script. */
+  withdrawal(payer: number, taken: Pick<Withdrawal, 'from' | 'amount' | 'nonce'>): Withdrawal {
+    const { transfer: fee, payout: payoutFee } = this.params.fees
+    const { script } = coinKey(secretOf(payer))
+    const unsigned = { kind: 'withdrawal' as const, script, payoutFee, fee, expiry: 0xffffffff, ...taken }
+    return { ...unsigned, signature: signHash(withdrawalMessage(this.network, unsigned), secretOf(payer)) }
+  }
+
+  idOf(operation: SignedOperation): string {
+    return toHex(signedMessage(this.network, operation))
   }
 
   /** The next batch: deposits that are due, then the transfers. `lie` changes what it commits to. */

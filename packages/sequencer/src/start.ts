@@ -19,7 +19,7 @@ import {
 } from '@kedge/node'
 import type { VerifierOptions } from '@kedge/signatures'
 import { findForeignAnchor } from './foreign.ts'
-import { TransferIntake } from './intake.ts'
+import { SequencerIntake } from './intake.ts'
 import { OwnLinks } from './own-links.ts'
 import { Producer } from './producer.ts'
 import type { Tamper } from './seal.ts'
@@ -56,7 +56,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   return orClose(node, async () => {
     const { producer, slots, role } = await sequencerOf(node, options)
     late.producer = producer
-    const intake = new TransferIntake(node, producer)
+    const intake = new SequencerIntake(node, producer)
     const openBatch = () => producer.openBatch?.batch
     late.handlers = respondersOf({ node, intake, role: 'sequencer', openBatch })
     return startNode(node, role, late.handlers, () => producer.close().finally(() => slots.close()))

@@ -28,7 +28,12 @@ export function createDigests(network: Uint8Array): { readonly transfer: Digests
 }
 
 /** @param runs of the operation's bytes, from and to, that are signed */
-function digestsOf(tag: string, network: Uint8Array, size: number, runs: readonly (readonly [number, number])[]): Digests {
+function digestsOf(
+  tag: string,
+  network: Uint8Array,
+  size: number,
+  runs: readonly (readonly [number, number])[],
+): Digests {
   const length = runs.reduce((sum, [from, end]) => sum + end - from, 0)
   const signed = Buffer.concat([tagPrefix(tag), network, Buffer.alloc(length)])
   const operation = Buffer.concat([tagPrefix('kedge/op'), Buffer.alloc(size)])

@@ -5,11 +5,11 @@ import {
   HASH_BYTES,
   INVALID,
   KEY_BYTES,
+  OPERATION_AT,
   OWNER_AT,
   ROW_BYTES,
   SIGNATURE_AT,
   SIGNATURE_BYTES,
-  OPERATION_AT,
   VALID,
 } from './rows.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Pool, VerifierError } from '../src/pool.ts'
-import { isRowValid, ROW_BYTES, STATUS_AT, OPERATION_AT, writeRow } from '../src/rows.ts'
+import { isRowValid, OPERATION_AT, ROW_BYTES, STATUS_AT, writeRow } from '../src/rows.ts'
 import { makeTransfer, NETWORK } from './transfers.ts'
 
 const FAULTY = new URL('./faulty-worker.mjs', import.meta.url)

@@ -19,13 +19,13 @@ import {
   FROM_AT,
   ID_AT,
   isRowValid,
+  OPERATION_AT,
   OWNER_AT,
   ROW_BYTES,
   readRowId,
   SIGNATURE_AT,
   STATUS_AT,
   TO_CELL_AT,
-  OPERATION_AT,
   writeRow,
 } from '../src/rows.ts'
 import { bytesFrom, makeTransfer, makeWithdrawal, NETWORK } from './transfers.ts'

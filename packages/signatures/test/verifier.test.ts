@@ -1,6 +1,6 @@
 import { taggedHash, toHex } from '@kedge/core'
 import { afterEach, describe, expect, test } from 'vitest'
-import { isRowValid, ROW_BYTES, readRowId, OPERATION_AT, writeRow } from '../src/rows.ts'
+import { isRowValid, OPERATION_AT, ROW_BYTES, readRowId, writeRow } from '../src/rows.ts'
 import { type Chunk, createVerifier, type Verifier, type VerifierOptions } from '../src/verifier.ts'
 import { makeTransfer, NETWORK } from './transfers.ts'
 
