@@ -32,7 +32,7 @@ export {
   headOf,
   isOpen,
 } from './chain.ts'
-export type { Claim } from './claim.ts'
+export { type Claim, payableAt } from './claim.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
 export { decodeDelta } from './delta.ts'
@@ -72,7 +72,7 @@ export {
 } from './evidence.ts'
 export { executeExit, isExit } from './exit.ts'
 export { type BlockFacts, L1Facts } from './facts.ts'
-export type { Forced, ForcedEntry } from './forced.ts'
+export { FORCED_KIND, type Forced, type ForcedEntry } from './forced.ts'
 export {
   type Hasher,
   hasherName,
@@ -236,7 +236,7 @@ export {
   transferMessage,
 } from './transfer.ts'
 export { CellTree } from './tree.ts'
-export { isPaid, type Vault } from './vault.ts'
+export { isPaid, paidBetween, unpaidBelow, type Vault } from './vault.ts'
 export {
   type AnchorBlock,
   type PaymentVerdict,

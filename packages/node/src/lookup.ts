@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
 import { decodeOperation, equalBytes, namedCells, type Position, readWhole, signedMessage } from '@kedge/core'
-import { operations, type Store } from '@kedge/storage'
+import { effects, operations, type Store } from '@kedge/storage'
+import { claimsIn } from './claims.ts'
 import { type Line, type LineParts, parentOf } from './line.ts'
-import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
+import { cellKey, claimKey, creditKey, forcedKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
 import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
 import type { Head } from './snapshot.ts'
 
@@ -55,6 +56,18 @@ export class Lookup {
   /** The operation that credited the deposit at this position. */
   async findCredit(line: Line, position: Position): Promise<Place | undefined> {
     const [place] = await this.find(line, creditKey(position), undefined, 1)
+    return place
+  }
+
+  /** The operation that carried the entry that was forced at this position. */
+  async findForced(line: Line, position: Position): Promise<Place | undefined> {
+    const [place] = await this.find(line, forcedKey(position), undefined, 1)
+    return place
+  }
+
+  /** The withdrawal of this number. */
+  async findClaim(line: Line, number: number): Promise<Place | undefined> {
+    const [place] = await this.find(line, claimKey(number), undefined, 1)
     return place
   }
 
@@ -121,6 +134,9 @@ export class Lookup {
       for (const key of keysOf(this.parts.network, bytes)) rows.add(key, number, index)
       if (index % SLICE === SLICE - 1) await setImmediate()
     }
+    const effect = await this.parts.store.get(effects, headerHash)
+    if (effect !== undefined)
+      for (const { claim, index } of claimsIn(held, effect)) rows.add(claimKey(claim.number), number, index)
     return held.length
   }
 }
@@ -135,7 +151,9 @@ function keysOf(network: Uint8Array, bytes: Uint8Array): RowKey[] {
     case 'transfer':
     case 'withdrawal':
       return [...cells, paymentKey(signedMessage(network, operation))]
-    default:
+    case 'forced':
+      return [...cells, forcedKey(operation.position)]
+    case 'collect':
       return cells
   }
 }

@@ -4,6 +4,7 @@ import {
   type BatchPlace,
   type BuiltHeader,
   buildHeader,
+  type Claim,
   decodeSigned,
   type Ledger,
   type Refusal,
@@ -70,6 +71,15 @@ export class OpenBatch {
 
   get operations(): readonly Uint8Array[] {
     return this.execution.operations
+  }
+
+  get claims(): readonly Claim[] {
+    return this.execution.claims
+  }
+
+  /** Indices of forced operations that changed nothing. */
+  get idle(): readonly number[] {
+    return this.execution.idle
   }
 
   add(
