@@ -163,7 +163,14 @@ export {
   PROOF_STAGES,
   type ProofStage,
 } from './payment-proof.ts'
-export { maySweep, type PlannedInput, planPayout, planSweep, type VaultPlan } from './payout.ts'
+export {
+  lonePayoutVbytes,
+  maySweep,
+  type PlannedInput,
+  planPayout,
+  planSweep,
+  type VaultPlan,
+} from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export {
   type Breach,
