@@ -137,16 +137,15 @@ describeOnBitcoind('a payment that is kept in files', () => {
         ? verifyReceipt(network.params, opened.document.operation, opened.document.receipt)
         : verifyPayment(network.params, opened.document as PaymentDocument, tip)
     if (!verdict.ok) return verdict.reason
-    const payment = 'payment' in verdict ? verdict.payment : { id: verdict.id, transfer: verdict.operation as Transfer }
     const reservations = verdict.reservations.map(({ name }) => name)
-    return {
-      id: toHex(payment.id),
-      to: toHex(payment.transfer.to),
-      amount: String(payment.transfer.amount),
-      reservations,
-    }
+    const payment = 'payment' in verdict ? verdict.payment : { id: verdict.id, transfer: verdict.operation as Transfer }
+    return { ...shown(payment), reservations }
   }
 })
+
+function shown({ id, transfer: { to, amount } }: { readonly id: Uint8Array; readonly transfer: Transfer }) {
+  return { id: toHex(id), to: toHex(to), amount: String(amount) }
+}
 
 /** A document, and what may become of it: a byte changed here and there, cut, longer, two bytes exchanged. */
 function damaged(bytes: Uint8Array): Uint8Array[] {
