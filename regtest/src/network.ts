@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Health } from '@kedge/api'
 import { coinKey, printHash, readTip } from '@kedge/bitcoin'
-import type { Params } from '@kedge/core'
+import { type Claim, fromHex, type Params } from '@kedge/core'
 import { Bitcoind, freePort, type RelayPolicy } from './bitcoind.ts'
 import { KEDGE } from './kedge.ts'
 import {
@@ -62,7 +62,7 @@ export class RegtestNetwork {
     this.folder = options.folder
     this.params = params
     this.bitcoind = bitcoind
-    this.sweeper = new Sweeper(bitcoind.rpc, params, watcherSecrets(options.folder))
+    this.sweeper = new Sweeper(bitcoind.rpc, params, watcherSecrets(options.folder), () => this.payable())
   }
 
   /** Everything started and at Bitcoin's tip, the chain of batches running. What was started is stopped when it fails. */
@@ -146,6 +146,16 @@ export class RegtestNetwork {
   async reorg(depth: number, blocks = depth + 1): Promise<void> {
     await this.bitcoind.reorg(depth, blocks)
     await this.synced()
+  }
+
+  /** Claims that a challenger finds to be payable: what it has derived, and no more than one payout's. */
+  private async payable(): Promise<readonly Claim[]> {
+    const [node] = this.challengers.filter(({ isRunning }) => isRunning)
+    if (node === undefined) return []
+    const { claims } = await node.client.claims({ limit: 200 })
+    return claims
+      .filter(({ rung }) => rung === 'payable')
+      .map(({ number, amount, payoutFee, script }) => ({ number, amount, payoutFee, script: fromHex(script) }))
   }
 
   /** Also for blocks that come from elsewhere; bitcoind may be away for a while. */

@@ -1,9 +1,19 @@
 import type { Scenario } from './scenario.ts'
+import { censored } from './scenarios/censored.ts'
 import { equivocation } from './scenarios/equivocation.ts'
 import { ladder } from './scenarios/ladder.ts'
 import { lateJoiner } from './scenarios/late-joiner.ts'
 import { lies } from './scenarios/lies.ts'
 import { payments } from './scenarios/payments.ts'
+import { withdraw } from './scenarios/withdraw.ts'
 
 /** In the order in which the demo plays them; each can also be played alone. */
-export const SCENARIOS: readonly Scenario[] = [ladder, payments, equivocation, ...lies, lateJoiner]
+export const SCENARIOS: readonly Scenario[] = [
+  ladder,
+  payments,
+  withdraw,
+  equivocation,
+  ...lies,
+  censored,
+  lateJoiner,
+]

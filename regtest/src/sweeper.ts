@@ -9,6 +9,7 @@ import {
 } from '@kedge/bitcoin'
 import {
   type Chain,
+  type Claim,
   type Court,
   deriveBlock,
   equalBytes,
@@ -16,29 +17,34 @@ import {
   L1Facts,
   networkId,
   type Params,
+  planPayout,
   planSweep,
+  type VaultPlan,
 } from '@kedge/core'
 
-/** Satoshis for 1,000 vB, the first that the deposits can pay for. */
+/** Satoshis for 1,000 vB, the first that the deposits, or the claims, can pay for. */
 const FEE_RATES = [1_500n, 1_000n]
 
 /**
- * Sweeps deposits into the vault with the keys of t watchers, which on a real network lie with t parties. It keeps
+ * Sweeps deposits into the vault, and pays claims, with the keys of t watchers, which on a real network lie with t parties. It keeps
  * nothing: what is to be swept follows from Bitcoin's blocks, and two sweeps of one head exclude each other.
  */
 export class Sweeper {
   private readonly rpc: Rpc
   private readonly params: Params
   private readonly secrets: readonly Uint8Array[]
+  private readonly payable: () => Promise<readonly Claim[]>
   private readonly facts: L1Facts
   /** After each block from the scan height on. */
   private readonly chains: Chain[] = []
   private turn: Promise<void> = Promise.resolve()
 
-  constructor(rpc: Rpc, params: Params, secrets: readonly Uint8Array[]) {
+  /** @param payable claims that a node derived, and that may be paid by now */
+  constructor(rpc: Rpc, params: Params, secrets: readonly Uint8Array[], payable: () => Promise<readonly Claim[]>) {
     this.rpc = rpc
     this.params = params
     this.secrets = secrets
+    this.payable = payable
     this.facts = new L1Facts(params.scanHeight)
   }
 
@@ -52,13 +58,21 @@ export class Sweeper {
 
   private async tendNow(): Promise<void> {
     const chain = await this.follow()
-    const deposits = this.facts.unspentDeposits()
-    const plans = FEE_RATES.map((rate) => planSweep(this.params, chain.vault, deposits, chain.height + 1, rate))
-    const plan = plans.find((one) => one !== undefined)
+    const plan = this.planSweep(chain) ?? (await this.planPayout(chain))
     if (plan === undefined) return
     const sent = await sendTransaction(this.rpc, buildVaultSpend(this.params, plan, this.secrets).raw, 0n)
     // An earlier sweep of the same head may be in the mempool: what came since waits for the next head.
-    if (!sent.ok && sent.reason === 'invalid') throw new Error(`the sweep was refused: ${sent.detail}`)
+    if (!sent.ok && sent.reason === 'invalid') throw new Error(`a spend of the vault was refused: ${sent.detail}`)
+  }
+
+  private planSweep({ vault, height }: Chain): VaultPlan | undefined {
+    const deposits = this.facts.unspentDeposits()
+    return firstOf((rate) => planSweep(this.params, vault, deposits, height + 1, rate))
+  }
+
+  private async planPayout({ vault, final }: Chain): Promise<VaultPlan | undefined> {
+    const claims = await this.payable()
+    return firstOf((rate) => planPayout(this.params, vault, claims, final.headerHash, rate))
   }
 
   private async follow(): Promise<Chain> {
@@ -91,4 +105,8 @@ export class Sweeper {
     const theirs = await readBlockHash(this.rpc, height)
     return theirs !== undefined && equalBytes(theirs, hash)
   }
+}
+
+function firstOf(plan: (rate: bigint) => VaultPlan | undefined): VaultPlan | undefined {
+  return FEE_RATES.map(plan).find((one) => one !== undefined)
 }

@@ -340,6 +340,7 @@ const wrongEnd: Tamper = {
   },
   mayServe: () => true,
   promise: (honest) => honest,
+  ignores: () => false,
 }
 
 describe('a batch that is found faulty', () => {

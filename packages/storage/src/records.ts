@@ -95,7 +95,7 @@ export interface PayoutRecord {
 }
 
 export const effects = table(20, 'effects', bytesKey, packed<EffectsRecord>())
-export const payouts = table(21, 'payout', u32Key, packed<PayoutRecord>())
+export const payouts = table(23, 'payout', u32Key, packed<PayoutRecord>())
 export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
 /** Header hash, data kind, start, count → leaves that a published part held. */
 export const published = table(9, 'published', bytesKey, rawValue)

@@ -22,6 +22,7 @@ type ForcedPayment =
   | {
       readonly rung: 'sequenced' | 'anchored' | 'final'
       readonly id: string
+      readonly forced: true
       readonly batch: number
       readonly index: number
     }
@@ -30,7 +31,7 @@ async function readForced(client: Wallet['client'], id: string): Promise<ForcedP
   const { forced } = await client.forced({ id })
   const executed = forced.find(({ effect }) => effect === 'executed')
   if (executed?.carriedIn !== undefined && executed.rung !== 'waiting')
-    return { rung: executed.rung, id, ...executed.carriedIn }
+    return { rung: executed.rung, id, forced: true, ...executed.carriedIn }
   if (forced.some(({ rung }) => rung === 'waiting')) return { rung: 'pending', id }
   return forced.length === 0 ? undefined : { rung: 'refused', id, reason: 'forced-without-effect' }
 }

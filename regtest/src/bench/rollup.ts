@@ -98,7 +98,7 @@ export class Rollup {
     if (!sent.ok) throw new Error(`the deposit was refused: ${sent.detail}`)
     const { originDepth } = this.params.windows
     await this.bitcoind.mine(1 + originDepth)
-    await new Sweeper(this.bitcoind.rpc, this.params, watcherSecrets(this.folder)).tend()
+    await new Sweeper(this.bitcoind.rpc, this.params, watcherSecrets(this.folder), () => Promise.resolve([])).tend()
     await this.bitcoind.mine(1 + originDepth)
     await this.sealedOperations(1)
   }

@@ -34,8 +34,9 @@ export interface ResumedSend {
  */
 export function resumeSends(wallet: Wallet): Promise<readonly ResumedSend[]> {
   return inTurn(wallet.path, async () => {
-    const { sends } = await readContent(wallet)
     const unplaced = (await findUnplaced(wallet)).filter(isToSend).map(({ record }) => record)
+    // As they are by then: what a batch carried because it was forced needs no promise any more.
+    const { sends } = await readContent(wallet)
     const isNew = ({ id, state }: SendRecord) => state === 'recorded' && !unplaced.some((other) => other.id === id)
     const resumed: ResumedSend[] = []
     // Those that nobody has promised yet are submitted for the promise, wherever they stand.

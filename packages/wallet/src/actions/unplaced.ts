@@ -89,7 +89,7 @@ async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
 
 /** Nobody will promise what a batch carried because it was forced. */
 function isForcedAway(said: NodeWord): boolean {
-  return said.rung === 'refused' || ('batch' in said && !('acknowledgement' in said))
+  return said.rung === 'refused' || 'forced' in said
 }
 
 function standingOf(said: NodeWord): Asked {
