@@ -8,12 +8,4 @@ import { payments } from './scenarios/payments.ts'
 import { withdraw } from './scenarios/withdraw.ts'
 
 /** In the order in which the demo plays them; each can also be played alone. */
-export const SCENARIOS: readonly Scenario[] = [
-  ladder,
-  payments,
-  withdraw,
-  equivocation,
-  ...lies,
-  censored,
-  lateJoiner,
-]
+export const SCENARIOS: readonly Scenario[] = [ladder, payments, withdraw, equivocation, ...lies, censored, lateJoiner]
