@@ -28,6 +28,7 @@ export type LieName =
   | 'credit-itself'
   | 'forge-debit'
   | 'skip-deposit'
+  | 'skip-forced'
   | 'garbage-steps'
   | 'withhold-data'
   | 'promise-twice'
@@ -63,6 +64,12 @@ export const LIES: Readonly<Record<LieName, Lie>> = {
       rewrite(honest, ground, { operations: honest.operations.filter((bytes) => !isDeposit(bytes)) }),
     hides: nothing,
   },
+  /** What somebody forced on Bitcoin is left out. */
+  'skip-forced': {
+    tell: (honest, ground) =>
+      rewrite(honest, ground, { operations: honest.operations.filter((bytes) => !isForced(bytes)) }),
+    hides: nothing,
+  },
   /** Step roots that nobody can open: the payments are shown, what each leads to is not. */
   'garbage-steps': {
     tell: (honest) => ({ ...honest, stepsRoot: Uint8Array.from(randomBytes(32)) }),
@@ -83,6 +90,8 @@ export class Liar implements Tamper {
   private promised: Receipt | undefined
   /** What payers were promised falsely, by operation: a liar sticks to it. */
   private readonly told = new Map<string, Receipt>()
+  /** Keys, as hex. */
+  private readonly ignored = new Set<string>()
   /** By header hash. */
   private readonly hidden = new Map<string, Lie['hides']>()
 
@@ -96,6 +105,15 @@ export class Liar implements Tamper {
 
   lieAbout(name: LieName): void {
     this.next = name
+  }
+
+  /** Takes nothing of this key's owner from now on. */
+  ignore(key: string): void {
+    this.ignored.add(key)
+  }
+
+  ignores(payer: Uint8Array): boolean {
+    return this.ignored.has(toHex(payer))
   }
 
   promise(honest: Receipt, operation: Uint8Array): Receipt {
@@ -124,7 +142,8 @@ export class Liar implements Tamper {
 
 function givesOccasion(name: LieName, { operations }: SealedBatch): boolean {
   if (name === 'promise-twice') return false
-  return name === 'skip-deposit' ? operations.some(isDeposit) : lastTransfer(operations) !== undefined
+  if (name === 'skip-deposit') return operations.some(isDeposit)
+  return name === 'skip-forced' ? operations.some(isForced) : lastTransfer(operations) !== undefined
 }
 
 interface Rewriting {
@@ -182,4 +201,8 @@ function lastTransfer(operations: readonly Uint8Array[]): Transfer | undefined {
 
 function isDeposit(bytes: Uint8Array): boolean {
   return decodeOperation(bytes)?.kind === 'deposit'
+}
+
+function isForced(bytes: Uint8Array): boolean {
+  return decodeOperation(bytes)?.kind === 'forced'
 }

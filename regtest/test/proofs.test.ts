@@ -9,6 +9,7 @@ import {
   documentFromJson,
   type PaymentDocument,
   paramsToJson,
+  type Transfer,
   toHex,
   verifyPayment,
   verifyReceipt,
@@ -55,7 +56,7 @@ describeOnBitcoind('a payment that is kept in files', () => {
     for (const name of ['receipt', 'receipt.json']) {
       const ran = await verify('verify-receipt', file(name))
       expect(ran).toMatchObject({ code: 0, stderr: '' })
-      expect(JSON.parse(ran.stdout)).toMatchObject({ ok: true, id, transfer: { to: bob.key, amount: '5000' } })
+      expect(JSON.parse(ran.stdout)).toMatchObject({ ok: true, id, operation: { to: bob.key, amount: '5000' } })
     }
     expect(read('receipt')).toEqual(read('receipt.json'))
     const again = await wallet('receipt', id, '--out', file('receipt'))
@@ -136,11 +137,15 @@ describeOnBitcoind('a payment that is kept in files', () => {
         ? verifyReceipt(network.params, opened.document.operation, opened.document.receipt)
         : verifyPayment(network.params, opened.document as PaymentDocument, tip)
     if (!verdict.ok) return verdict.reason
-    const { id: proven, transfer } = 'payment' in verdict ? verdict.payment : verdict
     const reservations = verdict.reservations.map(({ name }) => name)
-    return { id: toHex(proven), to: toHex(transfer.to), amount: String(transfer.amount), reservations }
+    const payment = 'payment' in verdict ? verdict.payment : { id: verdict.id, transfer: verdict.operation as Transfer }
+    return { ...shown(payment), reservations }
   }
 })
+
+function shown({ id, transfer: { to, amount } }: { readonly id: Uint8Array; readonly transfer: Transfer }) {
+  return { id: toHex(id), to: toHex(to), amount: String(amount) }
+}
 
 /** A document, and what may become of it: a byte changed here and there, cut, longer, two bytes exchanged. */
 function damaged(bytes: Uint8Array): Uint8Array[] {

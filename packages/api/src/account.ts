@@ -23,7 +23,7 @@ export type Account = z.output<typeof account>
 
 export const historyEntry = z
   .object({
-    /** A transfer's payment id; of any other kind the operation id. */
+    /** What its owner signed, of a transfer or a withdrawal; of any other kind the operation id. */
     id: hash,
     kind: z.enum(['transfer', 'withdrawal', 'deposit', 'collect']),
     /** `self`: between two cells of the same key. */
@@ -31,6 +31,8 @@ export const historyEntry = z
     /** Millisatoshis moved (a withdrawal's before its share of the payout's fee); the fee comes on top and is the payer's. */
     amount: msat,
     fee: msat,
+    /** It was forced on Bitcoin. */
+    forced: z.literal(true).optional(),
     /** The other side's key, where there is one. */
     counterparty: key.optional(),
     /** A transfer's memo commitment, unless it is zero. */

@@ -14,6 +14,8 @@ export const deposit = z
     dueAt: height.optional(),
     /** From this height on the depositor may take it back, where it is not swept. */
     refundableAt: height,
+    /** Something else than a sweep has spent it: its depositor, as a rule. */
+    refunded: z.literal(true).optional(),
     /** The operation that credited it. */
     creditedIn: place.optional(),
   })

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 /**
  * Every way in which a request can fail. Codes are stable: programs compare them, people read the sentence. The
- * refusals of a transfer carry core's own names, so a node never translates one.
+ * refusals of a transfer or withdrawal carry core's own names, so a node never translates one.
  */
 interface ErrorKind {
   readonly status: 400 | 404 | 408 | 409 | 410 | 413 | 422 | 429 | 500 | 503
@@ -11,11 +11,11 @@ interface ErrorKind {
   readonly message: string
 }
 
-/** A transfer is never refused for a duty, nor for what only withdrawals say. */
-type TransferRefusal = Exclude<Refusal, 'not-due' | 'deposit-due' | 'forced-due' | 'payout-fee-too-low' | 'dust'>
+/** What its owner signed is never refused for a duty. */
+type SignedRefusal = Exclude<Refusal, 'not-due' | 'deposit-due' | 'forced-due'>
 
 const refusals = {
-  undecodable: { status: 400, message: 'These bytes are not a transfer in its one canonical form.' },
+  undecodable: { status: 400, message: 'These bytes are not a transfer, or a withdrawal, in its one canonical form.' },
   'unknown-cell': {
     status: 422,
     message: 'The paying account does not exist yet; its first deposit or payment creates it.',
@@ -24,29 +24,37 @@ const refusals = {
   'zero-amount': { status: 422, message: 'A transfer must move at least one millisatoshi.' },
   'nonce-used': {
     status: 409,
-    message: 'The account has already spent this nonce in another transfer; read the account and sign again.',
+    message: 'The account has already spent this nonce in another operation; read the account and sign again.',
   },
   'nonce-ahead': {
     status: 409,
-    message: 'An earlier transfer of this account is missing; send the transfers in the order of their nonces.',
+    message: 'An earlier operation of this account is missing; send them in the order of their nonces.',
   },
   expired: {
     status: 422,
-    message: 'The transfer’s expiry height has passed; it can never be executed, sign a new one.',
+    message: 'Its expiry height has passed; it can never be executed, sign a new one.',
   },
   'may-not-create': {
     status: 422,
     message: 'The recipient has no account yet and the transfer does not allow creating one.',
   },
-  'fee-too-low': { status: 422, message: 'The fee is below the network’s minimum for this transfer.' },
+  'fee-too-low': { status: 422, message: 'The fee is below the network’s minimum for this operation.' },
+  'payout-fee-too-low': {
+    status: 422,
+    message: 'The withdrawal allows less for its share of the payout’s fee than the network asks for.',
+  },
+  dust: {
+    status: 422,
+    message: 'The withdrawal is so small that, less its share of the payout’s fee, it would be dust.',
+  },
   'wrong-recipient': { status: 422, message: 'The named account does not belong to the recipient’s key.' },
   'insufficient-funds': { status: 422, message: 'The account holds less than the amount and the fee together.' },
-  overflow: { status: 422, message: 'The transfer would take a number beyond its limit.' },
+  overflow: { status: 422, message: 'It would take a number beyond its limit.' },
   'bad-signature': {
     status: 422,
-    message: 'The signature is not the paying account’s over this transfer on this network.',
+    message: 'The signature is not the paying account’s over this operation on this network.',
   },
-} as const satisfies Record<TransferRefusal, ErrorKind>
+} as const satisfies Record<SignedRefusal, ErrorKind>
 
 const kinds = {
   ...refusals,
@@ -58,8 +66,7 @@ const kinds = {
   internal: { status: 500, message: 'The node failed on this request; its log says why.' },
   'no-sequencer': {
     status: 503,
-    message:
-      'This node cannot reach a sequencer, so nobody has taken the transfer; try again later or at another node.',
+    message: 'This node cannot reach a sequencer, so nobody has taken this; try again later or at another node.',
   },
   syncing: {
     status: 503,
@@ -86,7 +93,7 @@ const refusalCodes = Object.keys(refusals) as [RefusalCode, ...RefusalCode[]]
 
 export const errorCode = z.enum(codes)
 
-/** Why a transfer is refused; also what a bulk submission says of one row. */
+/** Why a transfer or a withdrawal is refused; also what a bulk submission says of one row. */
 export const refusalCode = z.enum(refusalCodes)
 
 export type Details = Readonly<Record<string, string | number>>

@@ -26,6 +26,7 @@ export {
 } from './errors.ts'
 export type { Evidence, EvidencePage } from './evidence.ts'
 export { PAGE_LIMIT, PAGE_LIMIT_MAX, type Place } from './fields.ts'
+export type { Forced, ForcedPage } from './forced.ts'
 export type { Health, Network } from './health.ts'
 export {
   type Acknowledgement,
@@ -38,3 +39,5 @@ export {
 } from './payment.ts'
 export { type BinaryBody, defineRoute, findRowsFault, isBinary, type Route } from './route.ts'
 export { type RouteName, type RouteRequest, type RouteResponse, type Routes, routes } from './routes.ts'
+export type { VaultView } from './vault.ts'
+export type { Claims, WithdrawalStatus } from './withdrawal.ts'

@@ -1,4 +1,4 @@
-import { TRANSFER_BYTES } from '@kedge/core'
+import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from '@kedge/core'
 import { z } from 'zod'
 import { errorCode, refusalCode } from './errors.ts'
 import { bytes, exactBytes, hash, height, place, reason, u32 } from './fields.ts'
@@ -29,6 +29,8 @@ export const acknowledgement = z
 export type Acknowledgement = z.output<typeof acknowledgement>
 
 export const transferBody = z.strictObject({ transfer: exactBytes(TRANSFER_BYTES) }).meta({ id: 'Transfer' })
+
+export const withdrawalBody = z.strictObject({ withdrawal: exactBytes(WITHDRAWAL_BYTES) }).meta({ id: 'Withdrawal' })
 
 /** `pending`: passed on, not acknowledged. A repeated submission tells how far the first one has come. */
 export const submitted = z

@@ -6,9 +6,12 @@ import { blockHeaders } from './block-headers.ts'
 import { deposits } from './deposit.ts'
 import { evidencePage } from './evidence.ts'
 import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
+import { forcedPage } from './forced.ts'
 import { health, network } from './health.ts'
-import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody } from './payment.ts'
+import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody, withdrawalBody } from './payment.ts'
 import { defineRoute, type RequestOf, type ResponseOf } from './route.ts'
+import { vault } from './vault.ts'
+import { claims, withdrawal } from './withdrawal.ts'
 
 /** Every route of a node's HTTP API. `before` is the `next` of the page before; without it a page begins at the newest. */
 export const routes = {
@@ -52,6 +55,47 @@ export const routes = {
     summary: 'Submit many signed transfers back to back, each judged alone',
     body: { rowBytes: TRANSFER_BYTES, maxRows: MAX_TRANSFERS },
     response: submittedRows,
+  }),
+  submitWithdrawal: defineRoute({
+    method: 'POST',
+    path: '/withdrawals',
+    summary: 'Submit a signed withdrawal; the same one again is harmless',
+    body: withdrawalBody,
+    response: submitted,
+  }),
+  withdrawal: defineRoute({
+    method: 'GET',
+    path: '/withdrawals/:id',
+    summary: 'How far a withdrawal has come, and from when the vault pays it',
+    params: z.strictObject({ id: paymentId }),
+    response: withdrawal,
+  }),
+  vault: defineRoute({
+    method: 'GET',
+    path: '/vault',
+    summary: 'What the vault holds, and what it owes',
+    response: vault,
+  }),
+  claims: defineRoute({
+    method: 'GET',
+    path: '/vault/claims',
+    summary: 'Claims that the vault has not paid, oldest first',
+    query: z.strictObject({ after: u32Text.optional(), limit }),
+    response: claims,
+  }),
+  forcedOperations: defineRoute({
+    method: 'GET',
+    path: '/forced',
+    summary: 'Operations that were forced on Bitcoin, newest first',
+    query: z.strictObject({ before: positionText.optional(), limit }),
+    response: forcedPage,
+  }),
+  forced: defineRoute({
+    method: 'GET',
+    path: '/forced/:id',
+    summary: 'Where a payment or a withdrawal was forced on Bitcoin, and what came of it',
+    params: z.strictObject({ id: paymentId }),
+    response: forcedPage,
   }),
   payment: defineRoute({
     method: 'GET',

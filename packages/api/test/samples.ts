@@ -87,6 +87,12 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   accountHistory: { key, before: { batch: 7, index: 12 }, limit: 20 },
   submitTransfer: { transfer: 'ab'.repeat(174) },
   submitTransfers: { bytes: new Uint8Array(2 * 174).fill(0xab) },
+  submitWithdrawal: { withdrawal: 'ab'.repeat(142) },
+  withdrawal: { id },
+  vault: {},
+  claims: { after: 4, limit: 200 },
+  forcedOperations: { before: { height: 130, tx: 9, index: 0 }, limit: 50 },
+  forced: { id },
   payment: { id },
   batch: { number: 7 },
   batches: { before: 8, limit: 200 },
@@ -146,6 +152,36 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     next: { batch: 6, index: 0 },
   },
   submitTransfer: { id, rung: 'sequenced', acknowledgement },
+  withdrawal: {
+    rung: 'paid',
+    id,
+    ...{ batch: 7, index: 3, amount: 20_000n, payoutFee: 100n, script: `5120${key}` },
+    ...{ claim: 4, depth: 9, payableAt: 131, payout: { txid, height: 132 } },
+  },
+  vault: {
+    ...{ height: 132, head: { txid, vout: 0, sats: 410_000n, number: 6 } },
+    ...{ balances: 390_000_000n, fees: 100n, owed: 20_000_000n, unpaid: 1, uncredited: 0n, unswept: 2_000_000n },
+    ...{ assets: 412_000_000n, liabilities: 411_999_900n },
+  },
+  claims: {
+    claims: [
+      {
+        ...{ number: 5, amount: 20_000n, payoutFee: 100n, script: `5120${key}`, batch: 7, index: 3 },
+        ...{ rung: 'payable', payableAt: 131 },
+      },
+    ],
+    next: 5,
+  },
+  forcedOperations: { forced: [], next: { height: 120, tx: 1, index: 0 } },
+  forced: {
+    forced: [
+      {
+        ...{ id, kind: 'transfer', operation: 'ab'.repeat(174), position: { height: 120, tx: 1, index: 0 } },
+        ...{ dueFrom: 122, lastWithout: 141, rung: 'final', carriedIn: { batch: 7, index: 0 }, effect: 'executed' },
+      },
+    ],
+  },
+  submitWithdrawal: { id, rung: 'pending' },
   submitTransfers: {
     accepted: 1,
     receipts: [{ row: 0, count: 1, ...acknowledgement }],

@@ -1,5 +1,5 @@
-import { type Transfer, toHex } from '@kedge/core'
-import { printAmount } from './amount.ts'
+import { type SignedOperation, type Transfer, toHex } from '@kedge/core'
+import { printAmount, printSats } from './amount.ts'
 
 /** What was proven of a payment, for people. */
 
@@ -10,6 +10,18 @@ export function transferRows(id: Uint8Array, { amount, fee, from, to }: Transfer
     ['fee', printAmount(fee)],
     ['from', `cell ${from}`],
     ['to', toHex(to)],
+  ]
+}
+
+export function operationRows(id: Uint8Array, operation: SignedOperation): (readonly [string, string])[] {
+  if (operation.kind === 'transfer') return transferRows(id, operation)
+  const { amount, payoutFee, fee, from, script } = operation
+  return [
+    ['withdrawal', toHex(id)],
+    ['amount', `${printSats(amount)}, up to ${printSats(payoutFee)} of it for the payout`],
+    ['fee', printAmount(fee)],
+    ['from', `cell ${from}`],
+    ['to', `script ${toHex(script)}`],
   ]
 }
 

@@ -2,21 +2,26 @@ import type { UnplacedSend } from '@kedge/wallet'
 import { printAmount } from './amount.ts'
 import { table } from './output.ts'
 
-/** Payments of the wallet's own that stand in no batch, as people read them. */
+/** What the wallet signed and stands in no batch, as people read them. */
 
 export const RESUME_HINT = 'To send again what can be sent again: kedge wallet resume'
 
 export function countOf(unplaced: readonly UnplacedSend[]): string {
   const total = unplaced.reduce((sum, { amount }) => sum + amount, 0n)
-  return `${unplaced.length} ${unplaced.length === 1 ? 'payment' : 'payments'} of ${printAmount(total)} in no batch that the node knows`
+  return `${unplaced.length} ${nounOf(unplaced)} of ${printAmount(total)} in no batch that the node knows`
+}
+
+function nounOf(unplaced: readonly UnplacedSend[]): string {
+  if (unplaced.some(({ kind }) => kind === 'withdrawal')) return 'payments and withdrawals'
+  return unplaced.length === 1 ? 'payment' : 'payments'
 }
 
 export function printUnplaced(unplaced: readonly UnplacedSend[]): string[] {
-  const heads = ['in no batch', 'amount', 'fee', 'expiry', 'id', 'to', 'memo']
-  return table(heads, unplaced.map(rowOf), [1, 2, 3])
+  const heads = ['in no batch', 'kind', 'amount', 'fee', 'expiry', 'id', 'to', 'memo']
+  return table(heads, unplaced.map(rowOf), [2, 3, 4])
 }
 
-function rowOf({ standing, reason, amount, fee, expiry, id, to, text = '' }: UnplacedSend): string[] {
+function rowOf({ standing, reason, kind, amount, fee, expiry, id, to, text = '' }: UnplacedSend): string[] {
   const state = reason === undefined ? standing : `${standing}: ${reason}`
-  return [state, printAmount(amount), printAmount(fee), String(expiry), id, to.slice(0, 16), text]
+  return [state, kind, printAmount(amount), printAmount(fee), String(expiry), id, to.slice(0, 16), text]
 }

@@ -49,6 +49,7 @@ export class BatchExecution {
   private readonly ids = new MerkleLog()
   private readonly encoded: Uint8Array[] = []
   private readonly claimed: Claim[] = []
+  private readonly usedUp: number[] = []
 
   constructor(context: BatchContext, ledger: Ledger, limits: DutyLimits = batchLimits(context.params)) {
     if (ledger.steps > 0) throw new Error('another batch is under way on this ledger')
@@ -65,6 +66,16 @@ export class BatchExecution {
 
   get operations(): readonly Uint8Array[] {
     return this.encoded
+  }
+
+  /** What its withdrawals claim from the vault so far. */
+  get claims(): readonly Claim[] {
+    return this.claimed
+  }
+
+  /** Indices of forced operations that were refused, and so changed nothing. */
+  get idle(): readonly number[] {
+    return this.usedUp
   }
 
   /** Root over the operations so far: what a tick promises. */
@@ -105,6 +116,7 @@ export class BatchExecution {
     const outcome = applyOperation(this.judging, this.ledger.tree, this.ledger.totals, operation)
     if (!outcome.ok) return outcome.refusal
     if (outcome.totals.withdrawals > this.ledger.totals.withdrawals) this.claim(operation)
+    if (operation.kind === 'forced' && outcome.updates.length === 0) this.usedUp.push(this.count)
     this.ledger.apply(outcome.updates, outcome.totals)
     this.ids.append(id)
     this.encoded.push(bytes)
@@ -145,8 +157,9 @@ export class BatchExecution {
   }
 
   private sealed({ roots, stepsRoot, delta }: HashedSteps): SealedBatch {
-    const { pre, ids, encoded: operations, claimed: claims } = this
-    return { pre, post: this.ledger.root, opsRoot: ids.root(), stepRoots: roots, stepsRoot, operations, claims, delta }
+    const { pre, ids, encoded: operations, claimed: claims, usedUp: idle } = this
+    const [post, opsRoot] = [this.ledger.root, ids.root()]
+    return { pre, post, opsRoot, stepRoots: roots, stepsRoot, operations, claims, idle, delta }
   }
 
   /** Takes everything back. @param hashed as for `Ledger.abandon` */
@@ -165,6 +178,8 @@ export interface SealedBatch {
   readonly operations: readonly Uint8Array[]
   /** What its withdrawals claim from the vault, in order. */
   readonly claims: readonly Claim[]
+  /** Indices of forced operations that changed nothing. */
+  readonly idle: readonly number[]
   /** For `Ledger.undo`. */
   readonly delta: Uint8Array
 }

@@ -1,3 +1,4 @@
+import type { Params } from './params.ts'
 import type { Withdrawal } from './withdrawal.ts'
 
 /** What the vault owes for one withdrawal. */
@@ -13,4 +14,12 @@ export interface Claim {
 
 export function claimOf(number: number, { script, amount, payoutFee }: Withdrawal): Claim {
   return { number, script, amount, payoutFee }
+}
+
+/**
+ * The height from which on the vault pays a claim of a batch that is final at `finalAt`, or of an exit's step there: so
+ * deep that it stays.
+ */
+export function payableAt({ windows }: Params, finalAt: number): number {
+  return finalAt + windows.originDepth
 }

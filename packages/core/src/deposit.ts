@@ -105,7 +105,8 @@ export const applyCredit: Apply<Credit> = (context, cells, totals, credit) => {
   if (!equalBytes(account.owner, credit.key)) return { ok: false, refusal: 'wrong-recipient' }
   const fee = creates ? context.params.fees.cell : 0n
   if (credit.amount <= fee) return { ok: false, refusal: 'fee-too-low' }
-  if (totals.supply + credit.amount > MAX_SUPPLY) return { ok: false, refusal: 'overflow' }
+  // What was taken out again no longer counts: coins may go in and out more often than there are any.
+  if (totals.supply - totals.owed + credit.amount > MAX_SUPPLY) return { ok: false, refusal: 'overflow' }
   return {
     ok: true,
     updates: [{ cell: credit.cell, account: { ...account, balance: account.balance + credit.amount - fee } }],

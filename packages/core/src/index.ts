@@ -32,7 +32,7 @@ export {
   headOf,
   isOpen,
 } from './chain.ts'
-export type { Claim } from './claim.ts'
+export { type Claim, payableAt } from './claim.ts'
 export { Reader, U64_MAX, Writer } from './codec.ts'
 export { type Collect, encodeCollect } from './collect.ts'
 export { decodeDelta } from './delta.ts'
@@ -72,7 +72,7 @@ export {
 } from './evidence.ts'
 export { executeExit, isExit } from './exit.ts'
 export { type BlockFacts, L1Facts } from './facts.ts'
-export { type Forced, type ForcedEntry, readForced } from './forced.ts'
+export { FORCED_KIND, type Forced, type ForcedEntry, readForced } from './forced.ts'
 export {
   type Hasher,
   hasherName,
@@ -163,7 +163,15 @@ export {
   PROOF_STAGES,
   type ProofStage,
 } from './payment-proof.ts'
-export { maySweep, type PlannedInput, plannedVbytes, planPayout, planSweep, type VaultPlan } from './payout.ts'
+export {
+  lonePayoutVbytes,
+  maySweep,
+  type PlannedInput,
+  plannedVbytes,
+  planPayout,
+  planSweep,
+  type VaultPlan,
+} from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'
 export {
   type Breach,
@@ -226,9 +234,17 @@ export {
   stateRoot,
   type Totals,
 } from './totals.ts'
-export { decodeTransfer, encodeTransfer, payerOf, TRANSFER_BYTES, type Transfer, transferMessage } from './transfer.ts'
+export {
+  decodeTransfer,
+  encodeTransfer,
+  payerOf,
+  TRANSFER_BYTES,
+  TRANSFER_KIND,
+  type Transfer,
+  transferMessage,
+} from './transfer.ts'
 export { CellTree } from './tree.ts'
-export { findVaultInput, genesisVault, isPaid, spendVault, type Vault } from './vault.ts'
+export { findVaultInput, genesisVault, isPaid, paidBetween, spendVault, unpaidBelow, type Vault } from './vault.ts'
 export {
   breaksHold,
   type HeldPayout,
@@ -257,4 +273,12 @@ export {
   type ShownPayment,
   verifyPayment,
 } from './verify-payment.ts'
-export { leastWithdrawal, type Withdrawal, withdrawalMessage } from './withdrawal.ts'
+export {
+  decodeWithdrawal,
+  encodeWithdrawal,
+  leastWithdrawal,
+  WITHDRAWAL_BYTES,
+  WITHDRAWAL_KIND,
+  type Withdrawal,
+  withdrawalMessage,
+} from './withdrawal.ts'

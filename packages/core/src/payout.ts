@@ -1,10 +1,11 @@
 import type { Claim } from './claim.ts'
 import { type Deposit, outpointOf } from './deposit.ts'
+import { ZERO_HASH } from './hash.ts'
 import { comparePositions, type L1Output, type Outpoint } from './l1.ts'
 import { CLAIM_SPAN, encodeMessage } from './message.ts'
 import type { Params } from './params.ts'
 import { dataCarrierScript, depositOutput, type LeafOutput, vaultOutput } from './scripts.ts'
-import { isPaid, type Vault } from './vault.ts'
+import { genesisVault, isPaid, type Vault } from './vault.ts'
 
 /**
  * The vault's next spend, to the last byte but its signatures: version 2, no lock time, each input's sequence
@@ -153,6 +154,18 @@ export function payoutOf(
     ...claims.map(({ amount, script }) => ({ value: amount - share, script })),
   ]
   return { inputs: [vaultInput(params, vault)], outputs, fee: share * BigInt(claims.length), claims: numbers }
+}
+
+/** Virtual bytes of a payout of this claim alone: what its share is at most for, at whatever rate. */
+export function lonePayoutVbytes(params: Params, script: Uint8Array): number {
+  const payload = encodeMessage({ kind: 'payout', headerHash: ZERO_HASH, claims: [0] })
+  const scripts = [vaultOutput(params).script, dataCarrierScript(payload), script]
+  const inputs = [vaultInput(params, genesisVault(params))]
+  return plannedVbytes(
+    params,
+    inputs,
+    scripts.map((each) => ({ value: 0n, script: each })),
+  )
 }
 
 function vaultInput(params: Params, { head, value }: Vault): PlannedInput {

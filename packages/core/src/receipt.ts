@@ -4,10 +4,10 @@ import { Reader, Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Origin } from './header.ts'
 import { computeRoot } from './merkle.ts'
-import { decodeOperation, operationId } from './operation.ts'
+import { operationId } from './operation.ts'
 import { networkId, type Params } from './params.ts'
+import { decodeSigned, type SignedOperation, signedMessage } from './signed.ts'
 import { computeNonceRoot } from './slot.ts'
-import { type Transfer, transferMessage } from './transfer.ts'
 
 /**
  * The sequencer's promise over the open batch so far: its first `count` operations, in this order, in this batch.
@@ -112,7 +112,7 @@ export function decodeReceipt(bytes: Uint8Array): Receipt | undefined {
  * - `promise`: that the sequencer breaks its word
  * - `table`: that the chain fixes another table of nonces for the batch than the one that the tick names
  * - `origin`: that the promise is void because its origin block left the best chain
- * - `executed`: that the transfer is refused, or signed by another than the owner of the paying cell
+ * - `executed`: that the transfer or withdrawal is refused, or signed by another than the owner of the paying cell
  */
 export interface ReceiptReservation {
   readonly name: 'promise' | 'table' | 'origin' | 'executed'
@@ -122,9 +122,9 @@ export interface ReceiptReservation {
 export type ReceiptVerdict =
   | {
       readonly ok: true
-      /** What the payer signed. */
+      /** What the operation's owner signed. */
       readonly id: Uint8Array
-      readonly transfer: Transfer
+      readonly operation: SignedOperation
       readonly receipt: Receipt
       /** Of the table that the parent's header, or the resume before the batch, must name. */
       readonly nonceRoot: Uint8Array
@@ -132,10 +132,10 @@ export type ReceiptVerdict =
     }
   | { readonly ok: false; readonly reason: string }
 
-/** Judges the sequencer's promise for one transfer by the network's parameters alone. */
+/** Judges the sequencer's promise for one transfer or withdrawal by the network's parameters alone. */
 export function verifyReceipt(params: Params, operation: Uint8Array, bytes: Uint8Array): ReceiptVerdict {
-  const transfer = decodeOperation(operation)
-  if (transfer?.kind !== 'transfer') return { ok: false, reason: 'the operation is no transfer' }
+  const signed = decodeSigned(operation)
+  if (signed === undefined) return { ok: false, reason: 'the operation is no transfer and no withdrawal' }
   const receipt = decodeReceipt(bytes)
   if (receipt === undefined) return { ok: false, reason: 'the receipt does not decode' }
   if (!receiptHolds(receipt, operationId(operation)))
@@ -145,16 +145,16 @@ export function verifyReceipt(params: Params, operation: Uint8Array, bytes: Uint
   const network = networkId(params)
   if (!schnorr.verify(receipt.signature, tickMessage(network, receipt.tick, nonceRoot), params.keys.slot))
     return { ok: false, reason: 'the receipt is not signed by the sequencer' }
-  const id = transferMessage(network, transfer)
-  return { ok: true, id, transfer, receipt, nonceRoot, reservations: reservationsOf(receipt, transfer) }
+  const id = signedMessage(network, signed)
+  return { ok: true, id, operation: signed, receipt, nonceRoot, reservations: reservationsOf(receipt, signed) }
 }
 
-function reservationsOf({ tick, opIndex }: Receipt, { from }: Transfer): ReceiptReservation[] {
+function reservationsOf({ tick, opIndex }: Receipt, { kind, from }: SignedOperation): ReceiptReservation[] {
   const { number, origin } = tick
   return [
     {
       name: 'promise',
-      sentence: `The sequencer may break its word: that the transfer is operation ${opIndex} of batch ${number}, only the anchored batch shows.`,
+      sentence: `The sequencer may break its word: that the ${kind} is operation ${opIndex} of batch ${number}, only the anchored batch shows.`,
     },
     {
       name: 'table',
@@ -166,7 +166,7 @@ function reservationsOf({ tick, opIndex }: Receipt, { from }: Transfer): Receipt
     },
     {
       name: 'executed',
-      sentence: `That the transfer can be executed, and is signed by the owner of cell ${from}, is the sequencer’s word.`,
+      sentence: `That the ${kind} can be executed, and is signed by the owner of cell ${from}, is the sequencer’s word.`,
     },
   ]
 }

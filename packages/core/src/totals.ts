@@ -4,7 +4,7 @@ import type { Position } from './l1.ts'
 
 /**
  * The ledger's aggregates (`aux` in the papers). They are half of every state root, so each of them can be proven.
- * Invariant: supply = Σ balances + fees + owed.
+ * Invariant: supply = Σ balances + fees + owed. Supply and owed only grow: what the vault pays changes neither.
  */
 export interface Totals {
   /** Cells that exist: the number of the next new one. Gives the state tree its depth. */

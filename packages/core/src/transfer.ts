@@ -65,7 +65,7 @@ export function decodeTransfer(bytes: Uint8Array): Transfer | undefined {
 
 const FROM_AT = 1
 
-/** The cell that a transfer of TRANSFER_BYTES pays from, or what stands there in bytes that don't decode. */
+/** The cell that a transfer of TRANSFER_BYTES, or a withdrawal, is from, or what stands there in bytes that don't decode. */
 export function payerOf(bytes: Uint8Array): number {
   let cell = 0
   for (let at = FROM_AT + 7; at >= FROM_AT; at--) cell = cell * 256 + (bytes[at] as number)

@@ -78,6 +78,18 @@ export function isPaid(paid: PaidClaims, claim: number): boolean {
   return claim < paid.below || paid.more.includes(claim)
 }
 
+/** Claims that `later` counts as paid and `earlier` does not, ascending. */
+export function paidBetween(earlier: PaidClaims, later: PaidClaims): number[] {
+  const below = Array.from({ length: Math.max(0, later.below - earlier.below) }, (_, at) => earlier.below + at)
+  return [...below, ...later.more].filter((claim) => !isPaid(earlier, claim))
+}
+
+/** Claims below `count` that are not paid, ascending. */
+export function unpaidBelow({ below, more }: PaidClaims, count: number): number[] {
+  const paid = new Set(more)
+  return Array.from({ length: Math.max(0, count - below) }, (_, at) => below + at).filter((claim) => !paid.has(claim))
+}
+
 function addPaid(paid: PaidClaims, claims: readonly number[]): PaidClaims {
   const all = [...paid.more, ...claims].sort((a, b) => a - b)
   let { below } = paid

@@ -25,7 +25,7 @@ export interface Withdrawal {
 }
 
 export const WITHDRAWAL_KIND = 4
-const WITHDRAWAL_BYTES = 142
+export const WITHDRAWAL_BYTES = 142
 
 /** The withdrawals that the totals can count. */
 const MAX_WITHDRAWALS = 0xffffffff

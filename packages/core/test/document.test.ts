@@ -23,7 +23,7 @@ describe('a receipt', () => {
   it('is checked by the parameters alone, and says what it promises', () => {
     const verdict = verifyReceipt(params, operation, promise())
     if (!verdict.ok) throw new Error(verdict.reason)
-    expect(verdict.transfer).toEqual(paid)
+    expect(verdict.operation).toEqual(paid)
     expect(verdict.id).toEqual(transferMessage(network, paid))
     expect(verdict.receipt).toMatchObject({ opIndex: 2, tick: { number: 7, index: 3, count: 5 } })
     expect(verdict.reservations.map(({ name }) => name)).toEqual(['promise', 'table', 'origin', 'executed'])

@@ -100,9 +100,11 @@ function depositView({ options, follower }: QueryContext['node'], key: string, d
   const { originDepth, refund } = options.params.windows
   const { position, txid, value } = deposit
   const swept = follower.facts.sweepOf(deposit)
+  const refunded = swept === undefined && follower.facts.depositAt(outpointOf(deposit)) === undefined
   return {
     ...{ position, txid: printHash(txid), vout: position.index, key, sats: value },
     ...(swept !== undefined && { dueAt: swept.height + originDepth }),
     refundableAt: position.height + refund,
+    ...(refunded && { refunded }),
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { decodeTransfer, toHex, transferMessage } from '@kedge/core'
+import { decodeSigned, signedMessage, toHex } from '@kedge/core'
 import type { Follower } from './follow.ts'
 import type { HeldBatches } from './held.ts'
 import type { Line } from './line.ts'
@@ -20,7 +20,7 @@ const KEPT = LINKS
 const SLICE = 2048
 
 /**
- * Payments in batches that stand on Bitcoin and not in the ledger: void, found faulty, or not checked so far. Whoever
+ * Payments and withdrawals in batches that stand on Bitcoin and not in the ledger: void, found faulty, or not checked so far. Whoever
  * sequenced them may put them into a later batch.
  */
 export class DoubtfulBatches {
@@ -51,8 +51,8 @@ export class DoubtfulBatches {
     if (batch === undefined) return undefined
     const names = new BigUint64Array(batch.operations.length)
     for (const [index, bytes] of batch.operations.entries()) {
-      const transfer = decodeTransfer(bytes)
-      if (transfer !== undefined) names[index] = nameOf(transferMessage(this.parts.network, transfer))
+      const signed = decodeSigned(bytes)
+      if (signed !== undefined) names[index] = nameOf(signedMessage(this.parts.network, signed))
       if (index % SLICE === SLICE - 1) await setImmediate()
     }
     this.recent.put(toHex(headerHash), names, 1)

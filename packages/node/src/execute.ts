@@ -25,7 +25,7 @@ import {
   ZERO_HASH,
 } from '@kedge/core'
 import type { Verifier } from '@kedge/signatures'
-import { deltas, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
+import { deltas, effects, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
 import { readAncestry } from './ancestry.ts'
 import { ClaimIndex } from './claim-index.ts'
 import type { BatchBody, BatchData } from './data.ts'
@@ -161,6 +161,7 @@ export class Executor {
       operations.put(hash, wholes.data),
       steps.put(hash, wholes.steps),
       deltas.put(hash, sealed.delta),
+      ...effectsOf(hash, sealed),
       verdicts.put(hash, { verdict: 'checked' }),
       ...ClaimIndex.writesOf({ number: (decodeHeader(headerBytes) as Header).number, headerHash: hash }, sealed.claims),
     ]
@@ -301,6 +302,7 @@ export class Executor {
       // Not sent by those who know that re-execution gives them; but a challenge can ask for them.
       steps.put(link.headerHash, encodeWhole('steps', { ...checked.sealed, headerBytes })),
       deltas.put(link.headerHash, checked.sealed.delta),
+      ...effectsOf(link.headerHash, checked.sealed),
       verdicts.put(link.headerHash, { verdict: 'checked' }),
       ...ClaimIndex.writesOf(head, checked.sealed.claims),
     ])
@@ -363,4 +365,8 @@ export class Executor {
 /** Where the committed trace first leaves the true one; where it doesn't, the operation that can't stand. */
 function placeOfFault(committed: Uint8Array, truth: Uint8Array, fault: BatchFault | undefined): number | 'end' {
   return findFirstDifference(committed, truth) ?? fault?.at ?? 'end'
+}
+
+function effectsOf(headerHash: Uint8Array, { claims, idle }: SealedBatch): Write[] {
+  return claims.length === 0 && idle.length === 0 ? [] : [effects.put(headerHash, { claims, idle })]
 }

@@ -21,6 +21,7 @@ import {
   type L1Block,
   L1Facts,
   type L1Transaction,
+  paidBetween,
 } from '@kedge/core'
 import {
   blocks,
@@ -29,6 +30,7 @@ import {
   links,
   type NoticeRecord,
   notices,
+  payouts,
   type Store,
   type StoredCoin,
   type Write,
@@ -117,6 +119,7 @@ export class Follower {
       blocks.put(block.height, record),
       ...changed.map((link) => links.put(link.number, link)),
       ...noticesOf(block, derived.events),
+      ...payoutsOf(block.height, derived.events),
       ...writes(derived),
     ])
     this.facts.append(block.height, block.hash, derived.facts)
@@ -142,16 +145,19 @@ export class Follower {
     const { kept, dropped } = this.links.rolledBack(fork)
     const heights = Array.from({ length: from - fork }, (_, at) => fork + 1 + at)
     const stale = await this.noticeKeysAbove(fork)
+    const before = record?.chain ?? genesisChain(court.params, parent)
+    const unpaid = paidBetween(before.vault.paid, this.chain.vault.paid)
     await store.commit([
       ...heights.map((height) => blocks.del(height)),
       ...kept.map((link) => links.put(link.number, link)),
       ...dropped.map((number) => links.del(number)),
       ...stale.map((key) => notices.del(key)),
+      ...unpaid.map((claim) => payouts.del(claim)),
     ])
     for (const link of kept) this.links.put(link)
     this.links.drop(dropped)
     this.facts.truncate(fork)
-    this.chain = record?.chain ?? genesisChain(court.params, parent)
+    this.chain = before
     this.coins = coinsOf(record?.coins ?? [])
     return { kind: 'rollback', to: fork, blocks: from - fork }
   }
@@ -194,6 +200,12 @@ function noticesOf(block: L1Block, events: readonly ChainEvent[]): Write[] {
     while (!equalBytes((block.transactions[tx] as L1Transaction).txid, notice.txid)) tx++
     return [notices.put(noticeKey(block.height, tx), notice)]
   })
+}
+
+function payoutsOf(height: number, events: readonly ChainEvent[]): Write[] {
+  return events.flatMap((event) =>
+    event.kind === 'vault' ? event.claims.map((claim) => payouts.put(claim, { height, txid: event.txid })) : [],
+  )
 }
 
 function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefined): NoticeRecord | undefined {

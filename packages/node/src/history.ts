@@ -8,7 +8,17 @@ import {
   type RouteRequest,
   type RouteResponse,
 } from '@kedge/api'
-import { type CellTree, decodeOperation, fromHex, isZero, operationId, toHex, transferMessage } from '@kedge/core'
+import {
+  type CellTree,
+  decodeOperation,
+  fromHex,
+  isZero,
+  operationId,
+  type SignedOperation,
+  signedMessage,
+  toHex,
+} from '@kedge/core'
+import { effects } from '@kedge/storage'
 import type { Line } from './line.ts'
 import type { OpenOperations } from './open-lookup.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
@@ -72,17 +82,18 @@ async function readEntries(
 ): Promise<{ entries: HistoryEntry[]; places: number }> {
   const entries: HistoryEntry[] = []
   let left = OPERATIONS_PER_PAGE
-  let [batch, operations]: [number, readonly Uint8Array[]] = [-1, []]
+  let [batch, operations, idle]: [number, readonly Uint8Array[], readonly number[]] = [-1, [], []]
   for (const [at, place] of page.entries()) {
     if (place.batch !== batch) {
       batch = place.batch
       operations = await readOperations(context, line, open, batch)
+      idle = await readIdle(context, line, open, batch)
       left -= operations.length
       if (left < 0 && at > 0) return { entries, places: at }
     }
     const bytes = operations[place.index]
     const rung = line.at(batch)?.rung ?? 'sequenced'
-    const entry = bytes && entryOf(context, cells, bytes)
+    const entry = bytes && !idle.includes(place.index) ? entryOf(context, cells, bytes) : undefined
     if (entry !== undefined) entries.push({ ...entry, ...place, rung })
   }
   return { entries, places: page.length }
@@ -99,35 +110,55 @@ async function readOperations(
   return (standing && (await held.get(standing.headerHash)))?.operations ?? []
 }
 
-/** An operation as the owner of `cells` sees it; undefined if it touches none of them. */
-function entryOf(
+/** Forced operations of a batch that changed nothing. */
+async function readIdle(
   { node }: QueryContext,
-  cells: ReadonlySet<number>,
-  bytes: Uint8Array,
-): Omit<HistoryEntry, 'batch' | 'index' | 'rung'> | undefined {
+  line: Line,
+  open: OpenOperations | undefined,
+  batch: number,
+): Promise<readonly number[]> {
+  if (open?.place.number === batch) return open.idle
+  const standing = line.at(batch)
+  return (standing && (await node.store.get(effects, standing.headerHash)))?.idle ?? []
+}
+
+type Entry = Omit<HistoryEntry, 'batch' | 'index' | 'rung'>
+
+/** An operation as the owner of `cells` sees it; undefined if it touches none of them. */
+function entryOf(context: QueryContext, cells: ReadonlySet<number>, bytes: Uint8Array): Entry | undefined {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return undefined
-  // Whether what it carries could stand, its bytes don't say.
-  if (operation.kind === 'forced') return undefined
-  if (operation.kind === 'withdrawal') {
-    const { kind, from, amount, fee } = operation
-    return cells.has(from)
-      ? { id: toHex(operationId(bytes)), kind, direction: 'out', amount: amount * 1000n, fee }
-      : undefined
+  switch (operation.kind) {
+    case 'transfer':
+    case 'withdrawal':
+      return signedEntry(context, cells, operation)
+    case 'forced': {
+      const entry = signedEntry(context, cells, operation.operation)
+      return entry && { ...entry, forced: true }
+    }
+    default: {
+      const { kind, amount, cell } = operation
+      return cells.has(cell) ? { id: toHex(operationId(bytes)), kind, direction: 'in', amount, fee: 0n } : undefined
+    }
   }
-  const { kind, amount } = operation
-  if (kind !== 'transfer') {
-    return cells.has(operation.cell)
-      ? { id: toHex(operationId(bytes)), kind, direction: 'in', amount, fee: 0n }
-      : undefined
-  }
-  const { from, to, toCell, fee, memo } = operation
-  const [pays, receives] = [cells.has(from), cells.has(toCell)]
+}
+
+function signedEntry(
+  { node }: QueryContext,
+  cells: ReadonlySet<number>,
+  operation: SignedOperation,
+): Entry | undefined {
+  const { kind, from, amount, fee } = operation
+  const id = toHex(signedMessage(node.network, operation))
+  const pays = cells.has(from)
+  if (kind === 'withdrawal') return pays ? { id, kind, direction: 'out', amount: amount * 1000n, fee } : undefined
+  const { to, toCell, memo } = operation
+  const receives = cells.has(toCell)
   if (!pays && !receives) return undefined
   const payer = ownerOf(node.executor.ledger.tree, from)
   const counterparty = pays && receives ? undefined : pays ? to : payer
   return {
-    id: toHex(transferMessage(node.network, operation)),
+    id,
     kind,
     direction: pays && receives ? 'self' : pays ? 'out' : 'in',
     amount,

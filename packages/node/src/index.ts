@@ -4,7 +4,15 @@ export { type BatchBody, BatchData, type FetchData } from './data.ts'
 export { Executor, type Rejection } from './execute.ts'
 export { Follower, type FollowStep, TooShortChainError } from './follow.ts'
 export { fastestHasher } from './hasher.ts'
-export { droppedMark, type Intake, type IntakeResult, rowAt, type Taken } from './intake.ts'
+export {
+  droppedMark,
+  type Intake,
+  type IntakeResult,
+  rowAt,
+  rowCount,
+  type Submission,
+  type Taken,
+} from './intake.ts'
 export { type BatchLink, LinkIndex } from './links.ts'
 export type { Pending } from './missing.ts'
 export { closeNode, type NodeParts, openNode, type Role } from './node.ts'

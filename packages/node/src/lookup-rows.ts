@@ -20,6 +20,18 @@ export function cellKey(cell: number): RowKey {
   return { high: KIND_CELL + Math.floor(cell / 2 ** 32), low: cell % 2 ** 32 }
 }
 
+const KIND_FORCED = 2 ** 31 + 2 ** 30
+const KIND_CLAIM = KIND_FORCED + 2 ** 29
+
+/** A forced operation, by its place in Bitcoin: one a transaction. */
+export function forcedKey({ height, tx }: Position): RowKey {
+  return { high: KIND_FORCED + height, low: tx }
+}
+
+export function claimKey(number: number): RowKey {
+  return { high: KIND_CLAIM, low: number }
+}
+
 /** 62 bits of the id: who finds a row looks whether it is the payment's. */
 export function paymentKey(id: Uint8Array): RowKey {
   const view = new DataView(id.buffer, id.byteOffset)

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
-import { decodeOperation, equalBytes, namedCells, type Position, readWhole, transferMessage } from '@kedge/core'
-import { operations, type Store } from '@kedge/storage'
+import { decodeOperation, equalBytes, namedCells, type Position, readWhole, signedMessage } from '@kedge/core'
+import { effects, operations, type Store } from '@kedge/storage'
+import { claimsIn } from './claims.ts'
 import { type Line, type LineParts, parentOf } from './line.ts'
-import { cellKey, creditKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
+import { cellKey, claimKey, creditKey, forcedKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
 import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
 import type { Head } from './snapshot.ts'
 
@@ -23,7 +24,7 @@ const BATCH_COST = 20
 const SLICE = 2048
 
 /**
- * Where operations stand, by cell, payment id and deposit. The rows reach from genesis to some batch of the line, and
+ * Where operations stand, by cell, by what was signed (a payment's or withdrawal's id), and by deposit. The rows reach from genesis to some batch of the line, and
  * are carried on when somebody asks, in turns of bounded work: a node that nobody asks pays nothing. Where the line was
  * left for another, the rows behind the fork are dropped.
  */
@@ -47,14 +48,26 @@ export class Lookup {
     return this.isCaughtUp()
   }
 
-  /** Where the payment may stand: of a place found here, the id's first 62 bits are its payment's. */
-  findPayment(line: Line, id: Uint8Array): Promise<Place[]> {
+  /** Where a payment or a withdrawal may stand: of a place found here, the id's first 62 bits are the operation's. */
+  findSigned(line: Line, id: Uint8Array): Promise<Place[]> {
     return this.find(line, paymentKey(id), undefined, Number.POSITIVE_INFINITY)
   }
 
   /** The operation that credited the deposit at this position. */
   async findCredit(line: Line, position: Position): Promise<Place | undefined> {
     const [place] = await this.find(line, creditKey(position), undefined, 1)
+    return place
+  }
+
+  /** The operation that carried the entry that was forced at this position. */
+  async findForced(line: Line, position: Position): Promise<Place | undefined> {
+    const [place] = await this.find(line, forcedKey(position), undefined, 1)
+    return place
+  }
+
+  /** The withdrawal of this number. */
+  async findClaim(line: Line, number: number): Promise<Place | undefined> {
+    const [place] = await this.find(line, claimKey(number), undefined, 1)
     return place
   }
 
@@ -121,6 +134,9 @@ export class Lookup {
       for (const key of keysOf(this.parts.network, bytes)) rows.add(key, number, index)
       if (index % SLICE === SLICE - 1) await setImmediate()
     }
+    const effect = await this.parts.store.get(effects, headerHash)
+    if (effect !== undefined)
+      for (const { claim, index } of claimsIn(held, effect)) rows.add(claimKey(claim.number), number, index)
     return held.length
   }
 }
@@ -129,8 +145,17 @@ function keysOf(network: Uint8Array, bytes: Uint8Array): RowKey[] {
   const operation = decodeOperation(bytes)
   if (operation === undefined) return []
   const cells = namedCells(operation).map(cellKey)
-  if (operation.kind === 'deposit') return [...cells, creditKey(operation.position)]
-  return operation.kind === 'transfer' ? [...cells, paymentKey(transferMessage(network, operation))] : cells
+  switch (operation.kind) {
+    case 'deposit':
+      return [...cells, creditKey(operation.position)]
+    case 'transfer':
+    case 'withdrawal':
+      return [...cells, paymentKey(signedMessage(network, operation))]
+    case 'forced':
+      return [...cells, forcedKey(operation.position)]
+    case 'collect':
+      return cells
+  }
 }
 
 function isSame(a: Head, b: Head): boolean {

@@ -1,18 +1,28 @@
-import { type ErrorCode, errorBodyOf, findRowsFault, routes, type SubmittedRows } from '@kedge/api'
+import {
+  type Answer,
+  type ErrorCode,
+  errorBodyOf,
+  findRowsFault,
+  routes,
+  type Submitted,
+  type SubmittedRows,
+} from '@kedge/api'
 import {
   concatBytes,
   decodeReceipt,
-  decodeTransfer,
+  decodeSigned,
   equalBytes,
   fromHex,
   operationId,
   receiptHolds,
-  TRANSFER_BYTES,
-  type Transfer,
-  transferMessage,
+  type SignedOperation,
+  signedMessage,
+  toHex,
+  WITHDRAWAL_BYTES,
+  WITHDRAWAL_KIND,
 } from '@kedge/core'
 import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
-import { type Intake, type IntakeResult, rowAt } from './intake.ts'
+import { type Intake, type IntakeResult, rowAt, rowCount, type Submission } from './intake.ts'
 import type { Responders } from './serve.ts'
 
 /** Less than an API client waits for its answer. */
@@ -21,13 +31,13 @@ const PASS_ON_MS = 15_000
 type Refused = Extract<IntakeResult, { ok: false }>['code']
 
 /**
- * The intake of a node that is no sequencer: hands transfers to a connected one. Whether the receipts that come back
+ * The intake of a node that is no sequencer: hands operations to a connected one. Whether the receipts that come back
  * are signed by the sequencer is looked at by those who want them.
  */
 export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake {
   return {
-    submit: async (rows) => {
-      const decoded = decodeRows(rows)
+    submit: async (submission) => {
+      const decoded = decodeRows(submission)
       const sent = decoded.filter((each) => each !== undefined)
       const results = sent.length === 0 ? [] : await passRows(host, network, sent)
       let next = 0
@@ -39,15 +49,15 @@ export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake 
 
 interface Row {
   readonly bytes: Uint8Array
-  readonly transfer: Transfer
+  readonly operation: SignedOperation
 }
 
-/** Undefined where bytes are no transfer: those are not worth a sequencer's time. */
-export function decodeRows(rows: Uint8Array): (Row | undefined)[] {
-  return Array.from({ length: rows.length / TRANSFER_BYTES }, (_, row) => {
-    const bytes = rowAt(rows, row)
-    const transfer = decodeTransfer(bytes)
-    return transfer && { bytes, transfer }
+/** Undefined where bytes are no signed operation: those are not worth a sequencer's time. */
+export function decodeRows(submission: Submission): (Row | undefined)[] {
+  return Array.from({ length: rowCount(submission) }, (_, row) => {
+    const bytes = rowAt(submission, row)
+    const operation = decodeSigned(bytes)
+    return operation && { bytes, operation }
   })
 }
 
@@ -58,7 +68,7 @@ async function passRows(
 ): Promise<readonly IntakeResult[]> {
   const answered = await ask(host, concatBytes(...sent.map(({ bytes }) => bytes)))
   if (!answered.ok) return sent.map(() => ({ ok: false, code: answered.code }))
-  // Whoever answers like this is no sequencer of this version, and a transfer can be submitted again.
+  // Whoever answers like this is no sequencer of this version, and an operation can be submitted again.
   return readAnswer(network, sent, answered.bytes) ?? sent.map(() => ({ ok: false, code: 'no-sequencer' }))
 }
 
@@ -78,19 +88,30 @@ async function ask(host: Pick<Host, 'submit'>, rows: Uint8Array): Promise<Asked>
 }
 
 /**
- * A sequencer's answer to a node that passes transfers on: the bulk route's, as JSON.
+ * A sequencer's answer to a node that passes on transfers, or one withdrawal: the bulk route's, as JSON.
  * @param handlers undefined while the sequencer starts
  */
 export async function answerSubmit(
-  handlers: Pick<Responders, 'submitTransfers'> | undefined,
+  handlers: Pick<Responders, 'submitTransfers' | 'submitWithdrawal'> | undefined,
   bytes: Uint8Array,
 ): Promise<Uint8Array> {
+  if (bytes.length === WITHDRAWAL_BYTES && bytes[0] === WITHDRAWAL_KIND) {
+    const answered = await handlers?.submitWithdrawal({ withdrawal: toHex(bytes) })
+    return encodeAnswer(answered === undefined ? allRefused(1, 'syncing') : oneRow(answered))
+  }
   const { body } = routes.submitTransfers
   if (findRowsFault(body, bytes.length) !== undefined) return encodeJson(errorBodyOf({ code: 'bad-request' }))
   const count = bytes.length / body.rowBytes
   const answered = await handlers?.submitTransfers({ bytes })
   if (answered?.ok === true) return encodeAnswer(answered.value)
   return encodeAnswer(allRefused(count, answered?.fault.code ?? 'syncing'))
+}
+
+function oneRow(answered: Answer<Submitted>): SubmittedRows {
+  if (!answered.ok) return allRefused(1, answered.fault.code)
+  const { acknowledgement } = answered.value
+  const receipts = acknowledgement === undefined ? [] : [{ row: 0, count: 1, ...acknowledgement }]
+  return { accepted: 1, receipts, refused: [] }
 }
 
 function allRefused(count: number, code: ErrorCode): SubmittedRows {
@@ -138,11 +159,11 @@ function readRun(
 ): IntakeResult[] | undefined {
   const first = sent[row]
   const bytes = fromHex(operation)
-  const transfer = decodeTransfer(bytes)
+  const taken = decodeSigned(bytes)
   const receipt = decodeReceipt(fromHex(encoded))
-  if (first === undefined || count < 1 || row + count > sent.length || transfer === undefined || receipt === undefined)
+  if (first === undefined || count < 1 || row + count > sent.length || taken === undefined || receipt === undefined)
     return undefined
-  if (!equalBytes(transferMessage(network, transfer), transferMessage(network, first.transfer))) return undefined
+  if (!equalBytes(signedMessage(network, taken), signedMessage(network, first.operation))) return undefined
   if (!receiptHolds(receipt, operationId(bytes))) return undefined
   const { number } = receipt.tick
   return sent.slice(row, row + count).map((each, at): IntakeResult => {
@@ -160,7 +181,7 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** What a sequencer says of itself and not of the transfer comes to the same here: submit it again. */
+/** What a sequencer says of itself and not of the operation comes to the same here: submit it again. */
 function refusedOf(code: ErrorCode): Refused {
   switch (code) {
     case 'chain-closed':

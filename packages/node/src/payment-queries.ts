@@ -52,7 +52,7 @@ interface Placed {
 
 /** Looks into the batches: rows tell only where it may be. */
 async function findPlaced({ node, lookup, held }: QueryContext, line: Line, id: string): Promise<Placed | undefined> {
-  for (const place of await lookup.findPayment(line, fromHex(id))) {
+  for (const place of await lookup.findSigned(line, fromHex(id))) {
     const standing = line.at(place.batch)
     const batch = standing && (await held.get(standing.headerHash))
     const operation = batch?.operations[place.index]
@@ -65,7 +65,7 @@ async function findPlaced({ node, lookup, held }: QueryContext, line: Line, id: 
 /** How far a payment has come, as its row says: without a look into the batch, and without proof. */
 export async function findRung(context: QueryContext, id: Uint8Array): Promise<Standing['rung'] | undefined> {
   const line = await lineOf(context)
-  const [place] = await context.lookup.findPayment(line, id)
+  const [place] = await context.lookup.findSigned(line, id)
   return place && line.at(place.batch)?.rung
 }
 

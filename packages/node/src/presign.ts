@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
-import { type CellTree, decodeTransfer, operationId, TRANSFER_BYTES } from '@kedge/core'
+import { type CellTree, decodeSigned, operationId } from '@kedge/core'
 import { type Chunk, isRowValid, readRowId, type Verifier, writeRow } from '@kedge/signatures'
 
-/** Ids of operations, and by index the key that a transfer was found signed by. */
+/** Ids of operations, and by index the key that a transfer or a withdrawal was found signed by. */
 export interface Presigned {
   readonly ids: readonly Uint8Array[]
   readonly signers: readonly (Uint8Array | undefined)[]
@@ -12,7 +12,7 @@ export interface Presigned {
 const CHUNK_ROWS = 1024
 
 /**
- * Checks transfers' signatures in the verifier's threads, against the owners that cells have now. Who pays from a cell
+ * Checks the signatures of transfers and withdrawals in the verifier's threads, against the owners that cells have now. Who pays from a cell
  * that the same batch creates has no owner yet: that signature is left to the execution.
  */
 export async function checkSignatures(
@@ -24,9 +24,8 @@ export async function checkSignatures(
   const signers: (Uint8Array | undefined)[] = new Array(operations.length)
   const rows: Row[] = []
   for (const [index, bytes] of operations.entries()) {
-    const transfer = bytes.length === TRANSFER_BYTES ? decodeTransfer(bytes) : undefined
-    if (transfer !== undefined && transfer.from < tree.count)
-      rows.push({ index, bytes, owner: tree.owner(transfer.from) })
+    const signed = decodeSigned(bytes)
+    if (signed !== undefined && signed.from < tree.count) rows.push({ index, bytes, owner: tree.owner(signed.from) })
     else ids[index] = operationId(bytes)
   }
   const chunks: Promise<void>[] = []

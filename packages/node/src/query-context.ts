@@ -1,4 +1,5 @@
 import type { Health } from '@kedge/api'
+import type { Deposit, ForcedEntry } from '@kedge/core'
 import type { Host } from '@kedge/p2p'
 import type { Verifier } from '@kedge/signatures'
 import type { Store } from '@kedge/storage'
@@ -6,9 +7,9 @@ import { BitcoinTip } from './bitcoin-tip.ts'
 import { BlockHeaders } from './block-headers.ts'
 import { ChallengeIndex } from './challenge-index.ts'
 import type { BatchData } from './data.ts'
-import { DepositIndex } from './deposit-index.ts'
 import { DoubtfulBatches } from './doubtful.ts'
 import type { Executor } from './execute.ts'
+import { depositIndex, type FactIndex, forcedIndex } from './fact-index.ts'
 import type { Follower } from './follow.ts'
 import { HeldBatches } from './held.ts'
 import { Inclusions } from './inclusion.ts'
@@ -45,7 +46,8 @@ export interface QueryContext extends QueryParts {
   readonly lookup: Lookup
   readonly openLookup: OpenLookup
   readonly held: HeldBatches
-  readonly deposits: DepositIndex
+  readonly deposits: FactIndex<Deposit>
+  readonly forced: FactIndex<ForcedEntry>
   readonly challenges: ChallengeIndex
   readonly doubtful: DoubtfulBatches
   readonly inclusions: Inclusions
@@ -61,7 +63,8 @@ export function contextOf(parts: QueryParts): QueryContext {
     lookup: new Lookup(parts.node),
     openLookup: new OpenLookup(),
     held,
-    deposits: new DepositIndex(follower.facts),
+    deposits: depositIndex(follower.facts),
+    forced: forcedIndex(follower.facts, network),
     challenges: new ChallengeIndex(store, follower),
     doubtful: new DoubtfulBatches({ follower, held, network }),
     inclusions: new Inclusions(options.rpc),

@@ -1,26 +1,30 @@
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
-import { decodeTransfer, encodeReceipt, equalBytes, fromHex, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
-import { type IntakeResult, rowAt, type Taken } from './intake.ts'
+import { decodeSigned, encodeReceipt, equalBytes, fromHex, signedMessage, toHex } from '@kedge/core'
+import { type IntakeResult, rowAt, rowCount, type Submission, type Taken } from './intake.ts'
 import { acknowledgementOf, findRung } from './payment-queries.ts'
 import { type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
-export function submitQueries(context: QueryContext): Pick<Responders, 'submitTransfer' | 'submitTransfers'> {
+type Routes = 'submitTransfer' | 'submitTransfers' | 'submitWithdrawal'
+
+export function submitQueries(context: QueryContext): Pick<Responders, Routes> {
   return {
-    submitTransfer: ({ transfer }) => submitOne(context, fromHex(transfer)),
-    submitTransfers: async ({ bytes }) => answer(rowsView(await submitRows(context, bytes))),
+    submitTransfer: ({ transfer }) => submitOne(context, { kind: 'transfer', rows: fromHex(transfer) }),
+    submitTransfers: async ({ bytes }) =>
+      answer(rowsView(await submitRows(context, { kind: 'transfer', rows: bytes }))),
+    submitWithdrawal: ({ withdrawal }) => submitOne(context, { kind: 'withdrawal', rows: fromHex(withdrawal) }),
   }
 }
 
-async function submitOne(context: QueryContext, bytes: Uint8Array): Promise<Answer<Submitted>> {
-  const [row] = await submitRows(context, bytes)
+async function submitOne(context: QueryContext, submission: Submission): Promise<Answer<Submitted>> {
+  const [row] = await submitRows(context, submission)
   if (row === undefined) throw new Error('one row was submitted and none answered')
   if (row.fate === 'refused') return row.code === 'overloaded' ? overloaded(RETRY_MS) : refuse(row.code)
-  const paymentId = paymentIdOf(context, bytes)
-  const id = toHex(paymentId)
+  const signed = signedIdOf(context, submission.rows)
+  const id = toHex(signed)
   if (row.fate === 'taken') return answer({ id, rung: 'sequenced', ...acknowledgementOf(row.taken) })
-  const rung = row.rung ?? (await findRung(context, paymentId)) ?? 'sequenced'
-  return answer({ id, rung, ...acknowledgementOf(await context.intake.find(paymentId)) })
+  const rung = row.rung ?? (await findRung(context, signed)) ?? 'sequenced'
+  return answer({ id, rung, ...acknowledgementOf(await context.intake.find(signed)) })
 }
 
 /** What became of one row of a request. */
@@ -30,21 +34,21 @@ type Row =
   | { readonly fate: 'repeated'; readonly rung?: Submitted['rung'] }
   | { readonly fate: 'refused'; readonly code: ErrorCode }
 
-async function submitRows(context: QueryContext, bytes: Uint8Array): Promise<Row[]> {
+async function submitRows(context: QueryContext, submission: Submission): Promise<Row[]> {
   const isClosed = context.node.follower.chain.mode === 'closed'
-  const results = isClosed ? refuseAll(bytes) : await context.intake.submit(bytes)
+  const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission)
   const rows: Row[] = []
   for (const [row, result] of results.entries()) {
     const isUsed = !result.ok && result.code === 'nonce-used'
-    rows.push(isUsed ? await fateOfUsed(context, rowAt(bytes, row)) : fateOf(result))
+    rows.push(isUsed ? await fateOfUsed(context, rowAt(submission, row)) : fateOf(result))
   }
   return rows
 }
 
-function refuseAll(bytes: Uint8Array): (IntakeResult | { readonly ok: false; readonly code: 'chain-closed' })[] {
-  return Array.from({ length: bytes.length / TRANSFER_BYTES }, (_, row) => ({
+function refuseAll(submission: Submission): (IntakeResult | { readonly ok: false; readonly code: 'chain-closed' })[] {
+  return Array.from({ length: rowCount(submission) }, (_, row) => ({
     ok: false,
-    code: decodeTransfer(rowAt(bytes, row)) === undefined ? 'undecodable' : 'chain-closed',
+    code: decodeSigned(rowAt(submission, row)) === undefined ? 'undecodable' : 'chain-closed',
   }))
 }
 
@@ -53,27 +57,25 @@ function fateOf(result: ReturnType<typeof refuseAll>[number]): Row {
   return 'taken' in result ? { fate: 'taken', taken: result.taken } : { fate: 'repeated' }
 }
 
-/** A nonce that is used may have been used by this very transfer, in a batch that was sealed since. */
+/** A nonce that is used may have been used by this very operation, in a batch that was sealed since. */
 async function fateOfUsed(context: QueryContext, bytes: Uint8Array): Promise<Row> {
   if (!(await context.lookup.catchUp())) return { fate: 'refused', code: 'overloaded' }
-  const rung = await findRung(context, paymentIdOf(context, bytes))
+  const rung = await findRung(context, signedIdOf(context, bytes))
   return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', rung }
 }
 
-function paymentIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {
-  const transfer = decodeTransfer(bytes)
-  if (transfer === undefined) throw new Error('what was taken is no transfer')
-  return transferMessage(node.network, transfer)
+function signedIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {
+  const signed = decodeSigned(bytes)
+  if (signed === undefined) throw new Error('what was taken is no signed operation')
+  return signedMessage(node.network, signed)
 }
 
-/** A transfer is never refused for a duty: a batch holds what is due before it takes any; the rest is withdrawals'. */
+/** What its owner signed is never refused for a duty: a batch holds what is due before it takes any. */
 function errorCodeOf(code: Extract<IntakeResult, { ok: false }>['code'] | 'chain-closed'): ErrorCode {
   switch (code) {
     case 'not-due':
     case 'deposit-due':
     case 'forced-due':
-    case 'payout-fee-too-low':
-    case 'dust':
       return 'internal'
     default:
       return code

@@ -5,7 +5,9 @@ import {
   build,
   buildAnchor,
   buildChallenge,
+  buildCommit,
   buildDeposit,
+  buildReveal,
   buildVaultSpend,
   type Coin,
   coinKey,
@@ -22,6 +24,7 @@ import {
   BatchExecution,
   batchAnchor,
   buildHeader,
+  type Claim,
   depositOutput,
   encodeMessage,
   encodeSigned,
@@ -32,10 +35,12 @@ import {
   networkId,
   type Outpoint,
   type Params,
+  planPayout,
   regtestRules,
   resumeAnchor,
   type SealedBatch,
   type SignedOperation,
+  signedMessage,
   type Transfer,
   takeoverLeaf,
   tapLeafHash,
@@ -43,6 +48,8 @@ import {
   transferMessage,
   vaultOutput,
   vaultScript,
+  type Withdrawal,
+  withdrawalMessage,
   ZERO_HASH,
 } from '@kedge/core'
 import { Bitcoind, SlotSigner } from '@kedge/regtest'
@@ -168,14 +175,22 @@ export class Rollup {
     return { ...unsigned, signature: signHash(transferMessage(this.network, unsigned), secretOf(payer)) }
   }
 
-  idOf(transfer: Transfer): string {
-    return toHex(transferMessage(this.network, transfer))
+  /** A withdrawal to the payer's own taproot script. */
+  withdrawal(payer: number, taken: Pick<Withdrawal, 'from' | 'amount' | 'nonce'>): Withdrawal {
+    const { transfer: fee } = this.params.fees
+    const { script } = coinKey(secretOf(payer))
+    const unsigned = { kind: 'withdrawal' as const, script, payoutFee: 1_000n, fee, expiry: 0xffffffff, ...taken }
+    return { ...unsigned, signature: signHash(withdrawalMessage(this.network, unsigned), secretOf(payer)) }
   }
 
-  /** The next batch: deposits that are due, then the transfers. `lie` changes what it commits to. */
+  idOf(operation: SignedOperation): string {
+    return toHex(signedMessage(this.network, operation))
+  }
+
+  /** The next batch: what is due, then what was signed. `lie` changes what it commits to. */
   build(
     { queried: { follower } }: TestNode,
-    transfers: readonly Transfer[],
+    transfers: readonly SignedOperation[],
     lie?: (honest: SealedBatch) => SealedBatch,
   ): Built {
     const { params, network, ledger } = this
@@ -186,7 +201,7 @@ export class Rollup {
     execution.addDue((key) => findCell(ledger, key))
     for (const transfer of transfers) {
       const refusal = execution.add(transfer)
-      if (refusal !== undefined) throw new Error(`a transfer is refused: ${refusal}`)
+      if (refusal !== undefined) throw new Error(`an operation is refused: ${refusal}`)
     }
     const honest = execution.seal()
     const sealed = lie === undefined ? honest : lie(honest)
@@ -267,6 +282,27 @@ export class Rollup {
     const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
     await this.send(swept.raw, 0n)
     this.vault = { head: { txid: swept.txid, vout: 0 }, value }
+  }
+
+  /** Publishes an operation so that batches must contain it. */
+  async force(operation: SignedOperation): Promise<void> {
+    const payload = encodeMessage({ kind: 'forced' })
+    const publication = { params: this.params, payload, bytes: encodeSigned(operation) }
+    const funding = await this.fund(20_000n)
+    const commit = buildCommit(publication, FEE_RATE, funding)
+    await this.send(commit.raw, 0n)
+    await this.send(buildReveal(publication, commit.raw, { ...funding, coins: [] }).raw, 0n)
+  }
+
+  /** Pays claims, all at one sat/vB. */
+  async payOut({ queried: { follower } }: TestNode, claims: readonly Claim[]): Promise<Uint8Array> {
+    const { vault, final } = follower.chain
+    const plan = planPayout(this.params, vault, claims, final.headerHash, 1_000n)
+    if (plan === undefined) throw new Error('there is nothing to pay')
+    const payout = buildVaultSpend(this.params, plan, WATCHERS)
+    await this.send(payout.raw, 0n)
+    this.vault = { head: { txid: payout.txid, vout: 0 }, value: plan.outputs[0]?.value ?? 0n }
+    return payout.txid
   }
 
   async challenge(headerHash: Uint8Array, data: 'data' | 'steps'): Promise<void> {

@@ -1,22 +1,21 @@
 import {
-  decodeTransfer,
+  decodeSigned,
   equalBytes,
   MerkleLog,
   networkId,
   operationId,
   type Params,
   type Receipt,
+  signedMessage,
   type Tick,
-  TRANSFER_BYTES,
-  transferMessage,
 } from '@kedge/core'
 import { SlotSigner } from '@kedge/regtest'
-import { type Intake, type IntakeResult, rowAt } from '../src/intake.ts'
+import { type Intake, type IntakeResult, rowAt, rowCount, type Submission } from '../src/intake.ts'
 import { SLOT_SECRET, secretOf } from './ground.ts'
 
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const
 
-/** Answers each transfer by its nonce, as the test wants; with true receipts, some rows to a tick. */
+/** Answers each operation by its nonce, as the test wants; with true receipts, some rows to a tick. */
 export class Script implements Intake {
   readonly asked: Uint8Array[] = []
   private readonly network: Uint8Array
@@ -33,14 +32,14 @@ export class Script implements Intake {
     this.fates = fates
   }
 
-  submit(rows: Uint8Array): Promise<IntakeResult[]> {
-    this.asked.push(rows)
+  submit(submission: Submission): Promise<IntakeResult[]> {
+    this.asked.push(submission.rows)
     const results: IntakeResult[] = []
     let inTick = false
-    for (let row = 0; row < rows.length / TRANSFER_BYTES; row++) {
-      const bytes = rowAt(rows, row)
-      const transfer = decodeTransfer(bytes)
-      const fate = transfer === undefined ? UNDECODABLE : this.fates(transfer.nonce)
+    for (let row = 0; row < rowCount(submission); row++) {
+      const bytes = rowAt(submission, row)
+      const signed = decodeSigned(bytes)
+      const fate = signed === undefined ? UNDECODABLE : this.fates(signed.nonce)
       if (typeof fate === 'object') {
         results.push(fate)
         inTick = false
@@ -77,7 +76,7 @@ export class Script implements Intake {
   }
 
   private isPayment(id: Uint8Array, bytes: Uint8Array): boolean {
-    const transfer = decodeTransfer(bytes)
-    return transfer !== undefined && equalBytes(transferMessage(this.network, transfer), id)
+    const signed = decodeSigned(bytes)
+    return signed !== undefined && equalBytes(signedMessage(this.network, signed), id)
   }
 }

@@ -1,7 +1,7 @@
 import { type Deposit, L1Facts, toHex } from '@kedge/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { DepositIndex } from '../src/deposit-index.ts'
+import { depositIndex } from '../src/fact-index.ts'
 
 const keyOf = (seed: number) => new Uint8Array(32).fill(seed)
 const SCAN_HEIGHT = 101
@@ -17,7 +17,7 @@ it('deposits by key are those of the best chain, however it changed', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const facts = new L1Facts(SCAN_HEIGHT)
-      const index = new DepositIndex(facts)
+      const index = depositIndex(facts)
       let all: Deposit[] = []
       const compare = () => {
         for (let seed = 0; seed < 3; seed++) {

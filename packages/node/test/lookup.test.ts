@@ -171,7 +171,7 @@ async function expectAgreement(records: Records, lookup: Lookup): Promise<void> 
     for (const [index, operation] of content.entries()) {
       const place = { batch: number, index }
       if (operation.kind === 'transfer') {
-        expect(await lookup.findPayment(way, transferMessage(network, operation))).toEqual([place])
+        expect(await lookup.findSigned(way, transferMessage(network, operation))).toEqual([place])
       }
       if (operation.kind === 'deposit') expect(await lookup.findCredit(way, operation.position)).toEqual(place)
     }
@@ -288,7 +288,7 @@ describe('a lookup', () => {
     records.executor.head = head
     const way = await readLine(records, true)
     expect(await lookup.findTouches(way, 0, undefined, 9)).toEqual([{ batch: 1, index: 0 }])
-    expect(await lookup.findPayment(way, transferMessage(network, transfer(0, 1, 1)))).toEqual([])
+    expect(await lookup.findSigned(way, transferMessage(network, transfer(0, 1, 1)))).toEqual([])
   })
 })
 

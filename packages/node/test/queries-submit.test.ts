@@ -2,6 +2,7 @@ import type { SubmittedRows } from '@kedge/api'
 import {
   concatBytes,
   decodeReceipt,
+  encodeSigned,
   encodeTransfer,
   fromHex,
   operationId,
@@ -60,7 +61,7 @@ function rowsOf(...nonces: number[]): Uint8Array<ArrayBuffer> {
 }
 
 function sentOf(...nonces: number[]) {
-  return decodeRows(rowsOf(...nonces)).filter((row) => row !== undefined)
+  return decodeRows({ kind: 'transfer', rows: rowsOf(...nonces) }).filter((row) => row !== undefined)
 }
 
 function handlersOf(intake: Intake, role: 'sequencer' | 'challenger' = 'sequencer'): Responders {
@@ -120,8 +121,8 @@ describe('one transfer', () => {
   it('submitted again tells how far it has come', async () => {
     const script = scripted((nonce) => (nonce === 1n ? 'take' : { ok: false, code: 'nonce-used' }))
     const repeating: Intake = {
-      submit: async (rows) => {
-        const [result] = await script.submit(rows)
+      submit: async (submission) => {
+        const [result] = await script.submit(submission)
         return [result?.ok && script.asked.length > 1 ? { ok: true, repeated: true } : (result as IntakeResult)]
       },
       find: (id) => script.find(id),
@@ -168,7 +169,7 @@ describe('many transfers', () => {
 
   it('get none for what only the batch, and not the request, has next to each other', async () => {
     const script = scripted(() => 'take')
-    const [first, second] = await script.submit(rowsOf(1, 2))
+    const [first, second] = await script.submit({ kind: 'transfer', rows: rowsOf(1, 2) })
     const results = [first, { ok: false, code: 'expired' }, second] as IntakeResult[]
     const client = clientOf(handlersOf({ submit: () => Promise.resolve(results), find: (id) => script.find(id) }))
     const { accepted, receipts } = await client.submitTransfers({ bytes: rowsOf(1, 3, 2) })
@@ -217,6 +218,16 @@ describe('a node that passes transfers on', () => {
       id: rollup.idOf(transfer(1)),
       rung: 'sequenced',
       acknowledgement: {},
+    })
+    const out = rollup.withdrawal(ALICE, { from: 0, amount: 5_000n, nonce: 9n })
+    expect(await client.submitWithdrawal({ withdrawal: toHex(encodeSigned(out)) })).toMatchObject({
+      id: rollup.idOf(out),
+      rung: 'sequenced',
+      acknowledgement: { operation: toHex(encodeSigned(out)) },
+    })
+    const late = rollup.withdrawal(ALICE, { from: 0, amount: 5_000n, nonce: 3n })
+    await expect(client.submitWithdrawal({ withdrawal: toHex(encodeSigned(late)) })).rejects.toMatchObject({
+      code: 'expired',
     })
     const bytes = rowsOf(2, 3, 4, 5)
     const through = await client.submitTransfers({ bytes })
@@ -287,7 +298,7 @@ describe('a node that passes transfers on', () => {
       readAnswer(rollup.network, sentOf(1, 2, 3), new TextEncoder().encode(JSON.stringify(answer)))
     expect(judge(right)).toHaveLength(3)
     const [run] = right.receipts
-    const other = await scripted(() => 'take').submit(rowsOf(8))
+    const other = await scripted(() => 'take').submit({ kind: 'transfer', rows: rowsOf(8) })
     expect(other).toHaveLength(1)
     const wrong = [
       { ...right, accepted: 2 },

@@ -4,6 +4,7 @@ import { decodeTransfer, encodeTransfer, GENESIS_ROOT, genesisChain, networkId, 
 import { marks } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { droppedMark, type Intake, type Taken } from '../src/intake.ts'
+import type { OpenOperations } from '../src/open-lookup.ts'
 import { clientOfNode, expectProof, failures } from './client.ts'
 import { type Built, keyHex, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
 
@@ -175,7 +176,7 @@ describe('a node that follows', () => {
 
 /** What the sequencer of the tests below acknowledges. */
 interface Acknowledged {
-  open?: { readonly place: { readonly number: number }; readonly operations: Uint8Array[] }
+  open?: OpenOperations & { readonly operations: Uint8Array[] }
   readonly taken: Map<string, Taken>
 }
 
@@ -215,7 +216,7 @@ describe('a sequencer', () => {
     const transfer = rollup.signed(BOB, keyOf(ALICE), { from: 1, toCell: 0, amount: 3n, nonce: 1n })
     const operation = encodeTransfer(transfer)
     const id = rollup.idOf(transfer)
-    acknowledged.open = { place: { number: 5 }, operations: [operation] }
+    acknowledged.open = { place: { number: 5 }, operations: [operation], idle: [], claims: [] }
     acknowledged.taken.set(id, { number: 5, index: 0, operation })
     expect(await client.payment({ id })).toEqual({ rung: 'sequenced', id, batch: 5, index: 0 })
     const key = keyHex(BOB)
@@ -226,7 +227,7 @@ describe('a sequencer', () => {
     expect(older.entries).toMatchObject([{ batch: 4, index: 0 }])
     acknowledged.open.operations.push(encodeTransfer({ ...transfer, nonce: 2n }))
     expect((await client.accountHistory({ key, limit: 1 })).entries).toMatchObject([{ batch: 5, index: 1 }])
-    acknowledged.open = { place: { number: 5 }, operations: [] }
+    acknowledged.open = { place: { number: 5 }, operations: [], idle: [], claims: [] }
     expect((await client.accountHistory({ key, limit: 1 })).entries).toMatchObject([{ batch: 4, index: 0 }])
     delete acknowledged.open
     acknowledged.taken.clear()

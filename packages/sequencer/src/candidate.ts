@@ -1,10 +1,10 @@
-import { encodeTransfer, type Refusal, type Transfer } from '@kedge/core'
+import { encodeTransfer, type Refusal, type SignedOperation } from '@kedge/core'
 import type { Executor } from '@kedge/node'
 import type { Ticks } from './ticks.ts'
 
-/** A transfer with the key that it was found signed by, if it was. */
+/** What somebody signed, with the key that it was found signed by, if it was. */
 export interface Candidate {
-  readonly transfer: Transfer
+  readonly operation: SignedOperation
   readonly bytes: Uint8Array
   /** Undefined where the bytes were changed since it was computed. */
   readonly id: Uint8Array | undefined
@@ -24,10 +24,11 @@ export type Unready = 'syncing' | 'chain-broken' | 'batch-rejected' | 'overloade
 
 /** The recipient's cell isn't signed: whatever the wallet named, it becomes the key's cell, or the next new one. */
 export function resolveRecipient({ ledger, owners }: Executor, candidate: Candidate): Candidate {
-  const { transfer } = candidate
+  const { operation: transfer } = candidate
+  if (transfer.kind !== 'transfer') return candidate
   if (ledger.tree.isOwner(transfer.toCell, transfer.to)) return candidate
   const toCell = owners.find(transfer.to) ?? ledger.totals.count
   if (toCell === transfer.toCell) return candidate
   const resolved = { ...transfer, toCell }
-  return { ...candidate, transfer: resolved, bytes: encodeTransfer(resolved), id: undefined }
+  return { ...candidate, operation: resolved, bytes: encodeTransfer(resolved), id: undefined }
 }

@@ -1,4 +1,4 @@
-import { decodeTransfer, readWhole, TRANSFER_BYTES, type Transfer, transferMessage } from '@kedge/core'
+import { decodeSigned, readWhole, type SignedOperation, signedMessage } from '@kedge/core'
 import { checkSignatures, droppedMark, type NodeParts } from '@kedge/node'
 import { marks, operations as operationsTable, type Write } from '@kedge/storage'
 import type { Added, Candidate } from './candidate.ts'
@@ -14,7 +14,7 @@ export interface CarryParts {
 }
 
 /**
- * Transfers that were accepted and have no batch to be in: those of lost batches, then those of an open batch that lost
+ * Transfers and withdrawals that were accepted and have no batch to be in: those of lost batches, then those of an open batch that lost
  * its place. They go, in their old order, into the batch that is open now.
  */
 export class Carried {
@@ -71,33 +71,33 @@ export class Carried {
   }
 
   /**
-   * Adds transfers that were accepted before, and waits until they are promised anew; others' operations follow from
+   * Adds what was accepted before, and waits until they are promised anew; other operations follow from
    * rules. Gives the marks of those that can't stand any more; undefined when there is no room.
    */
   private async addAgain(operations: readonly Uint8Array[]): Promise<Write[] | undefined> {
     const { node, add } = this.parts
-    const bytes = operations.filter(isTransfer)
+    const bytes = operations.filter(isSigned)
     const { ids, signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
     const dropped: Write[] = []
     let last: (Added & { ok: true }) | undefined
     for (const [at, each] of bytes.entries()) {
-      const transfer = decodeTransfer(each) as Transfer
-      const added = await add({ transfer, bytes: each, id: ids[at], signedBy: signers[at] })
+      const operation = decodeSigned(each) as SignedOperation
+      const added = await add({ operation, bytes: each, id: ids[at], signedBy: signers[at] })
       if (added.ok) last = added
       else if (added.code === 'overloaded' || added.code === 'syncing') return undefined
-      else if (added.code !== 'nonce-used') dropped.push(putDropped(node.network, transfer, added.code))
+      else if (added.code !== 'nonce-used') dropped.push(putDropped(node.network, operation, added.code))
     }
     await last?.promises.promise(last.index)
     return dropped
   }
 }
 
-/** Deposits in the journal follow from Bitcoin. */
-export function isTransfer(bytes: Uint8Array): boolean {
-  return bytes.length === TRANSFER_BYTES && decodeTransfer(bytes) !== undefined
+/** Deposits and what is forced, in the journal too, follow from Bitcoin. */
+export function isSigned(bytes: Uint8Array): boolean {
+  return decodeSigned(bytes) !== undefined
 }
 
-/** A transfer that was accepted, lost its batch, and can't stand in a later one. */
-function putDropped(network: Uint8Array, transfer: Transfer, code: string): Write {
-  return marks.put(droppedMark(transferMessage(network, transfer)), new TextEncoder().encode(code))
+/** What was accepted, lost its batch, and can't stand in a later one. */
+function putDropped(network: Uint8Array, operation: SignedOperation, code: string): Write {
+  return marks.put(droppedMark(signedMessage(network, operation)), new TextEncoder().encode(code))
 }

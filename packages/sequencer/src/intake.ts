@@ -1,5 +1,13 @@
-import { decodeTransfer, payerOf, TRANSFER_BYTES, toHex, transferMessage } from '@kedge/core'
-import { type Intake, type IntakeResult, type NodeParts, rowAt, type Taken } from '@kedge/node'
+import { decodeSigned, payerOf, signedMessage, toHex } from '@kedge/core'
+import {
+  type Intake,
+  type IntakeResult,
+  type NodeParts,
+  rowAt,
+  rowCount,
+  type Submission,
+  type Taken,
+} from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, readRowOwner, writeRow } from '@kedge/signatures'
 import type { Added, Candidate } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -7,13 +15,13 @@ import type { Producer } from './producer.ts'
 import type { Ticks } from './ticks.ts'
 
 /**
- * Takes transfers in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
+ * Takes transfers and withdrawals in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
  * their arrival, on disk before the answer.
  */
-export class TransferIntake implements Intake {
+export class SequencerIntake implements Intake {
   private readonly node: NodeParts
   private readonly producer: Producer
-  /** Payment ids of the open batch, filled as somebody asks. */
+  /** Ids of what was signed in the open batch, filled as somebody asks. */
   private readonly index = new WeakMap<OpenBatch, { readonly byId: Map<string, number>; read: number }>()
 
   constructor(node: NodeParts, producer: Producer) {
@@ -21,33 +29,33 @@ export class TransferIntake implements Intake {
     this.producer = producer
   }
 
-  async submit(rows: Uint8Array): Promise<readonly IntakeResult[]> {
-    const results: IntakeResult[] = new Array(rows.length / TRANSFER_BYTES)
+  async submit(submission: Submission): Promise<readonly IntakeResult[]> {
+    const results: IntakeResult[] = new Array(rowCount(submission))
     const { reason } = this.producer
     // A ledger that is behind can't say which cells there are.
     if (reason !== undefined) return results.fill({ ok: false, code: reason })
-    const known = this.findPaid(rows, results)
+    const known = this.findPaid(submission, results)
     const chunk = known.length > 0 ? this.node.verifier.claim(known.length) : undefined
     if (chunk === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
     const { tree } = this.node.executor.ledger
     known.forEach((row, at) => {
-      const bytes = rowAt(rows, row)
+      const bytes = rowAt(submission, row)
       writeRow(chunk.rows, at, tree.owner(payerOf(bytes)), bytes)
     })
     try {
       await this.node.verifier.verify(chunk)
-      await this.order(rows, known, chunk, results)
+      await this.order(submission, known, chunk, results)
     } finally {
       this.node.verifier.release(chunk)
     }
     return results
   }
 
-  async find(paymentId: Uint8Array): Promise<Taken | undefined> {
+  async find(id: Uint8Array): Promise<Taken | undefined> {
     const promises = this.producer.openBatch
     if (promises === undefined) return undefined
     const { batch } = promises
-    const index = this.indexOf(batch).get(toHex(paymentId))
+    const index = this.indexOf(batch).get(toHex(id))
     if (index === undefined) return undefined
     const operation = batch.operations[index] as Uint8Array
     const receipt = await promises.promise(index)
@@ -55,20 +63,20 @@ export class TransferIntake implements Intake {
   }
 
   /** Rows that name a paying cell; the others are answered at once. */
-  private findPaid(rows: Uint8Array, results: IntakeResult[]): number[] {
+  private findPaid(submission: Submission, results: IntakeResult[]): number[] {
     const { tree } = this.node.executor.ledger
     const known: number[] = []
     for (let row = 0; row < results.length; row++) {
-      const bytes = rowAt(rows, row)
+      const bytes = rowAt(submission, row)
       if (payerOf(bytes) < tree.count) known.push(row)
-      else results[row] = decodeTransfer(bytes) === undefined ? UNDECODABLE : UNKNOWN_CELL
+      else results[row] = decodeSigned(bytes) === undefined ? UNDECODABLE : UNKNOWN_CELL
     }
     return known
   }
 
   /** @param known rows with the chunk's places; nothing else of them is kept while they wait: it would outlive its worth */
   private async order(
-    rows: Uint8Array,
+    submission: Submission,
     known: readonly number[],
     chunk: Chunk,
     results: IntakeResult[],
@@ -77,13 +85,13 @@ export class TransferIntake implements Intake {
     const refusals: Promise<void>[] = []
     for (let at = 0; at < known.length; at++) {
       const row = known[at] as number
-      const bytes = rowAt(rows, row)
-      const transfer = decodeTransfer(bytes)
-      if (transfer === undefined || !isRowValid(chunk.rows, at)) {
-        results[row] = transfer === undefined ? UNDECODABLE : BAD_SIGNATURE
+      const bytes = rowAt(submission, row)
+      const operation = decodeSigned(bytes)
+      if (operation === undefined || !isRowValid(chunk.rows, at)) {
+        results[row] = operation === undefined ? UNDECODABLE : BAD_SIGNATURE
         continue
       }
-      const candidate = { transfer, bytes, id: readRowId(chunk.rows, at), signedBy: readRowOwner(chunk.rows, at) }
+      const candidate = { operation, bytes, id: readRowId(chunk.rows, at), signedBy: readRowOwner(chunk.rows, at) }
       // Without a pause where none is needed: rows of requests that are served together would lie between each other.
       const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)
@@ -103,9 +111,9 @@ export class TransferIntake implements Intake {
     })
   }
 
-  /** A transfer that is in the open batch already is answered for like the first time: once it is on disk. */
+  /** An operation that is in the open batch already is answered for like the first time: once it is on disk. */
   private async refuse(
-    { transfer }: Candidate,
+    { operation }: Candidate,
     { code }: Added & { ok: false },
     row: number,
     results: IntakeResult[],
@@ -113,7 +121,7 @@ export class TransferIntake implements Intake {
     results[row] = { ok: false, code }
     const open = this.producer.openBatch
     if (code !== 'nonce-used' || open === undefined) return
-    const index = this.indexOf(open.batch).get(toHex(transferMessage(this.node.network, transfer)))
+    const index = this.indexOf(open.batch).get(toHex(signedMessage(this.node.network, operation)))
     if (index === undefined) return
     await open.promise(index)
     results[row] = { ok: true, repeated: true }
@@ -123,8 +131,8 @@ export class TransferIntake implements Intake {
     const entry = this.index.get(open) ?? { byId: new Map<string, number>(), read: 0 }
     this.index.set(open, entry)
     for (; entry.read < open.count; entry.read++) {
-      const transfer = decodeTransfer(open.operations[entry.read] as Uint8Array)
-      if (transfer !== undefined) entry.byId.set(toHex(transferMessage(this.node.network, transfer)), entry.read)
+      const signed = decodeSigned(open.operations[entry.read] as Uint8Array)
+      if (signed !== undefined) entry.byId.set(toHex(signedMessage(this.node.network, signed)), entry.read)
     }
     return entry.byId
   }

@@ -4,13 +4,14 @@ import {
   type BatchPlace,
   type BuiltHeader,
   buildHeader,
-  decodeTransfer,
+  type Claim,
+  decodeSigned,
   type Ledger,
   type Refusal,
   type SealedBatch,
+  type SignedOperation,
   type SlotFields,
   type Tick,
-  type Transfer,
 } from '@kedge/core'
 import type { StepThread } from '@kedge/node'
 
@@ -33,7 +34,7 @@ export interface BatchGround {
  */
 const RUNS = 8
 
-/** The batch that takes transfers now: its place, its execution, and how much of it is promised. */
+/** The batch that takes operations now: its place, its execution, and how much of it is promised. */
 export class OpenBatch {
   readonly place: BatchPlace
   readonly openedAt: number
@@ -72,13 +73,22 @@ export class OpenBatch {
     return this.execution.operations
   }
 
+  get claims(): readonly Claim[] {
+    return this.execution.claims
+  }
+
+  /** Indices of forced operations that changed nothing. */
+  get idle(): readonly number[] {
+    return this.execution.idle
+  }
+
   add(
-    transfer: Transfer,
+    operation: SignedOperation,
     bytes: Uint8Array,
     id: Uint8Array | undefined,
     signedBy: Uint8Array | undefined,
   ): Refusal | undefined {
-    const refusal = this.execution.add(transfer, bytes, id, signedBy)
+    const refusal = this.execution.add(operation, bytes, id, signedBy)
     const { steps, ledger } = this.ground
     if (ledger.uncut >= this.runSteps) steps.run(ledger)
     return refusal
@@ -86,8 +96,8 @@ export class OpenBatch {
 
   /** Adds what an earlier run of it held. False where it can't stand any more. */
   addAgain(bytes: Uint8Array, signedBy: Uint8Array | undefined): boolean {
-    const transfer = decodeTransfer(bytes)
-    return transfer !== undefined && this.add(transfer, bytes, undefined, signedBy) === undefined
+    const operation = decodeSigned(bytes)
+    return operation !== undefined && this.add(operation, bytes, undefined, signedBy) === undefined
   }
 
   /** Fixes the next tick over everything so far. */

@@ -14,7 +14,7 @@ import {
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
-import { Carried, isTransfer } from './carry.ts'
+import { Carried, isSigned } from './carry.ts'
 import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
@@ -194,8 +194,8 @@ export class Producer {
   }
 
   private addNow(promises: Ticks, candidate: Candidate): Added {
-    const { transfer, bytes, id, signedBy } = resolveRecipient(this.parts.node.executor, candidate)
-    const refusal = promises.batch.add(transfer, bytes, id, signedBy)
+    const { operation, bytes, id, signedBy } = resolveRecipient(this.parts.node.executor, candidate)
+    const refusal = promises.batch.add(operation, bytes, id, signedBy)
     return refusal === undefined
       ? { ok: true, promises, index: promises.batch.count - 1 }
       : { ok: false, code: refusal }
@@ -337,7 +337,7 @@ export class Producer {
     const { node } = this.parts
     const { number, parent, origin, firstGroup } = mark
     const mine = groups.filter(({ sequence }) => sequence >= firstGroup)
-    const bytes = mine.flatMap(({ operations }) => operations).filter(isTransfer)
+    const bytes = mine.flatMap(({ operations }) => operations).filter(isSigned)
     const { signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
     if (lapses(node.follower, origin) || !this.parts.slots.isOpen(number)) return false
     const batch = this.openAt({ network: node.network, number, parent, origin })

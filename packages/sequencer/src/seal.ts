@@ -21,6 +21,8 @@ export interface Tamper {
   mayServe(headerHash: Uint8Array, kind: 'header' | DataKind): boolean
   /** What a payer is told instead of what was promised. */
   promise(honest: Receipt, operation: Uint8Array): Receipt
+  /** Whether it takes nothing of the owner of this key. */
+  ignores(payer: Uint8Array): boolean
 }
 
 /** A batch that is ready to be committed to. */

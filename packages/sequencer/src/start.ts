@@ -19,7 +19,8 @@ import {
 } from '@kedge/node'
 import type { VerifierOptions } from '@kedge/signatures'
 import { findForeignAnchor } from './foreign.ts'
-import { TransferIntake } from './intake.ts'
+import { ignoring } from './ignoring.ts'
+import { SequencerIntake } from './intake.ts'
 import { OwnLinks } from './own-links.ts'
 import { Producer } from './producer.ts'
 import type { Tamper } from './seal.ts'
@@ -56,7 +57,8 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   return orClose(node, async () => {
     const { producer, slots, role } = await sequencerOf(node, options)
     late.producer = producer
-    const intake = new TransferIntake(node, producer)
+    const honest = new SequencerIntake(node, producer)
+    const intake = options.tamper === undefined ? honest : ignoring(honest, node, options.tamper)
     const openBatch = () => producer.openBatch?.batch
     late.handlers = respondersOf({ node, intake, role: 'sequencer', openBatch })
     return startNode(node, role, late.handlers, () => producer.close().finally(() => slots.close()))

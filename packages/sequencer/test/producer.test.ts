@@ -1,4 +1,15 @@
-import { concatBytes, decodeTransfer, headOf, merkleRoot, stepLeaves, type Tick, transferMessage } from '@kedge/core'
+import {
+  concatBytes,
+  decodeSigned,
+  decodeTransfer,
+  headOf,
+  merkleRoot,
+  type SignedOperation,
+  signedMessage,
+  stepLeaves,
+  type Tick,
+  transferMessage,
+} from '@kedge/core'
 import type { IntakeResult } from '@kedge/node'
 import { journal } from '@kedge/storage'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -47,6 +58,7 @@ async function restart(sealAfterMs = 0): Promise<void> {
 
 const aliceToBob = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce })
 const aliceToCarol = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(CAROL), amount: 5n, nonce })
+const aliceOut = (nonce: bigint) => workshop.withdrawal(ALICE, { from: 0, amount: 1_000n, nonce })
 /** Numbers of the live batches that are not final. */
 const line = () => sequencer.node.follower.chain.line.map(({ number }) => number)
 const openBatch = () => sequencer.producer.openBatch?.batch
@@ -98,6 +110,45 @@ describe('taking transfers', () => {
     await sequencer.turn()
     expect(sequencer.has(ALICE, 6n)).toBe(true)
     expect(sequencer.has(ALICE, 7n)).toBe(false)
+  })
+})
+
+describe('a withdrawal', () => {
+  const owed = () => sequencer.node.executor.ledger.totals.owed
+
+  it('is promised like a transfer, once, and found by what was signed', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    const out = aliceOut(1n)
+    expect(await sequencer.withdraw(out)).toMatchObject({ ok: false, code: 'nonce-ahead' })
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    const taken = await sequencer.withdraw(out)
+    expect(taken).toMatchObject({ ok: true, taken: { index: 1, operation: out, receipt: { opIndex: 1 } } })
+    expect(await sequencer.withdraw(out)).toEqual({ ok: true, repeated: true })
+    const id = signedMessage(workshop.network, decodeSigned(out) as SignedOperation)
+    expect(await sequencer.intake.find(id)).toMatchObject({ index: 1, receipt: { tick: { count: 2 } } })
+    const forged = aliceOut(2n).with(-1, 1)
+    expect(await sequencer.withdraw(forged)).toMatchObject({ ok: false, code: 'bad-signature' })
+    const dust = workshop.withdrawal(ALICE, { from: 0, amount: 600n, nonce: 2n })
+    expect(await sequencer.withdraw(dust)).toMatchObject({ ok: false, code: 'dust' })
+    expect(await sequencer.withdraw(new Uint8Array(142))).toMatchObject({ ok: false, code: 'undecodable' })
+    expect(owed()).toBe(1_000_000n)
+  })
+
+  it('that was promised outlives a crash, and a batch that lost its place', async () => {
+    await restart(NEVER)
+    await sequencer.turn()
+    expect(await sequencer.withdraw(aliceOut(0n))).toMatchObject({ ok: true })
+    await sequencer.crash()
+    sequencer = await workshop.open(NEVER)
+    await sequencer.turn()
+    expect([owed(), openBatch()?.count]).toEqual([1_000_000n, 1])
+    await sequencer.crash()
+    await workshop.bitcoind.mine(workshop.params.windows.staleness + 1)
+    sequencer = await workshop.open()
+    await mine(2)
+    expect(headOf(sequencer.node.follower.chain).number).toBe(3)
+    expect([owed(), sequencer.node.executor.rejection]).toEqual([1_000_000n, undefined])
   })
 })
 
@@ -214,7 +265,9 @@ function tickOf(result: IntakeResult | undefined): Tick {
 
 describe('after a void', () => {
   beforeEach(async () => {
-    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    const bobOut = workshop.withdrawal(BOB, { from: 1, amount: 1_000n, nonce: 0n })
+    const taken = [sequencer.submit(aliceToBob(0n)), sequencer.withdraw(bobOut)]
+    expect(await Promise.all(taken)).toMatchObject([[{ ok: true }], { ok: true }])
     await mine()
   })
 
@@ -224,13 +277,14 @@ describe('after a void', () => {
     expect(sequencer.node.follower.chain.mode).toBe('active')
     expect(line()).toContain(5)
     expect(sequencer.has(ALICE, 0n)).toBe(true)
+    expect(sequencer.node.executor.ledger.totals).toMatchObject({ owed: 1_000_000n, withdrawals: 1 })
   })
 
   it('loses nothing when a reorganisation brings the batch back, and a later block voids it again', async () => {
     await restart(NEVER)
     await makeVoid()
     for (let turn = 0; turn < 3; turn++) await sequencer.turn()
-    expect(openBatch()).toMatchObject({ place: { number: 5 }, count: 1 })
+    expect(openBatch()).toMatchObject({ place: { number: 5 }, count: 2 })
     // Without the challenge's block.
     await workshop.bitcoind.reorg(6, [[]])
     for (let turn = 0; turn < 3; turn++) await sequencer.turn()
@@ -286,6 +340,7 @@ const wrongEnd: Tamper = {
   },
   mayServe: () => true,
   promise: (honest) => honest,
+  ignores: () => false,
 }
 
 describe('a batch that is found faulty', () => {

@@ -15,10 +15,11 @@ import { xOnlyKey } from '@kedge/bond'
 import { AnchorKeeper, Publisher, Purse } from '@kedge/commitment'
 import {
   anchorScript,
-  decodeTransfer,
+  decodeSigned,
   depositOutput,
   encodeMessage,
   encodeTransfer,
+  encodeWithdrawal,
   networkId,
   type Outpoint,
   type Params,
@@ -27,13 +28,15 @@ import {
   transferMessage,
   vaultOutput,
   vaultScript,
+  type Withdrawal,
+  withdrawalMessage,
   ZERO_HASH,
 } from '@kedge/core'
 import { closeNode, type IntakeResult, type NodeParts, openNode, orClose, proveRejection } from '@kedge/node'
 import { Bitcoind } from '@kedge/regtest'
 import { pino } from 'pino'
 import type { Added } from '../src/candidate.ts'
-import { TransferIntake } from '../src/intake.ts'
+import { SequencerIntake } from '../src/intake.ts'
 import { OwnLinks } from '../src/own-links.ts'
 import { Producer } from '../src/producer.ts'
 import type { Tamper } from '../src/seal.ts'
@@ -130,6 +133,17 @@ export class Workshop {
     })
   }
 
+  /** A withdrawal's bytes: to the payer's own taproot script. */
+  withdrawal(payer: number, taken: Pick<Withdrawal, 'from' | 'amount' | 'nonce'>): Uint8Array {
+    const { transfer: fee, payout: payoutFee } = this.params.fees
+    const { script } = coinKey(secretOf(payer))
+    const unsigned = { kind: 'withdrawal' as const, script, payoutFee, fee, expiry: 0xffffffff, ...taken }
+    return encodeWithdrawal({
+      ...unsigned,
+      signature: signHash(withdrawalMessage(this.network, unsigned), secretOf(payer)),
+    })
+  }
+
   /** A deposit, and its sweep on top of it. */
   async deposit(key: Uint8Array, sats: bigint): Promise<MadeDeposit> {
     const made = buildDeposit(this.params, { key, refundKey: REFUND_KEY }, sats, await this.fund(sats + 10_000n))
@@ -188,7 +202,7 @@ export function optionsOf({ params, bitcoind }: Workshop, dataDir: string, peer:
 export class Sequencer {
   readonly node: NodeParts
   readonly producer: Producer
-  readonly intake: TransferIntake
+  readonly intake: SequencerIntake
   private readonly slots: Slots
   private readonly keeper: AnchorKeeper
   private readonly publisher: Publisher
@@ -206,7 +220,7 @@ export class Sequencer {
     this.node = node
     this.producer = producer
     this.slots = slots
-    this.intake = new TransferIntake(node, producer)
+    this.intake = new SequencerIntake(node, producer)
     this.keeper = keeper
     this.publisher = publisher
     this.purse = purse
@@ -267,14 +281,19 @@ export class Sequencer {
   }
 
   async submit(...transfers: readonly Uint8Array[]): Promise<readonly IntakeResult[]> {
-    return await this.intake.submit(Uint8Array.from(Buffer.concat(transfers)))
+    return await this.intake.submit({ kind: 'transfer', rows: Uint8Array.from(Buffer.concat(transfers)) })
+  }
+
+  async withdraw(bytes: Uint8Array): Promise<IntakeResult | undefined> {
+    const [result] = await this.intake.submit({ kind: 'withdrawal', rows: bytes })
+    return result
   }
 
   /** As `submit` of one whose signature was not checked before, without waiting for its promise. */
   add(bytes: Uint8Array): Promise<Added> {
-    const transfer = decodeTransfer(bytes)
-    if (transfer === undefined) throw new Error('no transfer')
-    return this.producer.add({ transfer, bytes, id: undefined, signedBy: undefined })
+    const operation = decodeSigned(bytes)
+    if (operation === undefined) throw new Error('nothing that is signed')
+    return this.producer.add({ operation, bytes, id: undefined, signedBy: undefined })
   }
 
   /** Whether the ledger has this transfer, or the open batch on it. */

@@ -1,7 +1,7 @@
-import { decodeSigned, signedMessage } from '@kedge/core'
+import { decodeSigned, signedMessage, TRANSFER_KIND, WITHDRAWAL_KIND } from '@kedge/core'
 import { createDigests } from './digests.ts'
 import { type Engine, verifySignature } from './engine.ts'
-import { HASH_BYTES, ID_AT, INVALID, ROW_BYTES, STATUS_AT, TRANSFER_AT, TRANSFER_KIND } from './rows.ts'
+import { HASH_BYTES, ID_AT, INVALID, OPERATION_AT, ROW_BYTES, STATUS_AT, WITHDRAWAL_AT } from './rows.ts'
 
 /** Writes ids and statuses of `count` rows from `start`. */
 export type CheckRows = (start: number, count: number) => void
@@ -16,9 +16,11 @@ export function createRowChecker(engine: Engine, network: Uint8Array, shared: Ui
     // Everything is read from one private copy, so id, message and signature belong to the same bytes.
     copy.set(shared.subarray(start * ROW_BYTES, (start + count) * ROW_BYTES))
     for (let row = 0; row < count; row++) {
-      const transferAt = row * ROW_BYTES + TRANSFER_AT
-      digests.writeMessage(copy, transferAt, messages, row * HASH_BYTES)
-      digests.writeId(copy, transferAt, copy, row * ROW_BYTES + ID_AT)
+      const isWithdrawal = copy[row * ROW_BYTES + OPERATION_AT] === 0
+      const { writeMessage, writeId } = isWithdrawal ? digests.withdrawal : digests.transfer
+      const operationAt = row * ROW_BYTES + (isWithdrawal ? WITHDRAWAL_AT : OPERATION_AT)
+      writeMessage(copy, operationAt, messages, row * HASH_BYTES)
+      writeId(copy, operationAt, copy, row * ROW_BYTES + ID_AT)
     }
     const judged = verdicts.subarray(0, count)
     engine.verifyRows(copy.subarray(0, count * ROW_BYTES), messages.subarray(0, count * HASH_BYTES), judged)
@@ -26,10 +28,15 @@ export function createRowChecker(engine: Engine, network: Uint8Array, shared: Ui
       const at = row * ROW_BYTES
       const target = start * ROW_BYTES + at
       shared.set(copy.subarray(at + ID_AT, at + ID_AT + HASH_BYTES), target + ID_AT)
-      // The kind is not signed, it only tells operations apart.
-      shared[target + STATUS_AT] = copy[at + TRANSFER_AT] === TRANSFER_KIND ? (judged[row] ?? INVALID) : INVALID
+      shared[target + STATUS_AT] = isOfKnownKind(copy, at) ? (judged[row] ?? INVALID) : INVALID
     }
   }
+}
+
+/** The kind is not signed, it only tells operations apart. */
+function isOfKnownKind(rows: Uint8Array, at: number): boolean {
+  const first = rows[at + OPERATION_AT]
+  return first === TRANSFER_KIND || (first === 0 && rows[at + WITHDRAWAL_AT] === WITHDRAWAL_KIND)
 }
 
 /**

@@ -1,36 +1,53 @@
 import { hash } from 'node:crypto'
-import { TRANSFER_BYTES } from '@kedge/core'
-import { FLAGS_AT, FROM_AT, HASH_BYTES, SIGNATURE_AT, TO_CELL_AT } from './rows.ts'
+import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from '@kedge/core'
+import { FLAGS_AT, FROM_AT, HASH_BYTES, SIGNATURE_AT, SIGNATURE_BYTES, TO_CELL_AT } from './rows.ts'
 
-/** The two hashes of a transfer. `bytes` holds its 174 bytes at `at`; 32 bytes are written to `output` at `to`. */
+/** The two hashes of one kind of operation. `bytes` holds its bytes at `at`; 32 bytes are written to `output` at `to`. */
 export interface Digests {
-  /** What the payer signs: H_t("kedge/transfer/1", network, from … to key, flags … memo). */
+  /** What the owner signs: core's `signedMessage`. */
   writeMessage(bytes: Uint8Array, at: number, output: Buffer, to: number): void
   /** The leaf of the operations tree: H_t("kedge/op", bytes). */
   writeId(bytes: Uint8Array, at: number, output: Buffer, to: number): void
 }
 
 /**
- * Assembles hash inputs in two buffers of its own, so a call allocates nothing but the digest.
+ * They assemble hash inputs in buffers of their own, so a call allocates nothing but the digest.
  * @throws RangeError when the network's id is not 32 bytes.
  */
-export function createDigests(network: Uint8Array): Digests {
+export function createDigests(network: Uint8Array): { readonly transfer: Digests; readonly withdrawal: Digests } {
   if (network.length !== HASH_BYTES) throw new RangeError(`a network's id has 32 bytes, not ${network.length}`)
-  const signed = Buffer.concat([
-    tagPrefix('kedge/transfer/1'),
-    network,
-    Buffer.alloc(TO_CELL_AT - FROM_AT + SIGNATURE_AT - FLAGS_AT),
-  ])
-  const head = PREFIX_BYTES + HASH_BYTES
-  const operation = Buffer.concat([tagPrefix('kedge/op'), Buffer.alloc(TRANSFER_BYTES)])
+  return {
+    transfer: digestsOf('kedge/transfer/1', network, TRANSFER_BYTES, [
+      [FROM_AT, TO_CELL_AT],
+      [FLAGS_AT, SIGNATURE_AT],
+    ]),
+    withdrawal: digestsOf('kedge/withdrawal/1', network, WITHDRAWAL_BYTES, [
+      [FROM_AT, WITHDRAWAL_BYTES - SIGNATURE_BYTES],
+    ]),
+  }
+}
+
+/** @param runs of the operation's bytes, from and to, that are signed */
+function digestsOf(
+  tag: string,
+  network: Uint8Array,
+  size: number,
+  runs: readonly (readonly [number, number])[],
+): Digests {
+  const length = runs.reduce((sum, [from, end]) => sum + end - from, 0)
+  const signed = Buffer.concat([tagPrefix(tag), network, Buffer.alloc(length)])
+  const operation = Buffer.concat([tagPrefix('kedge/op'), Buffer.alloc(size)])
   return {
     writeMessage(bytes, at, output, to) {
-      signed.set(bytes.subarray(at + FROM_AT, at + TO_CELL_AT), head)
-      signed.set(bytes.subarray(at + FLAGS_AT, at + SIGNATURE_AT), head + TO_CELL_AT - FROM_AT)
+      let next = PREFIX_BYTES + HASH_BYTES
+      for (const [from, end] of runs) {
+        signed.set(bytes.subarray(at + from, at + end), next)
+        next += end - from
+      }
       writeSha256(signed, output, to)
     },
     writeId(bytes, at, output, to) {
-      operation.set(bytes.subarray(at, at + TRANSFER_BYTES), PREFIX_BYTES)
+      operation.set(bytes.subarray(at, at + size), PREFIX_BYTES)
       writeSha256(operation, output, to)
     },
   }

@@ -5,11 +5,11 @@ import {
   HASH_BYTES,
   INVALID,
   KEY_BYTES,
+  OPERATION_AT,
   OWNER_AT,
   ROW_BYTES,
   SIGNATURE_AT,
   SIGNATURE_BYTES,
-  TRANSFER_AT,
   VALID,
 } from './rows.ts'
 
@@ -41,7 +41,7 @@ function oneByOne(name: string, verify: Verify): Engine {
     verifyRows(rows, messages, verdicts) {
       for (let row = 0; row < verdicts.length; row++) {
         const at = row * ROW_BYTES
-        const signatureAt = at + TRANSFER_AT + SIGNATURE_AT
+        const signatureAt = at + OPERATION_AT + SIGNATURE_AT
         const valid = verify(
           rows.subarray(signatureAt, signatureAt + SIGNATURE_BYTES),
           messages.subarray(row * HASH_BYTES, (row + 1) * HASH_BYTES),

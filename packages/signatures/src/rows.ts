@@ -1,24 +1,28 @@
-import { TRANSFER_BYTES } from '@kedge/core'
+import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from '@kedge/core'
 
 /**
- * The layout of a row: one transfer waiting for its signature check, 256 bytes of shared memory.
+ * The layout of a row: one signed operation waiting for its signature check, 256 bytes of shared memory.
  *
- *   0    owner     32   x-only key of the payer's cell; filled in by whoever claims the row
- *   32   transfer  174  canonical bytes (protocol §3, kind 1); filled in likewise
- *   206  id        32   operation id, written by the worker
- *   238  status    1    written by the worker
- *   239  zero      17
+ *   0    owner      32   x-only key of the paying cell; filled in by whoever claims the row
+ *   32   operation  174  canonical bytes of a transfer, or zeros and those of a withdrawal (protocol §3, kinds 1 and 4)
+ *   206  id         32   operation id, written by the worker
+ *   238  status     1    written by the worker
+ *   239  zero       17
+ *
+ * Both kinds end in their signature, so that it stands in the same place.
  */
 export const ROW_BYTES = 256
 export const OWNER_AT = 0
-export const TRANSFER_AT = 32
+export const OPERATION_AT = 32
 export const ID_AT = 206
 export const STATUS_AT = 238
 
 export const KEY_BYTES = 32
 export const HASH_BYTES = 32
 export const SIGNATURE_BYTES = 64
-export const TRANSFER_KIND = 1
+
+/** Where a withdrawal begins. Its first byte, as a transfer's, is its kind, and not zero. */
+export const WITHDRAWAL_AT = OPERATION_AT + TRANSFER_BYTES - WITHDRAWAL_BYTES
 
 /** Where a transfer's fields stand in its own bytes. What is signed: from … to key, then flags … memo. */
 export const FROM_AT = 1
@@ -32,18 +36,20 @@ export const VALID = 1
 export const INVALID = 2
 
 /**
- * Fills row `index` of `rows`: the payer's x-only key (32 bytes) and the transfer (174 bytes).
+ * Fills row `index` of `rows`, which is zeroed: the payer's x-only key (32 bytes) and a transfer (174 bytes) or a
+ * withdrawal (142 bytes).
  * @throws RangeError when a length is wrong or the row is not there: bytes from outside are decoded before this.
  */
-export function writeRow(rows: Uint8Array, index: number, owner: Uint8Array, transfer: Uint8Array): void {
-  if (owner.length !== KEY_BYTES || transfer.length !== TRANSFER_BYTES) {
+export function writeRow(rows: Uint8Array, index: number, owner: Uint8Array, operation: Uint8Array): void {
+  const { length } = operation
+  if (owner.length !== KEY_BYTES || (length !== TRANSFER_BYTES && length !== WITHDRAWAL_BYTES)) {
     throw new RangeError(
-      `a row takes a key of 32 and a transfer of 174 bytes, not ${owner.length} and ${transfer.length}`,
+      `a row takes a key of 32 bytes and an operation of 174 or 142, not ${owner.length} and ${length}`,
     )
   }
   const at = rowAt(rows, index)
   rows.set(owner, at + OWNER_AT)
-  rows.set(transfer, at + TRANSFER_AT)
+  rows.set(operation, at + OPERATION_AT + TRANSFER_BYTES - length)
 }
 
 /** Whether row `index` was judged and its signature is right. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Pool, VerifierError } from '../src/pool.ts'
-import { isRowValid, ROW_BYTES, STATUS_AT, TRANSFER_AT, writeRow } from '../src/rows.ts'
+import { isRowValid, OPERATION_AT, ROW_BYTES, STATUS_AT, writeRow } from '../src/rows.ts'
 import { makeTransfer, NETWORK } from './transfers.ts'
 
 const FAULTY = new URL('./faulty-worker.mjs', import.meta.url)
@@ -15,7 +15,7 @@ function fillRows(count: number): { readonly memory: SharedArrayBuffer; readonly
   for (let row = 0; row < count; row++) {
     const { owner, bytes } = transfers[row % transfers.length] as (typeof transfers)[number]
     writeRow(rows, row, owner, bytes)
-    if (!isRight(row)) rows[row * ROW_BYTES + TRANSFER_AT + 80] = (bytes[80] as number) ^ 1
+    if (!isRight(row)) rows[row * ROW_BYTES + OPERATION_AT + 80] = (bytes[80] as number) ^ 1
   }
   return { memory, rows }
 }
@@ -148,7 +148,7 @@ describe('rows that cost three threads', () => {
 test('a verdict left by an earlier check of the rows does not count', async () => {
   await withPool(10, async ({ rows, pool, fault, verdicts }) => {
     await pool.judge(0, 10)
-    rows[TRANSFER_AT + 80] = (rows[TRANSFER_AT + 80] as number) ^ 1
+    rows[OPERATION_AT + 80] = (rows[OPERATION_AT + 80] as number) ^ 1
     fault(0, 6, 1)
     await pool.judge(0, 10)
     expect(verdicts()).toEqual([3 - (expected(1)[0] as number), ...expected(9, 1)])

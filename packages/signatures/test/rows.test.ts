@@ -1,4 +1,14 @@
-import { decodeTransfer, operationId, TRANSFER_BYTES, taggedHash, toHex, transferMessage } from '@kedge/core'
+import {
+  decodeSigned,
+  decodeTransfer,
+  operationId,
+  signedMessage,
+  TRANSFER_BYTES,
+  taggedHash,
+  toHex,
+  transferMessage,
+  WITHDRAWAL_BYTES,
+} from '@kedge/core'
 import { describe, expect, test } from 'vitest'
 import { createRowChecker, isSigned } from '../src/check.ts'
 import { createDigests } from '../src/digests.ts'
@@ -9,21 +19,21 @@ import {
   FROM_AT,
   ID_AT,
   isRowValid,
+  OPERATION_AT,
   OWNER_AT,
   ROW_BYTES,
   readRowId,
   SIGNATURE_AT,
   STATUS_AT,
   TO_CELL_AT,
-  TRANSFER_AT,
   writeRow,
 } from '../src/rows.ts'
-import { bytesFrom, makeTransfer, NETWORK } from './transfers.ts'
+import { bytesFrom, makeTransfer, makeWithdrawal, NETWORK } from './transfers.ts'
 
 describe('the layout', () => {
   test('leaves room for everything, in order and without overlap', () => {
-    expect(OWNER_AT + 32).toBe(TRANSFER_AT)
-    expect(TRANSFER_AT + TRANSFER_BYTES).toBe(ID_AT)
+    expect(OWNER_AT + 32).toBe(OPERATION_AT)
+    expect(OPERATION_AT + TRANSFER_BYTES).toBe(ID_AT)
     expect(ID_AT + 32).toBe(STATUS_AT)
     expect(STATUS_AT).toBeLessThan(ROW_BYTES)
   })
@@ -53,7 +63,7 @@ describe('the layout', () => {
 
 describe('the digests', () => {
   test('are core’s tagged hashes of the same bytes', () => {
-    const digests = createDigests(NETWORK)
+    const digests = createDigests(NETWORK).transfer
     for (let round = 0; round < 50; round++) {
       const rows = bytesFrom(`digests/${round}`, 300)
       const transfer = rows.subarray(round, round + TRANSFER_BYTES)
@@ -67,7 +77,7 @@ describe('the digests', () => {
   })
 
   test('are the hashes that core computes from the decoded transfer', () => {
-    const digests = createDigests(NETWORK)
+    const digests = createDigests(NETWORK).transfer
     for (let n = 0; n < 20; n++) {
       const { bytes } = makeTransfer(`digests/${n}`)
       const transfer = decodeTransfer(bytes)
@@ -79,10 +89,25 @@ describe('the digests', () => {
     }
   })
 
+  test('of a withdrawal are core’s too', () => {
+    const digests = createDigests(NETWORK).withdrawal
+    for (let n = 0; n < 20; n++) {
+      const { bytes } = makeWithdrawal(`digests/${n}`)
+      const withdrawal = decodeSigned(bytes)
+      if (withdrawal === undefined) throw new Error('the withdrawal decodes')
+      const output = Buffer.alloc(64)
+      digests.writeMessage(concatAt(7, bytes), 7, output, 0)
+      digests.writeId(concatAt(7, bytes), 7, output, 32)
+      expect(output.toString('hex')).toBe(toHex(signedMessage(NETWORK, withdrawal)) + toHex(operationId(bytes)))
+    }
+  })
+
   test('a network’s id has 32 bytes', () => {
     expect(() => createDigests(new Uint8Array(31))).toThrow(RangeError)
   })
 })
+
+const concatAt = (at: number, bytes: Uint8Array) => Buffer.concat([Buffer.alloc(at), bytes])
 
 describe('isSigned', () => {
   const { owner, bytes } = makeTransfer('single')
@@ -119,19 +144,35 @@ describe('the row checker', () => {
       const memory = new Uint8Array(new SharedArrayBuffer(5 * ROW_BYTES))
       const transfers = [0, 1, 2, 3, 4].map((n) => makeTransfer(`checker/${n}`))
       for (const [row, transfer] of transfers.entries()) writeRow(memory, row, transfer.owner, transfer.bytes)
-      memory[2 * ROW_BYTES + TRANSFER_AT + 60] = 255
+      memory[2 * ROW_BYTES + OPERATION_AT + 60] = 255
       const before = memory.slice()
       createRowChecker(engineOf(name), NETWORK, memory, 4)(1, 3)
       expect([0, 1, 2, 3, 4].map((row) => memory[row * ROW_BYTES + STATUS_AT])).toEqual([0, 1, 2, 1, 0])
       for (let row = 0; row < 5; row++) {
         const at = row * ROW_BYTES
-        const id = taggedHash('kedge/op', memory.slice(at + TRANSFER_AT, at + ID_AT))
+        const id = taggedHash('kedge/op', memory.slice(at + OPERATION_AT, at + ID_AT))
         expect(toHex(readRowId(memory, row))).toBe(row >= 1 && row <= 3 ? toHex(id) : '00'.repeat(32))
         memory.fill(0, at + ID_AT, at + STATUS_AT + 1)
       }
       expect(memory).toEqual(before)
     },
   )
+
+  test('transfers and withdrawals stand beside each other; every byte of a withdrawal counts', () => {
+    const memory = new Uint8Array(2 * ROW_BYTES)
+    const [transfer, withdrawal] = [makeTransfer('beside'), makeWithdrawal('beside')]
+    const check = createRowChecker(engineOf('tiny-secp256k1'), NETWORK, memory, 2)
+    for (let at = -1; at < WITHDRAWAL_BYTES; at++) {
+      const changed = withdrawal.bytes.slice()
+      if (at >= 0) changed[at] = (changed[at] as number) ^ 1
+      memory.fill(0)
+      writeRow(memory, 0, transfer.owner, transfer.bytes)
+      writeRow(memory, 1, withdrawal.owner, changed)
+      check(0, 2)
+      expect([at, isRowValid(memory, 0), isRowValid(memory, 1)]).toEqual([at, true, at < 0])
+      expect(toHex(readRowId(memory, 1))).toBe(toHex(operationId(changed)))
+    }
+  })
 
   test('an operation of another kind is not valid, whatever its signature', () => {
     const memory = new Uint8Array(ROW_BYTES)
@@ -140,7 +181,7 @@ describe('the row checker', () => {
     writeRow(memory, 0, owner, bytes)
     check(0, 1)
     expect(isRowValid(memory, 0)).toBe(true)
-    memory[TRANSFER_AT] = 2
+    memory[OPERATION_AT] = 2
     check(0, 1)
     expect(isRowValid(memory, 0)).toBe(false)
   })

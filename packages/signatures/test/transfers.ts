@@ -1,5 +1,12 @@
 import { createRequire } from 'node:module'
-import { concatBytes, encodeTransfer, taggedHash, transferMessage } from '@kedge/core'
+import {
+  concatBytes,
+  encodeTransfer,
+  encodeWithdrawal,
+  taggedHash,
+  transferMessage,
+  withdrawalMessage,
+} from '@kedge/core'
 import { schnorr } from '@noble/curves/secp256k1.js'
 
 const tiny: typeof import('tiny-secp256k1') = createRequire(import.meta.url)('tiny-secp256k1')
@@ -41,4 +48,22 @@ export function makeTransfer(seed: string, network = NETWORK): SignedTransfer {
   } as const
   const signature = sign(transferMessage(network, unsigned), secret)
   return { owner: schnorr.getPublicKey(secret), bytes: encodeTransfer({ ...unsigned, signature }) }
+}
+
+/** As `makeTransfer`: bitcoin that an arbitrary cell takes out, to a script hash. */
+export function makeWithdrawal(seed: string, network = NETWORK): SignedTransfer {
+  const secret = bytesFrom(`${seed}/secret`, 32)
+  const numbers = new DataView(bytesFrom(`${seed}/numbers`, 40).buffer)
+  const unsigned = {
+    kind: 'withdrawal',
+    from: numbers.getUint32(0),
+    nonce: numbers.getBigUint64(8),
+    script: concatBytes(Uint8Array.of(0, 32), bytesFrom(`${seed}/script`, 32)),
+    amount: numbers.getBigUint64(16),
+    payoutFee: numbers.getBigUint64(24),
+    fee: numbers.getBigUint64(28),
+    expiry: numbers.getUint32(36),
+  } as const
+  const signature = sign(withdrawalMessage(network, unsigned), secret)
+  return { owner: schnorr.getPublicKey(secret), bytes: encodeWithdrawal({ ...unsigned, signature }) }
 }

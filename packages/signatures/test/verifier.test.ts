@@ -1,6 +1,6 @@
 import { taggedHash, toHex } from '@kedge/core'
 import { afterEach, describe, expect, test } from 'vitest'
-import { isRowValid, ROW_BYTES, readRowId, TRANSFER_AT, writeRow } from '../src/rows.ts'
+import { isRowValid, OPERATION_AT, ROW_BYTES, readRowId, writeRow } from '../src/rows.ts'
 import { type Chunk, createVerifier, type Verifier, type VerifierOptions } from '../src/verifier.ts'
 import { makeTransfer, NETWORK } from './transfers.ts'
 
@@ -28,7 +28,7 @@ const transfers = Array.from({ length: 40 }, (_, n) => makeTransfer(`verifier/${
 function put(chunk: Chunk, row: number, seed: number): void {
   const { owner, bytes } = transfers[seed % transfers.length] as (typeof transfers)[number]
   writeRow(chunk.rows, row, owner, bytes)
-  if (seed % 7 === 0) chunk.rows[row * ROW_BYTES + TRANSFER_AT + 58] = (bytes[58] as number) ^ 1
+  if (seed % 7 === 0) chunk.rows[row * ROW_BYTES + OPERATION_AT + 58] = (bytes[58] as number) ^ 1
 }
 
 describe('verify', () => {
@@ -43,7 +43,7 @@ describe('verify', () => {
       const ids = new Map<string, string>()
       for (let row = 0; row < count; row++) {
         expect(isRowValid(chunk.rows, row)).toBe((from + row) % 7 !== 0)
-        const bytes = chunk.rows.slice(row * ROW_BYTES + TRANSFER_AT, row * ROW_BYTES + TRANSFER_AT + 174)
+        const bytes = chunk.rows.slice(row * ROW_BYTES + OPERATION_AT, row * ROW_BYTES + OPERATION_AT + 174)
         const name = toHex(bytes)
         if (!ids.has(name)) ids.set(name, toHex(taggedHash('kedge/op', bytes)))
         expect(toHex(readRowId(chunk.rows, row))).toBe(ids.get(name))

@@ -10,9 +10,9 @@ import {
   readTransaction,
   unlessCode,
 } from '@kedge/bitcoin'
-import { equalBytes, fromHex, type Outpoint, reverseBytes, toHex } from '@kedge/core'
+import { equalBytes, fromHex, type L1Transaction, type Outpoint, reverseBytes, toHex } from '@kedge/core'
 import { z } from 'zod'
-import type { DepositRecord } from './content.ts'
+import type { DepositRecord, WalletContent } from './content.ts'
 import { readContent, type Wallet } from './wallet.ts'
 
 /** The bitcoin that a wallet's one address owns. The wallet keeps no list of it: bitcoind looks each time. */
@@ -39,7 +39,12 @@ const scan = z.object({
 
 const SCAN_TIMEOUT_MS = 120_000
 
-/** Coins after these deposits of the wallet's own, as far as they are not in a block yet. @throws as `callRpc`. */
+/** Transactions of the wallet's own that may be in no block yet. */
+export function ownTransactions({ deposits, publications }: WalletContent): DepositRecord[] {
+  return [...publications.flatMap(({ commit, reveal }) => [commit, reveal]), ...deposits]
+}
+
+/** Coins after these transactions of the wallet's own, as far as they are not in a block yet. @throws as `callRpc`. */
 export async function readOwnCoins(wallet: Wallet, rpc: Rpc, deposits: readonly DepositRecord[]): Promise<OwnCoins> {
   const { script } = wallet.keys.bitcoin
   const answer = await callRpc(rpc, 'scantxoutset', ['start', [`raw(${toHex(script)})`]], SCAN_TIMEOUT_MS)
@@ -50,7 +55,7 @@ export async function readOwnCoins(wallet: Wallet, rpc: Rpc, deposits: readonly 
     const value = BigInt(Math.round(output.amount * 1e8))
     return [printOutpoint(outpoint), { outpoint, value, height: output.height, coinbase: output.coinbase }] as const
   })
-  return { coins: applyDeposits(new Map(confirmed), deposits, script), tip: height }
+  return { coins: applyOwn(new Map(confirmed), deposits, script), tip: height }
 }
 
 /** Transactions of the mempool that are looked through, the rest unseen: one by one, as no bitcoind knows them by address. */
@@ -72,11 +77,14 @@ export async function readUnconfirmed(wallet: Wallet, rpc: Rpc): Promise<bigint>
   return sum
 }
 
-/** A recorded deposit that spends nothing of what is there was mined, or can never be. */
-function applyDeposits(coins: Coins, deposits: readonly DepositRecord[], script: Uint8Array): Coins {
-  return deposits.reduce((left, { raw }) => {
-    const transaction = readTransaction(fromHex(raw))
-    const spends = transaction.inputs.some(({ previous }) => left.has(printOutpoint(previous)))
-    return spends ? applyUnconfirmed(left, transaction, script) : left
-  }, coins)
+/**
+ * What spends nothing of what is there was mined, or can never be. One may spend another's change, in whatever order they
+ * were recorded.
+ */
+function applyOwn(coins: Coins, records: readonly DepositRecord[], script: Uint8Array): Coins {
+  const transactions = records.map(({ raw }) => readTransaction(fromHex(raw)))
+  const next = transactions.findIndex(({ inputs }) => inputs.some(({ previous }) => coins.has(printOutpoint(previous))))
+  if (next < 0) return coins
+  const after = applyUnconfirmed(coins, transactions[next] as L1Transaction, script)
+  return applyOwn(after, records.toSpliced(next, 1), script)
 }

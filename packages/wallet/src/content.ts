@@ -1,4 +1,11 @@
-import { decodeTransfer, fromHex, TRANSFER_BYTES, type Transfer } from '@kedge/core'
+import {
+  decodeTransfer,
+  decodeWithdrawal,
+  fromHex,
+  type SignedOperation,
+  TRANSFER_BYTES,
+  WITHDRAWAL_BYTES,
+} from '@kedge/core'
 import { z } from 'zod'
 import { MEMO_BYTES_MAX } from './memo.ts'
 
@@ -11,10 +18,12 @@ const hex = (bytes: number) =>
     .max(2 * bytes)
     .regex(/^(?:[0-9a-f]{2})*$/, 'must be lower-case hex')
 
-const sendRecord = z.strictObject({
-  /** The payment's id: the message that was signed. */
+const operation = (bytes: number, name: string) =>
+  z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`), `must be a ${name} as hex`)
+
+const sent = {
+  /** The payment's or the withdrawal's id: the message that was signed. */
   id: hash,
-  transfer: z.string().regex(new RegExp(`^[0-9a-f]{${2 * TRANSFER_BYTES}}$`), 'must be a transfer as hex'),
   memo: z.string().max(MEMO_BYTES_MAX).optional(),
   /**
    * `recorded`: written before it was sent, not acknowledged so far. `refused`: never acknowledged, and gives way.
@@ -26,7 +35,13 @@ const sendRecord = z.strictObject({
   reason: z.string().max(100).optional(),
   /** The sequencer's promise, kept as evidence. */
   acknowledgement: z.strictObject({ operation: hex(TRANSFER_BYTES), receipt: hex(2000) }).optional(),
-})
+}
+
+/** What the wallet signed with its rollup key: each takes a nonce of its cell. */
+const sendRecord = z.union([
+  z.strictObject({ ...sent, transfer: operation(TRANSFER_BYTES, 'transfer') }),
+  z.strictObject({ ...sent, withdrawal: operation(WITHDRAWAL_BYTES, 'withdrawal') }),
+])
 
 export type SendRecord = z.output<typeof sendRecord>
 
@@ -38,6 +53,16 @@ const depositRecord = z.strictObject({
 
 export type DepositRecord = z.output<typeof depositRecord>
 
+/** Of an operation that is forced: the two transactions that publish it. */
+const publicationRecord = z.strictObject({
+  /** The operation's. */
+  id: hash,
+  commit: depositRecord,
+  reveal: depositRecord,
+})
+
+export type PublicationRecord = z.output<typeof publicationRecord>
+
 const walletContent = z.strictObject({
   version: z.literal(1),
   network: hash,
@@ -46,6 +71,8 @@ const walletContent = z.strictObject({
   sends: z.array(sendRecord),
   /** Deposit transactions that Bitcoin may lack, or lose again. */
   deposits: z.array(depositRecord),
+  /** What was forced, as far as Bitcoin may lack it, or lose it again. */
+  publications: z.array(publicationRecord).default([]),
 })
 
 export type WalletContent = z.output<typeof walletContent>
@@ -63,21 +90,23 @@ export function decodeContent(text: string): ReadContent {
     const [issue] = read.error.issues
     return { ok: false, reason: `${issue?.path.join('.') || 'the file'}: ${issue?.message}` }
   }
-  const broken = read.data.sends.findIndex(({ transfer }) => decodeTransfer(fromHex(transfer)) === undefined)
-  return broken < 0
-    ? { ok: true, content: read.data }
-    : { ok: false, reason: `sends.${broken}.transfer does not decode` }
+  const broken = read.data.sends.findIndex((record) => decodeRecord(record) === undefined)
+  return broken < 0 ? { ok: true, content: read.data } : { ok: false, reason: `sends.${broken} does not decode` }
 }
 
 export function encodeContent(content: WalletContent): string {
   return `${JSON.stringify(content, null, 2)}\n`
 }
 
-/** The transfer of a record: `decodeContent` has seen that it decodes. */
-export function transferOf(record: SendRecord): Transfer {
-  const transfer = decodeTransfer(fromHex(record.transfer))
-  if (transfer === undefined) throw new Error(`the recorded transfer ${record.id} does not decode`)
-  return transfer
+/** What a record's owner signed: `decodeContent` has seen that it decodes. */
+export function signedOf(record: SendRecord): SignedOperation {
+  const signed = decodeRecord(record)
+  if (signed === undefined) throw new Error(`the recorded operation ${record.id} does not decode`)
+  return signed
+}
+
+function decodeRecord(record: SendRecord): SignedOperation | undefined {
+  return 'transfer' in record ? decodeTransfer(fromHex(record.transfer)) : decodeWithdrawal(fromHex(record.withdrawal))
 }
 
 function parseJson(text: string): { readonly value: unknown } | undefined {

@@ -1,14 +1,15 @@
 /**
  * What keeps a wallet from doing what it was asked. Codes are stable; the message says what to do about it.
  * - `no-wallet`, `wallet-exists`, `wallet-damaged`, `wallet-busy`: the file
- * - `bad-words`, `bad-recipient`, `bad-amount`, `bad-memo`: what was typed
+ * - `bad-words`, `bad-recipient`, `bad-address`, `bad-amount`, `bad-memo`: what was typed
  * - `wrong-network`, `bad-answer`: the node is another network's, or lies
  * - `no-account`, `insufficient-funds`, `no-coins`: there is too little money
  * - `refused`: the network refused a transfer for good, `details.reason` says why
  * - `not-answered`: nobody has taken the transfer yet; it is kept and sent again
  * - `no-receipt`, `not-anchored`: there is nothing to keep yet
  * - `bad-document`, `not-proven`: a receipt or proof that is damaged, or that shows nothing
- * - `unknown-payment`, `deposit-refused`: see the message
+ * - `nothing-to-refund`, `too-early`: no deposit can be taken back, or not now; `details.height` says from when on
+ * - `unknown-payment`, `deposit-refused`, `refund-refused`, `publication-refused`: see the message
  */
 export type WalletErrorCode =
   | 'no-wallet'
@@ -17,6 +18,7 @@ export type WalletErrorCode =
   | 'wallet-busy'
   | 'bad-words'
   | 'bad-recipient'
+  | 'bad-address'
   | 'bad-amount'
   | 'bad-memo'
   | 'wrong-network'
@@ -32,6 +34,10 @@ export type WalletErrorCode =
   | 'not-proven'
   | 'unknown-payment'
   | 'deposit-refused'
+  | 'nothing-to-refund'
+  | 'too-early'
+  | 'refund-refused'
+  | 'publication-refused'
 
 export class WalletError extends Error {
   override readonly name = 'WalletError'

@@ -19,6 +19,8 @@ export interface Check {
 }
 
 /**
+ * - `withdrawal`: it is the one that was signed
+ * - `payout`: a transaction in Bitcoin pays it
  * - `payment`: the operation is the payment asked for, as it was signed
  * - `receipt`: the sequencer promised it
  * - `batch`: the operation is in the batch with this header
@@ -28,7 +30,17 @@ export interface Check {
  * - `best-chain`: the block is in Bitcoin's best chain
  * - `final`: nothing can make the batch void any more
  */
-export type CheckName = 'payment' | 'receipt' | 'batch' | 'anchor' | 'link' | 'block' | 'best-chain' | 'final'
+export type CheckName =
+  | 'withdrawal'
+  | 'payout'
+  | 'payment'
+  | 'receipt'
+  | 'batch'
+  | 'anchor'
+  | 'link'
+  | 'block'
+  | 'best-chain'
+  | 'final'
 
 export function holds(name: CheckName, note: string): Check {
   return { name, verdict: 'holds', note }

@@ -1,10 +1,13 @@
 import type { Acknowledgement } from '@kedge/api'
 import {
   decodeOperation,
+  decodeSigned,
   equalBytes,
   fromHex,
   type Params,
   type ReceiptVerdict,
+  type SignedOperation,
+  signedMessage,
   type Transfer,
   toHex,
   transferMessage,
@@ -33,11 +36,12 @@ export function readAcknowledgement(params: Params, { operation, receipt }: Ackn
 export function isAcknowledged(
   { network, params }: Pick<Wallet, 'network' | 'params'>,
   id: string,
-  sent: Transfer,
+  sent: SignedOperation,
   acknowledgement: Acknowledgement,
 ): ReceiptVerdict {
-  const payment = readPayment(network, id, fromHex(acknowledgement.operation))
-  if (!payment.ok) return payment
-  if (!equalBytes(payment.transfer.signature, sent.signature)) return { ok: false, reason: 'the signature was changed' }
+  const promised = decodeSigned(fromHex(acknowledgement.operation))
+  if (promised === undefined || toHex(signedMessage(network, promised)) !== id)
+    return { ok: false, reason: 'the operation is another one' }
+  if (!equalBytes(promised.signature, sent.signature)) return { ok: false, reason: 'the signature was changed' }
   return readAcknowledgement(params, acknowledgement)
 }

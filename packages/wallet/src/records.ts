@@ -1,11 +1,19 @@
-import type { Payment } from '@kedge/api'
-import { encodeTransfer, toHex, transferMessage } from '@kedge/core'
-import { type SendRecord, transferOf } from './content.ts'
+import {
+  encodeTransfer,
+  encodeWithdrawal,
+  type SignedOperation,
+  toHex,
+  transferMessage,
+  type Withdrawal,
+  withdrawalMessage,
+} from '@kedge/core'
+import { type SendRecord, signedOf } from './content.ts'
 import { memoCommitment } from './memo.ts'
-import { signTransfer } from './signing.ts'
+import type { NodeWord } from './node-word.ts'
+import { signTransfer, signWithdrawal } from './signing.ts'
 import { changeContent, type Wallet } from './wallet.ts'
 
-/** Payments as the wallet's file records them. */
+/** Payments and withdrawals as the wallet's file records them. */
 
 /** What is signed, with the memo as its payer wrote it. */
 export interface Terms {
@@ -38,6 +46,15 @@ export function signRecord({ keys, network }: Wallet, { toCell, memo, ...terms }
   return memo === undefined ? record : { ...record, memo }
 }
 
+export function signWithdrawalRecord(
+  { keys, network }: Wallet,
+  terms: Omit<Withdrawal, 'kind' | 'signature'>,
+): SendRecord {
+  const unsigned = { kind: 'withdrawal', ...terms } as const
+  const withdrawal = toHex(encodeWithdrawal(signWithdrawal(network, unsigned, keys.rollup.secret)))
+  return { id: toHex(withdrawalMessage(network, unsigned)), withdrawal, state: 'recorded' }
+}
+
 export async function addRecord(wallet: Wallet, record: SendRecord): Promise<void> {
   await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, record] }))
 }
@@ -68,24 +85,24 @@ export function refusedFor(reason: string): (record: SendRecord) => SendRecord {
  * Keeps a record in step with what a node says, so that a dropped payment's nonce is free again. What was refused or
  * dropped may be executed after all: until it expires, whoever has its bytes can submit it again.
  */
-export async function follow(wallet: Wallet, record: SendRecord, payment: Payment): Promise<void> {
-  if (payment.rung === 'pending') return
-  if (payment.rung === 'refused' || payment.rung === 'dropped') {
-    const { rung, reason } = payment
+export async function follow(wallet: Wallet, record: SendRecord, said: NodeWord): Promise<void> {
+  if (said.rung === 'pending') return
+  if (said.rung === 'refused' || said.rung === 'dropped') {
+    const { rung, reason } = said
     const state = rung === 'dropped' ? rung : refusedFor(reason)(record).state
     if (record.state !== state || record.reason !== reason)
       await amendRecord(wallet, record.id, (now) => ({ ...now, state, reason }))
     return
   }
-  const state = payment.rung === 'final' ? 'final' : 'sequenced'
+  const state = said.rung === 'sequenced' || said.rung === 'anchored' ? 'sequenced' : 'final'
   if (record.state !== state) await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({ ...now, state }))
 }
 
-/** All payments for one nonce of one cell, in the order in which they were signed: at most one of them is ever executed. */
+/** All payments and withdrawals for one nonce of one cell, in the order in which they were signed: at most one of them is ever executed. */
 export function rivalsIn(sends: readonly SendRecord[]): SendRecord[][] {
   const groups = new Map<string, SendRecord[]>()
   for (const record of sends) {
-    const { from, nonce } = transferOf(record)
+    const { from, nonce } = signedOf(record)
     const name = `${from}/${nonce}`
     groups.set(name, [...(groups.get(name) ?? []), record])
   }
@@ -94,6 +111,11 @@ export function rivalsIn(sends: readonly SendRecord[]): SendRecord[][] {
 
 /** Whether two records pay the same to the same: one was signed in the place of the other. */
 export function paysTheSame(a: SendRecord, b: SendRecord): boolean {
-  const [one, other] = [transferOf(a), transferOf(b)]
-  return toHex(one.to) === toHex(other.to) && one.amount === other.amount
+  const [one, other] = [signedOf(a), signedOf(b)]
+  return toHex(payeeOf(one)) === toHex(payeeOf(other)) && one.amount === other.amount
+}
+
+/** A rollup key, or the script of a withdrawal, which is longer or shorter. */
+function payeeOf(operation: SignedOperation): Uint8Array {
+  return operation.kind === 'transfer' ? operation.to : operation.script
 }

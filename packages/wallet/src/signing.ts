@@ -1,4 +1,4 @@
-import { concatBytes, type Transfer, transferMessage } from '@kedge/core'
+import { concatBytes, type Transfer, transferMessage, type Withdrawal, withdrawalMessage } from '@kedge/core'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 
 /** BIP340, as the wallet needs it. */
@@ -8,6 +8,14 @@ const NO_AUXILIARY = new Uint8Array(32)
 
 export function signTransfer(network: Uint8Array, unsigned: Omit<Transfer, 'signature'>, secret: Uint8Array): Transfer {
   return { ...unsigned, signature: schnorr.sign(transferMessage(network, unsigned), secret, NO_AUXILIARY) }
+}
+
+export function signWithdrawal(
+  network: Uint8Array,
+  unsigned: Omit<Withdrawal, 'signature'>,
+  secret: Uint8Array,
+): Withdrawal {
+  return { ...unsigned, signature: schnorr.sign(withdrawalMessage(network, unsigned), secret, NO_AUXILIARY) }
 }
 
 export function isSignature(signature: Uint8Array, message: Uint8Array, key: Uint8Array): boolean {

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { ApiError, type ApiErrorCode, type Submitted } from '@kedge/api'
-import { type SendRecord, transferOf } from './content.ts'
+import { type SendRecord, signedOf } from './content.ts'
 import { WalletError } from './errors.ts'
+import { askNode } from './node-word.ts'
 import { isAcknowledged } from './receipt.ts'
 import { amendRecord, refusedFor } from './records.ts'
 import type { Wallet } from './wallet.ts'
@@ -20,14 +21,14 @@ const OPEN: ReadonlySet<ApiErrorCode> = new Set([
 ])
 
 /**
- * Submits a recorded transfer, checks the promise that comes back, and records that.
+ * Submits a recorded transfer or withdrawal, checks the promise that comes back, and records that.
  * @throws WalletError `refused` (recorded as such), `not-answered` or `bad-answer` (it stays recorded).
  */
 export async function submitRecord(wallet: Wallet, record: SendRecord): Promise<Submitted> {
   const submitted = await orRefused(wallet, record, () => submitPatiently(wallet, record))
-  if (submitted.id !== record.id) throw lie(wallet, 'it names another payment')
+  if (submitted.id !== record.id) throw lie(wallet, 'it names another one')
   if (submitted.acknowledgement !== undefined) {
-    const receipt = isAcknowledged(wallet, record.id, transferOf(record), submitted.acknowledgement)
+    const receipt = isAcknowledged(wallet, record.id, signedOf(record), submitted.acknowledgement)
     if (!receipt.ok) throw lie(wallet, receipt.reason)
   }
   if (submitted.rung !== 'pending')
@@ -39,14 +40,20 @@ export async function submitRecord(wallet: Wallet, record: SendRecord): Promise<
   return submitted
 }
 
+function kindOf(record: SendRecord): 'payment' | 'withdrawal' {
+  return 'transfer' in record ? 'payment' : 'withdrawal'
+}
+
 function proofOf({ acknowledgement }: Submitted): Pick<SendRecord, 'acknowledgement'> {
   return acknowledgement === undefined ? {} : { acknowledgement }
 }
 
-async function submitPatiently({ client }: Wallet, { transfer }: SendRecord): Promise<Submitted> {
+async function submitPatiently({ client }: Wallet, record: SendRecord): Promise<Submitted> {
   for (let round = 1; ; round++) {
     try {
-      return await client.submitTransfer({ transfer })
+      return 'transfer' in record
+        ? await client.submitTransfer({ transfer: record.transfer })
+        : await client.submitWithdrawal({ withdrawal: record.withdrawal })
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'overloaded' || round === OVERLOAD_ROUNDS) throw error
       await pause(Math.min(Number(error.details.retryAfterMs ?? 100), OVERLOAD_WAIT_MAX_MS))
@@ -63,7 +70,7 @@ async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promi
     if (earlier !== undefined) return earlier
     if (OPEN.has(error.code)) {
       throw new WalletError(
-        `Nobody has acknowledged the payment yet: ${error.message} It is kept, and sent again with the next payment or when sending is resumed.`,
+        `Nobody has acknowledged the ${kindOf(record)} yet: ${error.message} It is kept, and sent again with the next payment or when sending is resumed; a sequencer that goes on refusing it can be forced: kedge wallet force.`,
         {
           code: 'not-answered',
           details: { id: record.id, reason: error.code },
@@ -72,7 +79,7 @@ async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promi
       )
     }
     await amendRecord(wallet, record.id, refusedFor(error.code))
-    throw new WalletError(`The payment was refused: ${error.message}`, {
+    throw new WalletError(`The ${kindOf(record)} was refused: ${error.message}`, {
       code: 'refused',
       details: { id: record.id, reason: error.code },
       cause: error,
@@ -81,21 +88,19 @@ async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promi
 }
 
 /** The nonce may have been used by this very transfer, in a submission whose answer was lost long ago. */
-async function findEarlier({ client }: Wallet, { id }: SendRecord): Promise<Submitted | undefined> {
-  try {
-    const payment = await client.payment({ id })
-    if (!('batch' in payment)) return undefined
-    const { acknowledgement, rung } = payment
-    return acknowledgement === undefined ? { id, rung } : { id, rung, acknowledgement }
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'not-found') return undefined
-    throw error
-  }
+async function findEarlier(wallet: Wallet, record: SendRecord): Promise<Submitted | undefined> {
+  const said = await askNode(wallet, record)
+  if (said === undefined || !('batch' in said)) return undefined
+  const { id, rung } = said
+  const climbed = rung === 'payable' || rung === 'paid' ? 'final' : rung
+  return 'acknowledgement' in said && said.acknowledgement !== undefined
+    ? { id, rung: climbed, acknowledgement: said.acknowledgement }
+    : { id, rung: climbed }
 }
 
 function lie(wallet: Wallet, reason: string): WalletError {
   return new WalletError(
-    `The node at ${wallet.client.baseUrl} does not show a valid promise for the payment: ${reason}. Use another node; the payment is kept and can be sent again there.`,
+    `The node at ${wallet.client.baseUrl} does not show a valid promise: ${reason}. Use another node; what was signed is kept and can be sent again there.`,
     { code: 'bad-answer', details: { reason } },
   )
 }

@@ -29,7 +29,15 @@ export async function createWallet(path: string, params: Params, words?: string)
   const seed = words === undefined ? createWords() : parseWords(words)
   const keys = await deriveKeys(seed, params.chain)
   const network = toHex(networkId(params))
-  await createWalletFile(path, { version: 1, network, chain: params.chain, words: seed, sends: [], deposits: [] })
+  await createWalletFile(path, {
+    version: 1,
+    network,
+    chain: params.chain,
+    words: seed,
+    sends: [],
+    deposits: [],
+    publications: [],
+  })
   return { words: seed, addresses: addressesOf(keys, params.chain) }
 }
 

@@ -16,6 +16,7 @@ const content: WalletContent = {
   words: `${'abandon '.repeat(11)}about`,
   sends: [{ id: fill(1), transfer: TRANSFER, memo: 'für Ánna', state: 'recorded' }],
   deposits: [{ txid: fill(2), raw: 'ab' }],
+  publications: [],
 }
 
 const send = (at: number): SendRecord => ({ id: fill(at), transfer: TRANSFER, state: 'sequenced' })

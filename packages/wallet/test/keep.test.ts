@@ -66,7 +66,7 @@ describe('a receipt', () => {
     for (const form of [bytes, json]) {
       const proven = checkReceipt(node.params, form)
       expect(toHex(proven.id)).toBe(id)
-      expect(proven).toMatchObject({ transfer: { amount: 5_000n }, receipt: { tick: { number: 1 } } })
+      expect(proven).toMatchObject({ operation: { amount: 5_000n }, receipt: { tick: { number: 1 } } })
     }
     expect(codeOf(() => checkReceipt(foreign(node.params), bytes))).toBe('wrong-network')
     expect(codeOf(() => checkReceipt(node.params, bytes.slice(1)))).toBe('bad-document')

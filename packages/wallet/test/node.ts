@@ -22,6 +22,7 @@ import {
   batchAnchor,
   buildHeader,
   dataCarrierScript,
+  decodeSigned,
   decodeTransfer,
   encodeMessage,
   encodePaymentProof,
@@ -40,9 +41,7 @@ import {
   type SignedOperation,
   signedMessage,
   type Tick,
-  type Transfer,
   toHex,
-  transferMessage,
   ZERO_HASH,
 } from '@kedge/core'
 import { SlotSigner } from '@kedge/regtest'
@@ -192,12 +191,15 @@ export class LedgerNode {
   }
 
   private submit(bytes: Uint8Array): Answer<RouteResponse<'submitTransfer'>> {
-    const transfer = decodeTransfer(bytes)
-    if (transfer === undefined || this.open === undefined) return refuse('undecodable')
-    const id = toHex(transferMessage(this.network, transfer))
+    const signed = decodeSigned(bytes)
+    if (signed === undefined || this.open === undefined) return refuse('undecodable')
+    const id = toHex(signedMessage(this.network, signed))
     const before = this.taken.get(id)
     if (before !== undefined) return answer({ id, rung: 'sequenced', acknowledgement: acknowledge(before) })
-    const operation = encodeTransfer({ ...transfer, toCell: this.cellsOf(transfer.to)[0] ?? this.ledger.totals.count })
+    const operation =
+      signed.kind === 'withdrawal'
+        ? bytes
+        : encodeTransfer({ ...signed, toCell: this.cellsOf(signed.to)[0] ?? this.ledger.totals.count })
     const refusal = this.open.addBytes(operation)
     if (refusal !== undefined) return refuse(refusal as RefusalCode)
     const index = this.open.count - 1
@@ -220,6 +222,16 @@ export class LedgerNode {
     return answer({ rung, id, batch, index, depth, acknowledgement, proof: proofOf(sealed, index) })
   }
 
+  private withdrawal(id: string): Answer<RouteResponse<'withdrawal'>> {
+    const taken = this.taken.get(id)
+    const signed = taken && decodeSigned(taken.operation)
+    if (taken === undefined || signed?.kind !== 'withdrawal') return refuse('not-found')
+    const { batch, index } = taken
+    const { amount, payoutFee, script } = signed
+    const view = { id, batch, index, amount, payoutFee, script: toHex(script), acknowledgement: acknowledge(taken) }
+    return answer({ rung: this.sealed[batch - 1] === undefined ? 'sequenced' : 'anchored', ...view })
+  }
+
   private account(key: string): Answer<RouteResponse<'account'>> {
     const owner = fromHex(key)
     const cells = this.cellsOf(owner).map((cell) => {
@@ -240,7 +252,9 @@ export class LedgerNode {
   private history(key: string): Answer<RouteResponse<'accountHistory'>> {
     const own = this.cellsOf(fromHex(key))
     const entries = [...this.taken].flatMap(([id, { batch, index, operation }]) => {
-      const { amount, fee, from, memo, to, toCell } = decodeTransfer(operation) as Transfer
+      const transfer = decodeTransfer(operation)
+      if (transfer === undefined) return []
+      const { amount, fee, from, memo, to, toCell } = transfer
       if (!own.includes(from) && !own.includes(toCell)) return []
       const direction = own.includes(from) ? ('out' as const) : ('in' as const)
       const sides = { kind: 'transfer' as const, direction, counterparty: toHex(to), memo: toHex(memo) }
@@ -294,6 +308,12 @@ export class LedgerNode {
         return this.blockHeaders((request as RouteRequest<'blockHeaders'>).height)
       case 'submitTransfer':
         return this.submit(fromHex((request as RouteRequest<'submitTransfer'>).transfer))
+      case 'submitWithdrawal':
+        return this.submit(fromHex((request as RouteRequest<'submitWithdrawal'>).withdrawal))
+      case 'withdrawal':
+        return this.withdrawal((request as RouteRequest<'withdrawal'>).id)
+      case 'forced':
+        return answer({ forced: [] })
       default:
         return refuse('not-found')
     }

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Client } from '@kedge/api'
-import { decodeTransfer, fromHex, toHex } from '@kedge/core'
+import { toHex } from '@kedge/core'
 import { describe, expect, it } from 'vitest'
 import { readBalance } from '../src/actions/balance.ts'
 import { readHistory } from '../src/actions/history.ts'
 import { resumeSends } from '../src/actions/resume.ts'
 import { send } from '../src/actions/send.ts'
+import { signedOf } from '../src/content.ts'
 import { readWalletFile } from '../src/file.ts'
 import { createWallet, openWallet, readAddresses, type Wallet } from '../src/wallet.ts'
 import { temporaryFolder } from './folder.ts'
@@ -73,8 +74,8 @@ describe('sending', () => {
       [second.id, 'sequenced'],
     ])
     expect(sends[0]?.acknowledgement?.receipt).toMatch(/^[0-9a-f]+$/)
-    expect(decodeTransfer(fromHex(sends[0]?.transfer ?? ''))).toMatchObject({ mayCreate: true, nonce: 0n })
-    expect(decodeTransfer(fromHex(sends[1]?.transfer ?? ''))).toMatchObject({ mayCreate: false, nonce: 1n, toCell: 1 })
+    expect(sends[0] && signedOf(sends[0])).toMatchObject({ mayCreate: true, nonce: 0n })
+    expect(sends[1] && signedOf(sends[1])).toMatchObject({ mayCreate: false, nonce: 1n, toCell: 1 })
   })
 
   it('shows its own memo beside the payment, and only where the commitment is to it', async () => {
@@ -97,7 +98,7 @@ describe('sending', () => {
     const sent = await Promise.all([1n, 2n, 3n, 4n, 5n].map((amount) => send(wallet, { to: stranger, amount })))
     expect(sent.map(({ rung }) => rung)).toEqual(Array(5).fill('sequenced'))
     const { sends } = await readWalletFile(wallet.path)
-    expect(sends.map(({ transfer }) => decodeTransfer(fromHex(transfer))?.nonce)).toEqual([0n, 1n, 2n, 3n, 4n])
+    expect(sends.map((record) => signedOf(record).nonce)).toEqual([0n, 1n, 2n, 3n, 4n])
   })
 
   it('says what is wrong before anything is recorded', async () => {
@@ -165,7 +166,7 @@ describe('a payment whose answer is lost', () => {
       expect(await resumeSends(reopened)).toEqual([{ id: recorded?.id, rung: 'sequenced' }])
       expect(await resumeSends(reopened)).toEqual([])
       const [settled] = (await readWalletFile(wallet.path)).sends
-      expect(settled).toMatchObject({ state: 'sequenced', transfer: recorded?.transfer, memo: 'once' })
+      expect(settled).toMatchObject({ ...recorded, state: 'sequenced', memo: 'once' })
       const { balance } = await node.client().account({ key: stranger })
       expect(balance).toBe(500n)
     },
@@ -215,7 +216,7 @@ describe('nonces', () => {
     for (const amount of [1n, 2n, 3n])
       expect(await send(wallet, { to: stranger, amount })).toMatchObject({ rung: 'sequenced' })
     const { sends } = await readWalletFile(wallet.path)
-    expect(sends.map(({ transfer }) => decodeTransfer(fromHex(transfer))?.nonce)).toEqual([0n, 1n, 2n])
+    expect(sends.map((record) => signedOf(record).nonce)).toEqual([0n, 1n, 2n])
   })
 
   it('that run ahead wait for the one before, and keep nobody from sending it', async () => {

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import type { Client } from '@kedge/api'
-import { decodeTransfer, fromHex, toHex } from '@kedge/core'
+import { type Transfer, toHex } from '@kedge/core'
 import { describe, expect, it } from 'vitest'
 import { readBalance } from '../src/actions/balance.ts'
 import { readHistory } from '../src/actions/history.ts'
 import { resumeSends } from '../src/actions/resume.ts'
 import { send } from '../src/actions/send.ts'
 import { readUnplaced } from '../src/actions/unplaced.ts'
+import { signedOf } from '../src/content.ts'
 import { readWalletFile } from '../src/file.ts'
 import { createWallet, openWallet, type Wallet } from '../src/wallet.ts'
 import { temporaryFolder } from './folder.ts'
@@ -36,7 +37,7 @@ async function branches() {
 
 const paidTo = async (node: LedgerNode, key = stranger) => (await node.client().account({ key })).balance
 const sentBy = async ({ path }: Wallet) =>
-  (await readWalletFile(path)).sends.map(({ transfer }) => decodeTransfer(fromHex(transfer)))
+  (await readWalletFile(path)).sends.map(signedOf).filter(({ kind }) => kind === 'transfer') as Transfer[]
 
 describe('payments that are in no batch', () => {
   it('are listed where the node knows nothing of them, and sent again as the same bytes, in their order', async () => {

@@ -1,8 +1,8 @@
-import { type Ran, runKedge } from '../kedge.ts'
-import { writeWalletConfig } from '../layout.ts'
+import type { Ran } from '../kedge.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { expect, type Scenario } from '../scenario.ts'
-import type { Person, Stage } from '../stage.ts'
+import type { Person } from '../stage.ts'
+import { type Kedge, readJson, walletOf } from '../wallet-program.ts'
 
 /** One payment with the command line, up the ladder, each rung checked by the wallet itself. */
 export const ladder: Scenario = {
@@ -70,28 +70,11 @@ export const ladder: Scenario = {
   },
 }
 
-type Kedge = (command: string, ...args: string[]) => Promise<Ran>
-
 interface Status {
   readonly rung: string
   readonly batch?: number
   readonly depth?: number
   readonly checks: readonly { readonly name: string; readonly verdict: string; readonly note: string }[]
-}
-
-/** Runs `kedge wallet` as somebody whose node is this one. */
-function walletOf(stage: Stage, person: Person, node: NodeProcess): Kedge {
-  const { folder, bitcoind } = stage.network
-  const { api } = node.ready
-  const settings = [
-    '--config',
-    writeWalletConfig(folder, api, bitcoind.rpc),
-    '--node',
-    api,
-    '--wallet',
-    person.wallet.path,
-  ]
-  return (command, ...args) => runKedge(['wallet', command, ...args, ...settings, '--json'])
 }
 
 async function expectStatus(kedge: Kedge, id: string, rung: string, checks: readonly string[]): Promise<Status> {
@@ -115,9 +98,4 @@ function readPending(ran: Ran): string {
     `with no sequencer, sending ended with ${ran.stdout}${ran.stderr}`,
   )
   return error.details.id
-}
-
-function readJson({ code, stdout, stderr }: Ran): unknown {
-  expect(code === 0, `kedge ended with exit code ${code}: ${stdout}${stderr}`)
-  return JSON.parse(stdout)
 }

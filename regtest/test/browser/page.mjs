@@ -10,7 +10,7 @@ function verdictOf(params, { document, checkpoint }) {
       ? verifyReceipt(params, read.document.operation, read.document.receipt)
       : verifyPayment(params, read.document, { height: checkpoint.height, hash: fromHex(checkpoint.hash) })
   if (!verdict.ok) return verdict.reason
-  const { id, transfer } = 'payment' in verdict ? verdict.payment : verdict
+  const { id, transfer } = 'payment' in verdict ? verdict.payment : { id: verdict.id, transfer: verdict.operation }
   const reservations = verdict.reservations.map(({ name }) => name)
   return { id: toHex(id), to: toHex(transfer.to), amount: String(transfer.amount), reservations }
 }

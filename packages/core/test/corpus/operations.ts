@@ -168,6 +168,16 @@ const credits = (): Try[] => [
     stateOf(three.accounts, 50_000n, { supply: 2_099_999_999_995_000_000n }),
     credit(1, key(1), 5_000_000n),
   ],
+  [
+    'up to 21 million bitcoin beside what was taken out again',
+    stateOf(three.accounts, 50_000n, { supply: 2_100_999_999_995_000_000n, owed: 1_000_000_000_000_000n }),
+    credit(1, key(1), 5_000_000n),
+  ],
+  [
+    'beyond 21 million bitcoin beside what was taken out again',
+    stateOf(three.accounts, 50_000n, { supply: 2_100_999_999_995_000_001n, owed: 1_000_000_000_000_000n }),
+    credit(1, key(1), 5_000_000n),
+  ],
   ['undecodable: a byte behind it', three, concatBytes(encodeOperation(credit(1, key(1), 1n)), Uint8Array.of(0))],
   ['unknown cell', three, credit(4, key(3), 5_000_000n)],
   ['another’s cell', three, credit(0, key(1), 5_000_000n)],

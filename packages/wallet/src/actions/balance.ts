@@ -1,7 +1,7 @@
 import type { Account } from '@kedge/api'
 import type { Rpc } from '@kedge/bitcoin'
 import { toHex } from '@kedge/core'
-import { readOwnCoins } from '../coins.ts'
+import { ownTransactions, readOwnCoins } from '../coins.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 import { type RecordedDeposit, readRecordedDeposits } from './deposit.ts'
 import { readUnplaced, type UnplacedSend } from './unplaced.ts'
@@ -27,7 +27,8 @@ async function readOnBitcoin(wallet: Wallet, rpc: Rpc): Promise<Pick<Balance, 'b
   const deposits = (await readRecordedDeposits(wallet, rpc)).filter(({ standing }) => standing !== 'mined')
   const waiting = new Set(deposits.filter(({ standing }) => standing === 'waiting').map(({ txid }) => txid))
   // What a missing deposit was to spend is still there.
-  const records = (await readContent(wallet)).deposits.filter(({ txid }) => waiting.has(txid))
+  const content = await readContent(wallet)
+  const records = ownTransactions({ ...content, deposits: content.deposits.filter(({ txid }) => waiting.has(txid)) })
   const { coins } = await readOwnCoins(wallet, rpc, records)
   return { bitcoin: [...coins.values()].reduce((sum, { value }) => sum + value, 0n), deposits }
 }

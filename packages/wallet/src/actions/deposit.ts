@@ -8,7 +8,7 @@ import {
   spendableCoins,
 } from '@kedge/bitcoin'
 import { fromHex, toHex } from '@kedge/core'
-import { readOwnCoins, readUnconfirmed } from '../coins.ts'
+import { ownTransactions, readOwnCoins, readUnconfirmed } from '../coins.ts'
 import type { DepositRecord } from '../content.ts'
 import { readDepths, satsOf } from '../deposit-depth.ts'
 import { WalletError } from '../errors.ts'
@@ -90,7 +90,7 @@ export function resumeDeposits(wallet: Wallet, rpc: Rpc): Promise<readonly Resum
 }
 
 async function sendNew(wallet: Wallet, rpc: Rpc, { feeRate, sats }: DepositRequest): Promise<SentDeposit> {
-  const { coins, tip } = await readOwnCoins(wallet, rpc, (await readContent(wallet)).deposits)
+  const { coins, tip } = await readOwnCoins(wallet, rpc, ownTransactions(await readContent(wallet)))
   const rate = feeRate ?? (await estimateFeeRate(rpc, CONFIRM_WITHIN, FEE_RATE_FALLBACK))
   const key = wallet.keys.bitcoin
   const owner = { key: wallet.keys.rollup.key, refundKey: key.publicKey }

@@ -1,6 +1,6 @@
 import type { HistoryEntry, RouteRequest } from '@kedge/api'
 import { toHex } from '@kedge/core'
-import { transferOf } from '../content.ts'
+import { signedOf } from '../content.ts'
 import { isMemoOf } from '../memo.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 import { readUnplaced, type UnplacedSend } from './unplaced.ts'
@@ -27,7 +27,9 @@ export async function readHistory(
   const { sends } = await readContent(wallet)
   const texts = new Map(
     sends.flatMap((record) => {
-      const { from, memo, nonce } = transferOf(record)
+      const signed = signedOf(record)
+      if (signed.kind !== 'transfer') return []
+      const { from, memo, nonce } = signed
       return record.memo !== undefined && isMemoOf(memo, rollup, from, nonce, record.memo)
         ? [[record.id, record.memo]]
         : []

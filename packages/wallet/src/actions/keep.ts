@@ -12,8 +12,9 @@ import {
   verifyPayment,
 } from '@kedge/core'
 import { WalletError } from '../errors.ts'
-import { readAcknowledgement, readPayment } from '../receipt.ts'
+import { readAcknowledgement } from '../receipt.ts'
 import { readContent, type Wallet } from '../wallet.ts'
+import { findWithdrawal } from './withdrawal-status.ts'
 
 /** What somebody can keep, and hand on: a payment's receipt, and its proof. */
 
@@ -26,20 +27,19 @@ export async function fetchReceipt(wallet: Wallet, id: string): Promise<ReceiptD
   const acknowledgement = (await acknowledgementAtNode(wallet, id)) ?? (await recorded(wallet, id))
   if (acknowledgement === undefined)
     throw new WalletError(
-      `There is no receipt for the payment ${id}: the sequencer has not acknowledged it, or only the sequencer’s own node and the payer’s wallet have it.`,
+      `There is no receipt for ${id}: the sequencer has not acknowledged it, or only the sequencer’s own node and the payer’s wallet have it.`,
       { code: 'no-receipt' },
     )
   const [operation, receipt] = [fromHex(acknowledgement.operation), fromHex(acknowledgement.receipt)]
-  const payment = readPayment(network, id, operation)
-  if (!payment.ok) throw badAnswer(wallet, payment.reason)
   const verdict = readAcknowledgement(params, acknowledgement)
   if (!verdict.ok) throw badAnswer(wallet, verdict.reason)
+  if (toHex(verdict.id) !== id) throw badAnswer(wallet, 'the operation is another one')
   return { kind: 'receipt', network, operation, receipt }
 }
 
 async function acknowledgementAtNode(wallet: Wallet, id: string): Promise<Acknowledgement | undefined> {
-  const payment = await findPayment(wallet, id)
-  return payment !== undefined && 'acknowledgement' in payment ? payment.acknowledgement : undefined
+  const said = (await findPayment(wallet, id)) ?? (await findWithdrawal(wallet, id))
+  return said !== undefined && 'acknowledgement' in said ? said.acknowledgement : undefined
 }
 
 async function findPayment({ client }: Wallet, id: string): Promise<Payment | undefined> {

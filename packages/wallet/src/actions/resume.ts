@@ -1,9 +1,9 @@
 import type { Submitted } from '@kedge/api'
 import { toHex } from '@kedge/core'
-import { type SendRecord, transferOf } from '../content.ts'
+import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
-import { addRecord, signRecord, wasAcknowledged } from '../records.ts'
+import { addRecord, signRecord, signWithdrawalRecord, wasAcknowledged } from '../records.ts'
 import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
 import { readContent, type Wallet } from '../wallet.ts'
@@ -11,6 +11,8 @@ import { findUnplaced, type Unplaced } from './unplaced.ts'
 
 export interface ResumedSend {
   readonly id: string
+  /** Absent of a payment. */
+  readonly kind?: 'withdrawal'
   /** `recorded`: it waits for a transfer with the nonce before its own. `dropped`: as `refused`, after it was acknowledged. */
   readonly rung: Submitted['rung'] | 'refused' | 'dropped' | 'recorded'
   readonly reason?: string
@@ -32,8 +34,9 @@ export interface ResumedSend {
  */
 export function resumeSends(wallet: Wallet): Promise<readonly ResumedSend[]> {
   return inTurn(wallet.path, async () => {
-    const { sends } = await readContent(wallet)
     const unplaced = (await findUnplaced(wallet)).filter(isToSend).map(({ record }) => record)
+    // As they are by then: what a batch carried because it was forced needs no promise any more.
+    const { sends } = await readContent(wallet)
     const isNew = ({ id, state }: SendRecord) => state === 'recorded' && !unplaced.some((other) => other.id === id)
     const resumed: ResumedSend[] = []
     // Those that nobody has promised yet are submitted for the promise, wherever they stand.
@@ -55,7 +58,7 @@ function isToSend({ isWanted, standing, record }: Unplaced): boolean {
 
 /** A payment waits for the one before it. */
 function byNonce(a: SendRecord, b: SendRecord): number {
-  const [one, other] = [transferOf(a), transferOf(b)]
+  const [one, other] = [signedOf(a), signedOf(b)]
   return one.from === other.from ? Number(one.nonce - other.nonce) : one.from - other.from
 }
 
@@ -71,12 +74,16 @@ async function resumeOne(wallet: Wallet, record: SendRecord): Promise<ResumedSen
 async function submitAgain(wallet: Wallet, record: SendRecord): Promise<ResumedSend> {
   try {
     const { id, rung } = await submitRecord(wallet, record)
-    return { id, rung }
+    return { id, ...kindOf(record), rung }
   } catch (error) {
     const rung = error instanceof WalletError ? rungAfter(record, error) : undefined
     if (rung === undefined) throw error
-    return { id: record.id, rung, reason: (error as WalletError).details.reason ?? '' }
+    return { id: record.id, ...kindOf(record), rung, reason: (error as WalletError).details.reason ?? '' }
   }
+}
+
+function kindOf(record: SendRecord): Pick<ResumedSend, 'kind'> {
+  return 'withdrawal' in record ? { kind: 'withdrawal' } : {}
 }
 
 /** What does not keep the next transfer from being sent. */
@@ -93,14 +100,18 @@ function isRenewable({ expiryNamed, reason }: Pick<SendRecord, 'expiryNamed' | '
 /** Undefined where the nonce or the cell are not to be had any more. */
 async function renew(wallet: Wallet, record: SendRecord): Promise<SendRecord | undefined> {
   const { client, keys, params } = wallet
-  const { from, nonce, to, amount, fee, mayCreate } = transferOf(record)
-  const [payer, recipient, health] = await Promise.all([
-    client.account({ key: toHex(keys.rollup.key) }),
-    client.account({ key: toHex(to) }),
-    client.health(),
-  ])
+  const signed = signedOf(record)
+  const { from, nonce } = signed
+  const [payer, health] = await Promise.all([client.account({ key: toHex(keys.rollup.key) }), client.health()])
   const own = payer.cells.find(({ cell }) => cell === from)
   if (own === undefined || own.nonce > nonce) return undefined
+  if (signed.kind === 'withdrawal') {
+    const { kind: _, signature: __, ...terms } = signed
+    const again = signWithdrawalRecord(wallet, { ...terms, expiry: defaultExpiry(health.tip.height, params) })
+    return again.id === record.id ? undefined : again
+  }
+  const { to, amount, fee, mayCreate } = signed
+  const recipient = await client.account({ key: toHex(to) })
   const toCell = recipient.cells[0]?.cell
   const cellFee = toCell === undefined && !mayCreate ? params.fees.cell : 0n
   const expiry = defaultExpiry(health.tip.height, params)

@@ -1,6 +1,8 @@
-import type { Account, Submitted } from '@kedge/api'
+import type { Submitted } from '@kedge/api'
+
 import { fromHex, isHex, toHex } from '@kedge/core'
-import { type SendRecord, transferOf } from '../content.ts'
+import { chooseCell, type NonceOf, nextNonce } from '../cell.ts'
+import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
 import { addRecord, signRecord } from '../records.ts'
@@ -46,15 +48,18 @@ export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment>
   return inTurn(wallet.path, async () => {
     checkRequest(wallet, request)
     await resumeRecorded(wallet)
-    const record = await buildRecord(wallet, request)
+    const record = await buildTransfer(wallet, request)
     await addRecord(wallet, record)
     const submitted = await submitRecord(wallet, record)
-    const { fee, expiry, mayCreate: opensAccount } = transferOf(record)
+    const signed = signedOf(record)
+    const { fee, expiry } = signed
+    const opensAccount = signed.kind === 'transfer' && signed.mayCreate
     return { id: record.id, rung: submitted.rung, to: request.to, amount: request.amount, fee, opensAccount, expiry }
   })
 }
 
-function checkRequest(wallet: Wallet, { to, amount }: SendRequest): void {
+/** @throws WalletError `bad-recipient` or `bad-amount` */
+export function checkRequest(wallet: Wallet, { to, amount }: SendRequest): void {
   if (!isHex(to, 32) || !isOnCurve(fromHex(to))) {
     throw new WalletError(
       'The recipient must be a rollup key: 64 lower-case hex digits that are a point of secp256k1. Copy it again.',
@@ -73,7 +78,12 @@ function checkRequest(wallet: Wallet, { to, amount }: SendRequest): void {
   }
 }
 
-async function buildRecord(wallet: Wallet, request: SendRequest): Promise<SendRecord> {
+/** Signs it for the fullest cell. */
+export async function buildTransfer(
+  wallet: Wallet,
+  request: SendRequest,
+  nonceOf: NonceOf = nextNonce,
+): Promise<SendRecord> {
   const { client, keys, params } = wallet
   const own = toHex(keys.rollup.key)
   const [payer, recipient, health] = await Promise.all([
@@ -84,56 +94,10 @@ async function buildRecord(wallet: Wallet, request: SendRequest): Promise<SendRe
   const known = recipient.cells[0]
   const fee = request.fee ?? params.fees.transfer + (known === undefined ? params.fees.cell : 0n)
   const from = chooseCell(payer, request.amount, fee)
-  const { sends } = await readContent(wallet)
-  const nonce = nextNonce(payer, from, sends)
+  const nonce = nonceOf(payer, from, await readContent(wallet))
   const expiry = request.expiry ?? defaultExpiry(health.tip.height, params)
   const { amount, memo } = request
   const terms = { from: from.cell, nonce, to: fromHex(request.to), toCell: known?.cell, amount, fee, expiry, memo }
   const record = signRecord(wallet, terms)
   return request.expiry === undefined ? record : { ...record, expiryNamed: true }
-}
-
-type OwnCell = Account['cells'][number]
-
-/** The fullest cell: one transfer spends from one cell. */
-function chooseCell(account: Account, amount: bigint, fee: bigint): OwnCell {
-  const [first, ...others] = account.cells
-  if (first === undefined) {
-    const waiting =
-      account.waiting.length > 0
-        ? ' A deposit waits to be credited; try again after that.'
-        : ' Deposit bitcoin, or let somebody pay you.'
-    throw new WalletError(`This wallet has no account on the rollup yet.${waiting}`, { code: 'no-account' })
-  }
-  const fullest = others.reduce((best, cell) => (cell.balance > best.balance ? cell : best), first)
-  if (fullest.balance < amount + fee) {
-    const split =
-      account.balance >= amount + fee ? ' The money is spread over several accounts of this key; send it in parts.' : ''
-    throw new WalletError(
-      `The payment takes ${amount} msat and ${fee} msat of fee, the account holds ${fullest.balance} msat.${split}`,
-      {
-        code: 'insufficient-funds',
-        details: { needed: String(amount + fee), held: String(fullest.balance) },
-      },
-    )
-  }
-  return fullest
-}
-
-/**
- * A node that sequences knows every transfer that is acknowledged. Any other says where the last batch stands: there,
- * the wallet's own transfers on their way take nonces too.
- */
-function nextNonce(account: Account, { cell, nonce }: OwnCell, sends: readonly SendRecord[]): bigint {
-  if (account.rung === 'sequenced') return nonce
-  const taken = new Set(
-    sends
-      .filter(({ state }) => state !== 'refused' && state !== 'dropped')
-      .map(transferOf)
-      .filter(({ from }) => from === cell)
-      .map((sent) => sent.nonce),
-  )
-  let next = nonce
-  while (taken.has(next)) next += 1n
-  return next
 }

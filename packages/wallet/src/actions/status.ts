@@ -2,7 +2,7 @@ import { type Acknowledgement, ApiError, type Payment } from '@kedge/api'
 import type { Rpc } from '@kedge/bitcoin'
 import { decodePaymentProof, equalBytes, fromHex, type Transfer } from '@kedge/core'
 import { checkBestChain, checkWindow, noVoid, withoutBitcoind } from '../best-chain.ts'
-import { type SendRecord, transferOf } from '../content.ts'
+import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { type Check, checkProof, fails, holds, unchecked } from '../proof.ts'
 import { readAcknowledgement, readPayment } from '../receipt.ts'
@@ -113,7 +113,7 @@ function checkPayment(
   }
   const { key } = wallet.keys.rollup
   if (record !== undefined) {
-    const same = equalBytes(seen.signature, transferOf(record).signature)
+    const same = equalBytes(seen.signature, signedOf(record).signature)
     return [
       same
         ? holds('payment', 'this wallet signed it, and it is unchanged')

@@ -1,12 +1,16 @@
-import { ApiError, type Payment } from '@kedge/api'
+import { ApiError } from '@kedge/api'
+import { addressOf } from '@kedge/bitcoin'
 import { toHex } from '@kedge/core'
-import { type SendRecord, transferOf } from '../content.ts'
+import { type SendRecord, signedOf } from '../content.ts'
+import { askNode, type NodeWord } from '../node-word.ts'
 import { follow, paysTheSame, rivalsIn, wasAcknowledged } from '../records.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 
-/** A payment of this wallet's that stands in no batch, as far as the node knows. */
+/** A payment or withdrawal of this wallet's that stands in no batch, as far as the node knows. */
 export interface UnplacedSend {
   readonly id: string
+  readonly kind: 'transfer' | 'withdrawal'
+  /** A rollup key; of a withdrawal the address that it pays. */
   readonly to: string
   /** Millisatoshis. */
   readonly amount: bigint
@@ -27,7 +31,7 @@ export interface UnplacedSend {
 
 /** @throws ApiError when the node can't be asked at all. */
 export async function readUnplaced(wallet: Wallet): Promise<readonly UnplacedSend[]> {
-  return (await findUnplaced(wallet)).map(viewOf)
+  return (await findUnplaced(wallet)).map((unplaced) => viewOf(wallet, unplaced))
 }
 
 export interface Unplaced {
@@ -71,22 +75,27 @@ type Asked = { readonly placed: true } | { readonly placed: false; readonly as: 
 
 async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
   try {
-    const payment = await wallet.client.payment({ id: record.id })
+    const said = await askNode(wallet, record)
+    if (said === undefined) return { placed: false, as: ownWord(record) }
     // One that nobody has promised yet is submitted again for the promise.
-    if (record.state !== 'recorded') await follow(wallet, record, payment)
-    return standingOf(payment)
+    if (record.state !== 'recorded' || isForcedAway(said)) await follow(wallet, record, said)
+    return standingOf(said)
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    if (error.code === 'not-found') return { placed: false, as: ownWord(record) }
     if (error.code !== 'syncing' && error.code !== 'overloaded') throw error
     return { placed: false, as: { standing: 'unknown', reason: error.code } }
   }
 }
 
-function standingOf(payment: Payment): Asked {
-  if ('batch' in payment) return { placed: true }
-  if (payment.rung === 'pending') return { placed: false, as: { standing: 'pending' } }
-  return { placed: false, as: { standing: payment.rung, reason: payment.reason } }
+/** Nobody will promise what a batch carried because it was forced. */
+function isForcedAway(said: NodeWord): boolean {
+  return said.rung === 'refused' || 'forced' in said
+}
+
+function standingOf(said: NodeWord): Asked {
+  if ('batch' in said) return { placed: true }
+  if (said.rung === 'pending') return { placed: false, as: { standing: 'pending' } }
+  return { placed: false, as: { standing: said.rung, reason: said.reason } }
 }
 
 /** Of a payment that the node knows nothing of. */
@@ -97,9 +106,12 @@ function ownWord({ state, reason }: SendRecord): Pick<Unplaced, 'standing' | 're
   return { standing: 'unknown' }
 }
 
-function viewOf({ record, standing, reason }: Unplaced): UnplacedSend {
-  const { to, amount, fee, expiry } = transferOf(record)
+function viewOf({ params }: Wallet, { record, standing, reason }: Unplaced): UnplacedSend {
+  const signed = signedOf(record)
+  const { kind, fee, expiry } = signed
+  const to = signed.kind === 'transfer' ? toHex(signed.to) : addressOf(signed.script, params.chain)
+  const amount = signed.kind === 'transfer' ? signed.amount : signed.amount * 1000n
   const text = record.memo === undefined ? {} : { text: record.memo }
   const why = reason === undefined ? {} : { reason }
-  return { id: record.id, to: toHex(to), amount, fee, expiry, ...text, standing, ...why }
+  return { id: record.id, kind, to, amount, fee, expiry, ...text, standing, ...why }
 }

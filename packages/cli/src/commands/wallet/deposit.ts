@@ -1,7 +1,8 @@
 import { deposit } from '@kedge/wallet'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { parseSats, printAmount, printSats } from '../../amount.ts'
 import { ConfigError } from '../../config-error.ts'
+import { parseRate } from '../../fee-rate.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
@@ -24,11 +25,4 @@ export function depositCommand(environment: Environment): Command {
         `Of it ${printSats(wallet.params.fees.deposit)} pay for moving it into the vault, and ${printAmount(wallet.params.fees.cell)} for the account where it is the wallet's first money.`,
       ])
     })
-}
-
-function parseRate(text: string): number {
-  const rate = Number(text)
-  if (!/^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(text) || rate <= 0)
-    throw new InvalidArgumentError('It must be sat/vB, such as 2 or 1.5.')
-  return rate
 }

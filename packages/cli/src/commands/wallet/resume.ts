@@ -1,4 +1,11 @@
-import { type ResumedDeposit, type ResumedSend, resumeDeposits, resumeSends } from '@kedge/wallet'
+import {
+  type ResumedDeposit,
+  type ResumedPublication,
+  type ResumedSend,
+  resumeDeposits,
+  resumePublications,
+  resumeSends,
+} from '@kedge/wallet'
 import type { Command } from 'commander'
 import { printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
@@ -8,15 +15,16 @@ import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 export function resumeCommand(environment: Environment): Command {
   const command = walletSubcommand('resume', {
     description:
-      'send again what is not where it should be: payments that are in no batch, and deposits where a bitcoind is configured',
+      'send again what is not where it should be: payments and withdrawals that are in no batch, and, where a bitcoind is configured, deposits and what was forced',
     examples: ['resume --wallet alice.json', 'resume --config wallet.toml --json'],
   })
   return command.action(async () => {
     const { wallet, rpc } = await openConfigured(command, environment)
     const deposits = rpc === undefined ? [] : await resumeDeposits(wallet, rpc)
+    const publications = rpc === undefined ? [] : await resumePublications(wallet, rpc)
     const sends = await resumeSends(wallet)
-    answer(command, { deposits, sends }, () => {
-      const lines = [...deposits.map(printDeposit), ...sends.map(printSend)]
+    answer(command, { deposits, publications, sends }, () => {
+      const lines = [...deposits.map(printDeposit), ...publications.map(printPublication), ...sends.map(printSend)]
       return lines.length === 0 ? ['nothing was left to send'] : lines
     })
   })
@@ -30,7 +38,14 @@ function printDeposit({ txid, sats, outcome, reason }: ResumedDeposit): string {
   return `${deposit} given up, because what it spends is spent or missing`
 }
 
-function printSend({ id, rung, reason, replaces }: ResumedSend): string {
+function printPublication({ id, txid, outcome, reason }: ResumedPublication): string {
+  const publication = `what forces ${id}, transaction ${txid}:`
+  if (outcome === 'sent') return `${publication} waits for a block`
+  if (outcome === 'refused') return `${publication} not taken by Bitcoin's node now (${reason}); resume later`
+  return `${publication} given up, because what it spends is spent or missing`
+}
+
+function printSend({ id, kind, rung, reason, replaces }: ResumedSend): string {
   const outcome = reason === undefined ? rung : `${rung}: ${reason}`
-  return `payment ${id}: ${outcome}${replaces === undefined ? '' : `, signed anew in the place of ${replaces}`}`
+  return `${kind ?? 'payment'} ${id}: ${outcome}${replaces === undefined ? '' : `, signed anew in the place of ${replaces}`}`
 }

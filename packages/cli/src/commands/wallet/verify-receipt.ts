@@ -4,7 +4,7 @@ import { readDocumentFile } from '../../document-file.ts'
 import { readParams } from '../../node-options.ts'
 import { configOf, type Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
-import { printVerdict, transferRows } from '../../proven.ts'
+import { operationRows, printVerdict } from '../../proven.ts'
 import { receiptSettings } from '../../settings.ts'
 import { walletSubcommand } from '../../wallet-command.ts'
 
@@ -25,9 +25,9 @@ export function verifyReceiptCommand(environment: Environment): Command {
   })
 }
 
-function print({ id, transfer, receipt: { tick, opIndex }, reservations }: ProvenReceipt): string[] {
+function print({ id, operation, receipt: { tick, opIndex }, reservations }: ProvenReceipt): string[] {
   const facts = [
-    ...transferRows(id, transfer),
+    ...operationRows(id, operation),
     ['promised', `operation ${opIndex} of batch ${tick.number}, by tick ${tick.index}`] as const,
     ['origin', `block ${tick.origin.height} of Bitcoin`] as const,
   ]

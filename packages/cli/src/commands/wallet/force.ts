@@ -1,0 +1,99 @@
+import {
+  type ForcedOperation,
+  type ForceRequest,
+  type PreparedForce,
+  prepareForce,
+  publishForce,
+  quoteWithdrawal,
+} from '@kedge/wallet'
+import { Command } from 'commander'
+import { parseAmount, parseSats, printAmount, printSats } from '../../amount.ts'
+import { ConfigError } from '../../config-error.ts'
+import { confirm } from '../../confirm.ts'
+import { parseRate } from '../../fee-rate.ts'
+import type { Environment } from '../../options.ts'
+import { answer, columns } from '../../output.ts'
+import { type OpenedWallet, openConfigured, walletSubcommand } from '../../wallet-command.ts'
+
+interface ForceOptions {
+  readonly feeRate?: number
+  readonly yes?: boolean
+  readonly quote?: boolean
+}
+
+type Opened = Required<OpenedWallet>
+
+export function forceCommand(environment: Environment): Command {
+  return new Command('force')
+    .description('publish a payment or a withdrawal on Bitcoin, so that no sequencer can leave it out')
+    .addCommand(forceTransferCommand(environment))
+    .addCommand(forceWithdrawCommand(environment))
+}
+
+function forceTransferCommand(environment: Environment): Command {
+  const command = walletSubcommand('transfer', {
+    description: 'force a payment to a rollup address; says what it costs, and when a batch must contain it',
+    examples: ['force transfer d1c4…7e 1500sat --config wallet.toml'],
+  })
+  command
+    .argument('<TO>', "the recipient's rollup address: 64 hex digits")
+    .argument('<AMOUNT>', 'with its unit: 1500sat, 20msat or 0.001btc', parseAmount)
+  return withOptions(command).action((to: string, amount: bigint, options: ForceOptions) =>
+    force(command, environment, options, () => Promise.resolve({ kind: 'transfer', transfer: { to, amount } })),
+  )
+}
+
+function forceWithdrawCommand(environment: Environment): Command {
+  const command = walletSubcommand('withdraw', {
+    description: 'force a withdrawal; says what it costs, and when a batch must contain it',
+    examples: ['force withdraw 50000sat bc1q…9x --config wallet.toml'],
+  })
+  command
+    .argument('<AMOUNT>', 'that leaves the account, with its unit: 50000sat or 0.001btc', parseSats)
+    .argument('<ADDRESS>', 'to be paid on Bitcoin: P2PKH, P2SH, P2WPKH, P2WSH or P2TR')
+    .option('--payout-fee <AMOUNT>', "the most that its share of the payout's fee may take of it", parseSats)
+  return withOptions(command).action(
+    (sats: bigint, address: string, options: ForceOptions & { readonly payoutFee?: bigint }) =>
+      force(command, environment, options, async ({ wallet, rpc }) => {
+        const { payoutFee: limit } = options
+        const asked = limit === undefined ? { address, sats } : { address, sats, payoutFee: limit }
+        const { payoutFee } = await quoteWithdrawal(wallet, asked, rpc)
+        return { kind: 'withdrawal', withdrawal: { address, sats, payoutFee } }
+      }),
+  )
+}
+
+function withOptions(command: Command): Command {
+  return command
+    .option('--fee-rate <N>', "sat/vB for Bitcoin; bitcoind's estimate without it", parseRate)
+    .option('--yes', 'do not ask')
+    .option('--quote', 'only say what it costs, and when a batch must contain it')
+}
+
+async function force(
+  command: Command,
+  environment: Environment,
+  { feeRate, yes = false, quote }: ForceOptions,
+  requestOf: (opened: Opened) => Promise<ForceRequest>,
+): Promise<void> {
+  const { wallet, rpc } = await openConfigured(command, environment)
+  if (rpc === undefined) throw new ConfigError('forcing needs a bitcoind: set bitcoin.url and its login')
+  const request = await requestOf({ wallet, rpc })
+  const prepared = await prepareForce(wallet, rpc, feeRate === undefined ? request : { ...request, feeRate })
+  const { record, publication: _, ...told } = prepared
+  if (quote) return answer(command, { id: record.id, ...told }, () => print(prepared))
+  if (!(await confirm(yes, print(prepared)))) return answer(command, { done: false }, () => ['nothing was done'])
+  const forced = await publishForce(wallet, rpc, prepared)
+  return answer(command, forced, () => [...columns([['transaction', forced.txid]]), ...print(forced, forced.id)])
+}
+
+function print({ operation, cost, dueFrom, lastWithout }: PreparedForce | ForcedOperation, id?: string): string[] {
+  const { kind, fee } = operation
+  const amount = kind === 'transfer' ? printAmount(operation.amount) : printSats(operation.amount)
+  return columns([
+    ...(id === undefined ? [] : [[kind === 'transfer' ? 'payment' : 'withdrawal', id] as const]),
+    ['forced', `a ${kind} of ${amount}, with ${printAmount(fee)} for the sequencer`],
+    ['cost', `${printSats(cost)} on Bitcoin`],
+    ['due', `in batches that begin at height ${dueFrom} or later; after ${lastWithout} no other can be anchored`],
+  ])
+}

@@ -1,0 +1,130 @@
+import { type Answer, answer, overloaded, type Place, refuse, type WithdrawalStatus } from '@kedge/api'
+import { printHash } from '@kedge/bitcoin'
+import {
+  decodeOperation,
+  finalHeight,
+  findInLine,
+  fromHex,
+  isPaid,
+  payableAt,
+  signedMessage,
+  toHex,
+  type Withdrawal,
+} from '@kedge/core'
+import { effects, marks, payouts } from '@kedge/storage'
+import { claimsIn } from './claims.ts'
+import { findCarrier } from './forced-queries.ts'
+import { droppedMark } from './intake.ts'
+import type { Line, Standing } from './line.ts'
+import { acknowledgementOf } from './payment-queries.ts'
+import { isSynced, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
+import type { Responders } from './serve.ts'
+
+export function withdrawalQueries(context: QueryContext): Pick<Responders, 'withdrawal'> {
+  return { withdrawal: ({ id }) => withdrawalOf(context, id) }
+}
+
+async function withdrawalOf(context: QueryContext, id: string): Promise<Answer<WithdrawalStatus>> {
+  const taken = await context.intake.find(fromHex(id))
+  if (!(await context.lookup.catchUp())) return overloaded(RETRY_MS)
+  const line = await lineOf(context)
+  for (const place of await context.lookup.findSigned(line, fromHex(id))) {
+    const standing = line.at(place.batch)
+    const operation = standing && (await operationAt(context, standing, place.index))
+    const withdrawal = operation && withdrawalIn(context, id, operation)
+    if (standing !== undefined && withdrawal !== undefined)
+      return answer({ ...(await standingView(context, id, place, standing, withdrawal)), ...acknowledgementOf(taken) })
+  }
+  const withdrawal = taken && withdrawalIn(context, id, taken.operation)
+  if (taken !== undefined && withdrawal !== undefined) {
+    const place = { batch: taken.number, index: taken.index }
+    return answer({ rung: 'sequenced', id, ...place, ...termsOf(withdrawal), ...acknowledgementOf(taken) })
+  }
+  return (await forcedView(context, line, id)) ?? absentView(context, line, id)
+}
+
+async function operationAt({ held }: QueryContext, { headerHash }: Standing, index: number) {
+  return (await held.get(headerHash))?.operations[index]
+}
+
+/** The withdrawal with this id, where these bytes are it. */
+function withdrawalIn({ node }: QueryContext, id: string, bytes: Uint8Array): Withdrawal | undefined {
+  const operation = decodeOperation(bytes)
+  if (operation?.kind !== 'withdrawal') return undefined
+  return toHex(signedMessage(node.network, operation)) === id ? operation : undefined
+}
+
+export function termsOf({ amount, payoutFee, script }: Pick<Withdrawal, 'amount' | 'payoutFee' | 'script'>) {
+  return { amount, payoutFee, script: toHex(script) }
+}
+
+async function standingView(
+  context: QueryContext,
+  id: string,
+  place: Place,
+  standing: Standing,
+  withdrawal: Withdrawal,
+): Promise<WithdrawalStatus> {
+  const { store, follower } = context.node
+  const view = { id, ...place, ...termsOf(withdrawal) }
+  const recorded = await store.get(effects, standing.headerHash)
+  const operations = (await context.held.get(standing.headerHash))?.operations ?? []
+  const number = recorded && claimsIn(operations, recorded).find(({ index }) => index === place.index)?.claim.number
+  if (number === undefined) return { rung: standing.rung, ...view }
+  const depth = 'link' in standing ? { depth: follower.chain.height - standing.link.height + 1 } : {}
+  const due = dueOf(context, standing)
+  const claimed = { ...view, claim: number, ...depth, ...(due.payableAt !== undefined && { payableAt: due.payableAt }) }
+  const payout = isPaid(follower.chain.vault.paid, number) ? await store.get(payouts, number) : undefined
+  if (payout === undefined) return { rung: due.rung, ...claimed }
+  return { rung: 'paid', ...claimed, payout: { txid: printHash(payout.txid), height: payout.height } }
+}
+
+/** How far an unpaid claim of a batch has come, and from when on it is paid: if nothing else happens, while it is not final. */
+export function dueOf(
+  { node }: QueryContext,
+  standing: Standing,
+): { readonly rung: 'sequenced' | 'anchored' | 'final' | 'payable'; readonly payableAt?: number } {
+  const { chain, court } = node.follower
+  if (!('link' in standing)) return { rung: 'sequenced' }
+  const { finalAt } = standing.link
+  if (finalAt === undefined) {
+    const batch = findInLine(chain, standing.headerHash)
+    return batch === undefined
+      ? { rung: 'anchored' }
+      : { rung: 'anchored', payableAt: payableAt(court.params, finalHeight(court.params, batch)) }
+  }
+  const from = payableAt(court.params, finalAt)
+  return { rung: chain.height >= from ? 'payable' : 'final', payableAt: from }
+}
+
+/** Where it was forced on Bitcoin: carried by a batch, or waiting for one. */
+async function forcedView(
+  context: QueryContext,
+  line: Line,
+  id: string,
+): Promise<Answer<WithdrawalStatus> | undefined> {
+  const entries = context.forced.of(id).filter(({ operation }) => operation.kind === 'withdrawal')
+  let isUsedUp = false
+  for (const entry of entries) {
+    const carried = await findCarrier(context, line, entry)
+    if (carried === undefined) return answer({ rung: 'pending', id })
+    isUsedUp ||= carried.effect === 'none'
+    if (carried.effect === 'none') continue
+    const { carriedIn: place } = carried
+    const standing = line.at(place.batch)
+    const withdrawal = entry.operation as Withdrawal
+    const forced = { forced: true } as const
+    if (standing === undefined) return answer({ rung: 'sequenced', id, ...place, ...termsOf(withdrawal), ...forced })
+    return answer({ ...(await standingView(context, id, place, standing, withdrawal)), ...forced })
+  }
+  return isUsedUp ? answer({ rung: 'refused', id, reason: 'forced-without-effect' }) : undefined
+}
+
+async function absentView(context: QueryContext, line: Line, id: string): Promise<Answer<WithdrawalStatus>> {
+  const { node, doubtful } = context
+  const dropped = await node.store.get(marks, droppedMark(fromHex(id)))
+  if (dropped !== undefined) return answer({ rung: 'dropped', id, reason: new TextDecoder().decode(dropped) })
+  if (await doubtful.has(line, fromHex(id))) return answer({ rung: 'pending', id })
+  if (node.executor.rejection === undefined && !(await isSynced(context))) return refuse('syncing')
+  return refuse('not-found')
+}

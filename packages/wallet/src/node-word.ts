@@ -1,0 +1,46 @@
+import { ApiError, type Payment, type WithdrawalStatus } from '@kedge/api'
+import type { SendRecord } from './content.ts'
+import type { Wallet } from './wallet.ts'
+
+/**
+ * What the node says of something that the wallet signed; one that a batch carried because it was forced has no receipt
+ * and no proof. Undefined where the node knows nothing of it.
+ * @throws ApiError
+ */
+export async function askNode({ client }: Wallet, record: SendRecord): Promise<NodeWord | undefined> {
+  const { id } = record
+  if (!('transfer' in record)) return orNothing(() => client.withdrawal({ id }))
+  return (await orNothing(() => client.payment({ id }))) ?? (await readForced(client, id))
+}
+
+export type NodeWord = Payment | WithdrawalStatus | ForcedPayment
+
+/** A payment that was forced, as far as it is known by that alone. */
+type ForcedPayment =
+  | { readonly rung: 'pending'; readonly id: string }
+  | { readonly rung: 'refused'; readonly id: string; readonly reason: 'forced-without-effect' }
+  | {
+      readonly rung: 'sequenced' | 'anchored' | 'final'
+      readonly id: string
+      readonly forced: true
+      readonly batch: number
+      readonly index: number
+    }
+
+async function readForced(client: Wallet['client'], id: string): Promise<ForcedPayment | undefined> {
+  const { forced } = await client.forced({ id })
+  const executed = forced.find(({ effect }) => effect === 'executed')
+  if (executed?.carriedIn !== undefined && executed.rung !== 'waiting')
+    return { rung: executed.rung, id, forced: true, ...executed.carriedIn }
+  if (forced.some(({ rung }) => rung === 'waiting')) return { rung: 'pending', id }
+  return forced.length === 0 ? undefined : { rung: 'refused', id, reason: 'forced-without-effect' }
+}
+
+async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not-found') return undefined
+    throw error
+  }
+}
