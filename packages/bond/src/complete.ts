@@ -1,9 +1,17 @@
 import { type Built, publicKeyOf, signHash } from '@kedge/bitcoin'
-import { concatBytes, equalBytes, type L1Output, type LeafOutput } from '@kedge/core'
+import {
+  type BondStake,
+  concatBytes,
+  DETECTOR_LEAVES,
+  detectorOutput,
+  equalBytes,
+  type L1Output,
+  type LeafOutput,
+} from '@kedge/core'
 import { Transaction } from 'bitcoinjs-lib'
 import { type PlannedSpend, plannedReturn, plannedSlash, transactionOf } from './planned.ts'
 import { findSpendFault, type SpendFault, signatureHash } from './spend-check.ts'
-import { type BondTerms, detectorOutput } from './terms.ts'
+import type { BondTerms } from './terms.ts'
 
 /** From a signature of all co-signers to a transaction that Bitcoin takes: the detector's input, the reward, the fee. */
 
@@ -16,17 +24,12 @@ export interface Reward {
 
 /** A slash by one detector: whose signature of B it has, and where its reward goes. */
 export interface SlashPlan {
-  readonly terms: BondTerms
+  readonly terms: BondStake
   readonly detector: number
   /** 64 bytes, of all co-signers. */
   readonly signature: Uint8Array
   readonly reward: Reward
 }
-
-/** The detector's leaves, in `detectorOutput`'s order. */
-const EQUIVOCATION = 0
-const RETURN = 1
-const FRAUD = 2
 
 /** Core and Knots relay no smaller output of 34 bytes of script. */
 const DUST = 330n
@@ -39,7 +42,7 @@ const EMPTY = new Uint8Array(0)
  * @throws BondSpendError when the secret is not the slot key's, or the signature not the co-signers'
  */
 export function slashByEquivocation(plan: SlashPlan, slotSecret: Uint8Array): Built {
-  const input = detectorInput(plan, EQUIVOCATION, (hash) => [hash ? signHash(hash, slotSecret) : BLANK])
+  const input = detectorInput(plan, DETECTOR_LEAVES.equivocation, (hash) => [hash ? signHash(hash, slotSecret) : BLANK])
   return finish(plannedSlash(plan.terms, plan.detector), plan.signature, [rewardOf(plan, input)], [input])
 }
 
@@ -77,7 +80,7 @@ export function slashByFraud(plan: SlashPlan, signatures: readonly FraudSignatur
  */
 export function completeReturn(terms: BondTerms, signature: Uint8Array, returnSecret: Uint8Array): Built {
   const sign: WitnessOf = (hash) => [hash ? signHash(hash, returnSecret) : BLANK]
-  const inputs = terms.detectors.map((_, detector) => detectorInput({ terms, detector }, RETURN, sign))
+  const inputs = terms.detectors.map((_, detector) => detectorInput({ terms, detector }, DETECTOR_LEAVES.return, sign))
   return finish(plannedReturn(terms), signature, [], inputs)
 }
 
@@ -104,7 +107,7 @@ function fraudInput(plan: SlashPlan, signatures: readonly FraudSignature[]): Det
     .map((key) => signatures.find(({ watcher }) => equalBytes(watcher, key))?.signature)
     .map((signature, at, all) => (all.slice(0, at).filter(Boolean).length < threshold ? signature : undefined))
   const blanks = watchers.map((_, at) => (at < threshold ? BLANK : EMPTY))
-  return detectorInput(plan, FRAUD, (hash) => {
+  return detectorInput(plan, DETECTOR_LEAVES.fraud, (hash) => {
     return hash ? present.map((signature) => signature ?? EMPTY).reverse() : blanks
   })
 }

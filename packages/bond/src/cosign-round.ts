@@ -1,8 +1,8 @@
-import { concatBytes, equalBytes, taggedHash, Writer } from '@kedge/core'
+import { bondKey, concatBytes, cosignersOf, equalBytes, taggedHash, Writer } from '@kedge/core'
 import type { XOnlyKey } from './key.ts'
 import { isPublicNonce, type Nonces, openNonces, openSigning, type Signing, signPartial } from './musig.ts'
 import { bondSighash, isCosigned, type PlannedSpend, plannedSpends, type Stage } from './planned.ts'
-import { type BondTerms, bondKey, cosignersOf } from './terms.ts'
+import type { BondTerms } from './terms.ts'
 
 /** One co-signer's part in one session: the same for who leads and who follows. */
 export interface Round {

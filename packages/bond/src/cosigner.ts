@@ -1,4 +1,4 @@
-import { equalBytes } from '@kedge/core'
+import { cosignersOf, equalBytes } from '@kedge/core'
 import type { BondRecord, CosignerMessage, CosignRefusal, LeaderMessage } from './cosign-message.ts'
 import {
   areCosigned,
@@ -12,7 +12,7 @@ import {
   signRound,
 } from './cosign-round.ts'
 import type { XOnlyKey } from './key.ts'
-import { type BondRules, type BondTerms, cosignersOf, findTermsFault, printOutpoint } from './terms.ts'
+import { type BondRules, type BondTerms, findTermsFault, printOutpoint } from './terms.ts'
 import { setupId } from './terms-codec.ts'
 
 /**

@@ -38,7 +38,6 @@ export { findSlotSecret, noteSignature, parentSigned, type Signatures, tickSigne
 export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
 export { type XOnlyKey, xOnlyKey } from './key.ts'
 export type { TableId } from './nonce.ts'
-export { type BondOutcome, bondOutcome } from './outcome.ts'
 export {
   type Claim,
   claimSlot,
@@ -55,15 +54,5 @@ export { extractSlotSecret, type SignedMessage, signSlot } from './slot-signatur
 export { signHeader, signTick, tickSlotMessage } from './slot-statements.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
 export { findSpendFault, type SpendFault } from './spend-check.ts'
-export { findBondFault } from './standing.ts'
-export {
-  type BondKeys,
-  type BondRules,
-  type BondTerms,
-  bondScript,
-  detectorOutput,
-  type FundedOutput,
-  findTermsFault,
-  forfeitOf,
-} from './terms.ts'
+export { type BondRules, type BondTerms, bondRulesOf, findTermsFault } from './terms.ts'
 export { setupId } from './terms-codec.ts'

@@ -18,13 +18,8 @@ export interface Nonces {
 const PUBLIC_NONCE = 66
 const POINT = 33
 
-/** The x-only internal key. @throws Error when a key is not on the curve. */
-export function aggregateKey(cosigners: readonly Uint8Array[]): Uint8Array {
-  return musig2.keyAggExport(musig2.keyAggregate(cosigners.map(lifted)))
-}
-
 /**
- * @param aggregate the co-signers' `aggregateKey`
+ * @param aggregate the co-signers' `jointKey`
  * @param message the 32 bytes that are to be signed
  * @param random 32 bytes that never come again
  */
@@ -45,7 +40,7 @@ export interface Signing {
 }
 
 /**
- * @param aggregate the co-signers' `aggregateKey`
+ * @param aggregate the co-signers' `jointKey`
  * @param nonces public ones, in the co-signers' order, each checked by `isPublicNonce`
  */
 export function openSigning(

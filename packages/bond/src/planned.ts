@@ -1,8 +1,16 @@
-import type { L1Output } from '@kedge/core'
+import {
+  type BondStake,
+  bondScript,
+  detectorOutput,
+  type FundedOutput,
+  type L1Output,
+  slashFrame,
+  UNLOCKED,
+} from '@kedge/core'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { Transaction } from 'bitcoinjs-lib'
 import { signatureHash } from './spend-check.ts'
-import { type BondTerms, bondScript, detectorOutput, type FundedOutput } from './terms.ts'
+import type { BondTerms } from './terms.ts'
 
 /** The spends of B that its co-signers sign, before it is funded: these and no others. */
 
@@ -25,23 +33,14 @@ interface PlannedInput extends FundedOutput {
 /** B is always this input. */
 const BOND_INPUT = 0
 
-/** May be replaced, and no relative lock (BIP125, BIP68). */
-const UNLOCKED = 0xfffffffd
-
 export function plannedSpends(terms: BondTerms, stage: Stage): PlannedSpend[] {
   if (stage === 'return') return [plannedReturn(terms)]
   return terms.detectors.map((_, detector) => plannedSlash(terms, detector))
 }
 
-/**
- * [B, D] → [forfeit, …]. SINGLE: B's signature fixes both inputs and output 0, so nobody takes the forfeit, and whoever
- * brings what a leaf of D asks for adds the outputs that he likes.
- */
-export function plannedSlash(terms: BondTerms, detector: number): PlannedSpend {
-  const found = terms.detectors[detector]
-  if (found === undefined) throw new RangeError(`there is no detector ${detector}`)
-  const inputs = [bondInput(terms), detectorInput(terms, found, UNLOCKED)]
-  return { stage: 'slash', inputs, outputs: [terms.forfeit], hashType: Transaction.SIGHASH_SINGLE }
+/** A slash by one detector. @throws RangeError where the bond has no such detector */
+export function plannedSlash(terms: BondStake, detector: number): PlannedSpend {
+  return { stage: 'slash', ...slashFrame(terms, detector), hashType: Transaction.SIGHASH_SINGLE }
 }
 
 /**

@@ -1,15 +1,17 @@
-import { equalBytes, type L1Output, tapLeafHash, taprootKey } from '@kedge/core'
+import { equalBytes, type L1Output, MAX_DEPTH, tapBranch, tapLeafHash, taprootKey } from '@kedge/core'
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { Transaction } from 'bitcoinjs-lib'
 import { isXOnlyPoint } from 'tiny-secp256k1'
 import { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
-import { MAX_DEPTH, TAPSCRIPT, tapBranch } from './tap-tree.ts'
 
 /** - `commitment`: the leaf and control block are not those that the output commits to */
 export type SpendFault = ScriptFault | 'commitment'
 
 /** BIP341's tree has at most this depth; relay takes less. */
 const CONSENSUS_DEPTH = 128
+
+/** BIP342. */
+const TAPSCRIPT = 0xc0
 
 /** BIP68: the highest bit turns the lock off, bit 22 makes it one of time, the low 16 bits are its length. */
 const LOCK_OFF = 2 ** 31

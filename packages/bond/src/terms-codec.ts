@@ -1,5 +1,5 @@
-import { type L1Output, type Reader, taggedHash, Writer } from '@kedge/core'
-import type { BondTerms, FundedOutput } from './terms.ts'
+import { type FundedOutput, type L1Output, type Reader, taggedHash, Writer } from '@kedge/core'
+import type { BondTerms } from './terms.ts'
 
 /** Terms as bytes: fixed widths, little-endian; lists and scripts behind their lengths. */
 

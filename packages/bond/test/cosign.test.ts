@@ -1,5 +1,6 @@
 import { publicKeyOf } from '@kedge/bitcoin'
-import { equalBytes, toHex } from '@kedge/core'
+import { concatBytes, cosignersOf, equalBytes, jointKey, toHex } from '@kedge/core'
+import { keyAggExport, keyAggregate } from '@scure/btc-signer/musig2.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type LeaderEffect, type LeaderState, newRecord, openSession, stepLeader } from '../src/cosign-leader.ts'
@@ -32,6 +33,14 @@ const open = (terms: BondTerms, session = random().slice(0, 16)): LeaderMessage 
   return { kind: 'open', session, stage: 'slash', terms, slashes: [] }
 }
 
+test('the joint key is BIP327’s, as another implementation has it', () => {
+  const twice = [...SECRETS.watchers, SECRETS.watchers[0]].map(publicKeyOf)
+  for (const keys of [KEYS.watchers, cosignersOf(KEYS), KEYS.watchers.slice(1), KEYS.watchers.slice(2), twice]) {
+    const theirs = keyAggExport(keyAggregate(keys.map((key) => concatBytes(Uint8Array.of(2), key))))
+    expect(jointKey(keys)).toEqual(theirs)
+  }
+})
+
 describe('terms', () => {
   test('that are the rules are right', () => {
     expect(findTermsFault(TERMS, RULES)).toBeUndefined()
@@ -41,15 +50,10 @@ describe('terms', () => {
   const other = (output: typeof BOND, vout: number) => ({ ...output, outpoint: { ...output.outpoint, vout } })
   const wrong: readonly (readonly [string, Partial<BondTerms>])[] = [
     ['another network', { network: of(8) }],
-    ['other watchers', { keys: { ...KEYS, watchers: KEYS.watchers.slice(1) } }],
-    ['other watchers', { keys: { ...KEYS, watchers: [...KEYS.watchers].reverse() } }],
-    ['other watchers', { keys: { ...KEYS, threshold: 1 } }],
-    ["the slot key is not the network's", { keys: { ...KEYS, slot: publicKeyOf(of(77)) } }],
-    ['two keys are the same', { keys: { ...KEYS, return: KEYS.sequencer } }],
-    ['two keys are the same', { keys: { ...KEYS, return: KEYS.slot } }],
-    ['two keys are the same', { keys: { ...KEYS, return: RULES.anchor } }],
-    ['two keys are the same', { keys: { ...KEYS, sequencer: KEYS.watchers[0] as Uint8Array } }],
-    ['a key is not on the curve', { keys: { ...KEYS, return: of(0xff) } }],
+    ...[
+      ...[{ watchers: KEYS.watchers.slice(1) }, { watchers: [...KEYS.watchers].reverse() }, { threshold: 1 }],
+      ...[{ slot: publicKeyOf(of(77)) }, { return: KEYS.sequencer }, { sequencer: of(0xff) }],
+    ].map((change) => ["the keys are not the network's", { keys: { ...KEYS, ...change } }] as const),
     ['another return delay', { returnDelay: 5 }],
     ['the bond is below 1000000 sat', { bond: { ...BOND, value: 999_999n } }],
     ['too few detectors, or too many', { detectors: [] }],

@@ -1,10 +1,10 @@
 import { publicKeyOf } from '@kedge/bitcoin'
-import { dataCarrierScript, type Outpoint, sha256 } from '@kedge/core'
+import { dataCarrierScript, type FundedOutput, forfeitOf, type Outpoint, sha256 } from '@kedge/core'
 import { type LeaderState, type LeaderStep, newRecord, openSession, stepLeader } from '../src/cosign-leader.ts'
 import type { BondRecord, CosignerMessage, LeaderMessage } from '../src/cosign-message.ts'
 import { type CosignerParts, type CosignerState, stepCosigner } from '../src/cosigner.ts'
 import { xOnlyKey } from '../src/key.ts'
-import { type BondRules, type BondTerms, type FundedOutput, forfeitOf } from '../src/terms.ts'
+import type { BondRules, BondTerms } from '../src/terms.ts'
 import { of } from './ground.ts'
 
 /** The sequencer and three watchers, two of whom can slash; everybody's secrets are known. */
@@ -17,25 +17,20 @@ export const SECRETS = {
   watchers: [of(11), of(12), of(13)],
 } as const
 
-const WATCHERS = SECRETS.watchers.map(publicKeyOf)
+export const KEYS: BondTerms['keys'] = {
+  sequencer: publicKeyOf(SECRETS.sequencer),
+  slot: publicKeyOf(SECRETS.slot),
+  return: publicKeyOf(SECRETS.return),
+  watchers: SECRETS.watchers.map(publicKeyOf),
+  threshold: 2,
+}
 
 export const RULES: BondRules = {
   network: of(9),
-  slot: publicKeyOf(SECRETS.slot),
-  anchor: publicKeyOf(SECRETS.anchor),
-  watchers: WATCHERS,
-  threshold: 2,
+  keys: KEYS,
   returnDelay: 6,
   minimum: 1_000_000n,
   forfeit: { percent: 80, script: dataCarrierScript(new TextEncoder().encode('forfeited')) },
-}
-
-export const KEYS: BondTerms['keys'] = {
-  sequencer: publicKeyOf(SECRETS.sequencer),
-  slot: RULES.slot,
-  return: publicKeyOf(SECRETS.return),
-  watchers: WATCHERS,
-  threshold: RULES.threshold,
 }
 
 const outpointOf = (seed: number): Outpoint => ({ txid: of(seed), vout: seed })
@@ -50,7 +45,7 @@ export function termsFor(bond: FundedOutput, detectors: readonly FundedOutput[],
     returnDelay: RULES.returnDelay,
     bond,
     detectors,
-    forfeit: { script: RULES.forfeit.script, value: forfeitOf(bond.value, RULES) },
+    forfeit: { script: RULES.forfeit.script, value: forfeitOf(bond.value, RULES.forfeit.percent) },
     returned: { script: returned, value: total - 2_000n },
   }
 }

@@ -1,10 +1,9 @@
 import { build, buildPayment, readTransaction, sendTransaction, testAccept } from '@kedge/bitcoin'
-import { concatBytes, fromHex, type L1Output, push, sha256, toHex, UNSPENDABLE_KEY } from '@kedge/core'
+import { concatBytes, fromHex, type L1Output, push, sha256, toHex, treeOutput, UNSPENDABLE_KEY } from '@kedge/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runScript, type ScriptChecks } from '../src/interpreter.ts'
 import { OP } from '../src/opcodes.ts'
-import { treeOutput } from '../src/tap-tree.ts'
 import { faultsOf, freshKey, fundedKey, NO_BITCOIND, type Spending, useBitcoind } from './ground.ts'
 
 /** A leaf, and what is put onto its stack. No signature, so any transaction will do. */

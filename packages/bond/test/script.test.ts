@@ -1,11 +1,20 @@
-import { concatBytes, fromHex, push, sha256, toHex } from '@kedge/core'
+import {
+  afterBlocks,
+  concatBytes,
+  equivocationLeaf,
+  fraudLeaf,
+  fromHex,
+  push,
+  returnLeaf,
+  sha256,
+  toHex,
+  treeOutput,
+} from '@kedge/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runScript, type ScriptChecks } from '../src/interpreter.ts'
-import { afterBlocks, equivocationLeaf, fraudLeaf, returnLeaf } from '../src/leaves.ts'
 import { OP } from '../src/opcodes.ts'
 import { isMinimalNumber, isMinimalPush, parseScript, readNumber, writeNumber } from '../src/script-parse.ts'
-import { treeOutput } from '../src/tap-tree.ts'
 import { of } from './ground.ts'
 
 const KEYS = [of(1), of(2), of(3)]

@@ -1,11 +1,20 @@
 import { buildPayment, publicKeyOf, sendTransaction, signHash, testAccept, tweakSecret } from '@kedge/bitcoin'
-import { concatBytes, type L1Output, push, quorum, tapLeafHash, taprootKey, taprootScript } from '@kedge/core'
+import {
+  afterBlocks,
+  concatBytes,
+  equivocationLeaf,
+  type L1Output,
+  push,
+  quorum,
+  tapBranch,
+  tapLeafHash,
+  taprootKey,
+  taprootScript,
+} from '@kedge/core'
 import { Transaction } from 'bitcoinjs-lib'
 import { describe, expect, test } from 'vitest'
-import { afterBlocks, equivocationLeaf } from '../src/leaves.ts'
 import { OP } from '../src/opcodes.ts'
 import { signatureHash } from '../src/spend-check.ts'
-import { tapBranch } from '../src/tap-tree.ts'
 import { faultsOf, freshKey, fundedKey, NO_BITCOIND, of, useBitcoind } from './ground.ts'
 
 /** Spends of one output by its key and by its leaves, right and wrong: bitcoind's word on each, and the interpreter's. */

@@ -25,6 +25,7 @@ function chainAt(height: number, ...line: AnchoredBatch[]): Chain {
     final: { number: 0, headerHash: hashOf(0), anchorHeight: 0 },
     queue: 0,
     vault: { head: link.outpoint, value: 0n, number: 0, paid: { below: 0, more: [] } },
+    bonds: [],
   }
 }
 

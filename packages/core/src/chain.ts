@@ -1,3 +1,4 @@
+import type { Bond } from './bonds.ts'
 import { equalBytes } from './bytes.ts'
 import { ZERO_HASH } from './hash.ts'
 import type { AnchoredLink } from './header.ts'
@@ -32,6 +33,8 @@ export interface Chain {
   readonly vault: Vault
   /** The first block that is a step of the exit. */
   readonly exitFrom?: number
+  /** Every bond that was funded since the scan height, in order. Each costs its owner what the network asks for. */
+  readonly bonds: readonly Bond[]
 }
 
 /** A live batch that others may follow, or genesis. */
@@ -68,6 +71,7 @@ export function genesisChain(params: Params, parentHash: Uint8Array): Chain {
     final: { number: 0, headerHash: ZERO_HASH, anchorHeight: params.scanHeight },
     queue: 0,
     vault: genesisVault(params),
+    bonds: [],
   }
 }
 

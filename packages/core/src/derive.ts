@@ -1,3 +1,4 @@
+import { type BondStep, isCovered, readBondOutputs, readBondTag } from './bonds.ts'
 import { equalBytes } from './bytes.ts'
 import {
   type AnchoredBatch,
@@ -24,6 +25,7 @@ import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
 import {
   type Anchor,
   type BatchAnchor,
+  type BondTag,
   type ChallengeTag,
   type DataKind,
   type EvidenceTag,
@@ -90,8 +92,10 @@ class BlockStep {
 
   /** Reads one transaction: a link, or at most one message; and what it spends of vault and deposits. */
   read(transaction: L1Transaction, index: number): void {
+    this.noteBonds(readBondOutputs(this.params, this.chain.bonds, transaction, this.height), transaction.txid)
     const message = this.readLinkOrMessage(transaction)
     this.readSpends(transaction, index, message)
+    if (message?.kind === 'bond') this.readBond(transaction, message)
     if (message?.kind === 'forced') this.readForced(transaction, index)
     if (message?.kind !== 'deposit') return
     const made = readDeposits(this.params, transaction, { height: this.height, tx: index }, message)
@@ -112,6 +116,21 @@ class BlockStep {
     if (message !== undefined && 'headerHash' in message && message.kind !== 'payout')
       this.readTag(transaction, message)
     return message
+  }
+
+  private readBond(transaction: L1Transaction, tag: BondTag): void {
+    const step = paysSignal(this.params, transaction)
+      ? readBondTag(this.params, this.chain.bonds, tag, this.height)
+      : undefined
+    const reason = 'it does not pay the signal script, or signs for no bond that waits for it'
+    if (step === undefined) this.events.push({ kind: 'ignored', message: 'bond', reason, txid: transaction.txid })
+    else this.noteBonds(step, transaction.txid)
+  }
+
+  private noteBonds({ bonds, changes }: BondStep, txid: Uint8Array): void {
+    if (changes.length === 0) return
+    this.chain = { ...this.chain, bonds }
+    for (const change of changes) this.events.push({ kind: 'bond', ...change, txid })
   }
 
   private readForced(transaction: L1Transaction, tx: number): void {
@@ -253,6 +272,7 @@ class BlockStep {
 
   private findBatchNullity(anchor: BatchAnchor): string | undefined {
     if (this.chain.mode !== 'active') return 'the chain waits for a resume'
+    if (!isCovered(this.params, this.chain.bonds, this.height)) return 'no bond covers it'
     // Messages name a batch by its header, so a second one of the same header could not be voided for its number.
     return findInLine(this.chain, anchor.headerHash) && 'a batch that is not final has this header'
   }

@@ -1,3 +1,4 @@
+import type { BondChange } from './bonds.ts'
 import type { EvidenceFault } from './evidence.ts'
 import type { ForcedEntry } from './forced.ts'
 import type { Anchor, DataKind } from './message.ts'
@@ -63,7 +64,7 @@ export type ChainEvent =
     }
   | {
       readonly kind: 'ignored'
-      readonly message: 'forced'
+      readonly message: 'forced' | 'bond'
       readonly reason: string
       readonly txid: Uint8Array
     }
@@ -79,6 +80,7 @@ export type ChainEvent =
       readonly claims: readonly number[]
       readonly txid: Uint8Array
     }
+  | ({ readonly kind: 'bond'; readonly txid: Uint8Array } & BondChange)
   /** Nothing lived since then: the chain has ended. */
   | { readonly kind: 'expired'; readonly since: number }
   /** The chain has ended and its last batch is final: from this block on, each one is a step of the exit. */

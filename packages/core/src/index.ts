@@ -17,6 +17,27 @@ export {
   decodeBlockHeader,
   MAX_BLOCK_HEADERS,
 } from './block-headers.ts'
+export {
+  afterBlocks,
+  type BondKeys,
+  type BondStake,
+  bondKey,
+  bondKeysOf,
+  bondScript,
+  bondScriptsOf,
+  cosignersOf,
+  DETECTOR_LEAVES,
+  detectorOutput,
+  equivocationLeaf,
+  type FundedOutput,
+  forfeitOf,
+  fraudLeaf,
+  readFunding,
+  returnLeaf,
+  stakeOf,
+} from './bond.ts'
+export { type BondOutcome, bondOutcome, isSlashSigned, slashFrame, slashSighash, UNLOCKED } from './bond-spend.ts'
+export { type Bond, covers, isCovered } from './bonds.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
 export {
@@ -105,6 +126,7 @@ export {
   type SlotFields,
 } from './header.ts'
 export { type Included, type Inclusion, proveInclusion, readInclusion } from './inclusion.ts'
+export { jointKey } from './joint-key.ts'
 export {
   comparePositions,
   type L1Block,
@@ -147,11 +169,13 @@ export {
 } from './operation.ts'
 export {
   type BitcoinChain,
+  type BondParams,
   findParamsFault,
   networkId,
   type Params,
   paramsFromJson,
   paramsToJson,
+  regtestBond,
   regtestRules,
 } from './params.ts'
 export {
@@ -212,6 +236,7 @@ export {
   quorum,
   signalScript,
   takeoverLeaf,
+  tapBranch,
   tapLeafHash,
   taprootKey,
   taprootScript,
@@ -225,6 +250,7 @@ export { computeNonceRoot, headerSlotMessage, isSlotPoint, nonceRoot, type Slot 
 export { type HashedSteps, StepHasher, type StepRows, stepLeaves } from './steps.ts'
 export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
 export { SIGNAL_VALUE } from './tags.ts'
+export { MAX_DEPTH, type TreeOutput, treeOutput } from './tap-tree.ts'
 export {
   decodeTotals,
   encodeTotals,

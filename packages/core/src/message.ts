@@ -2,7 +2,7 @@ import { Reader, Writer } from './codec.ts'
 import type { Header } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
-export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag | ForcedTag
+export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag | ForcedTag | BondTag
 
 /** What a link of the anchor chain says. */
 export type Anchor = BatchAnchor | ResumeAnchor
@@ -26,6 +26,7 @@ export interface ResumeAnchor {
 }
 
 const MARK_BYTES = 7
+const SIGNATURE_BYTES = 64
 
 export interface DepositTag {
   readonly kind: 'deposit'
@@ -67,6 +68,13 @@ export interface ForcedTag {
   readonly kind: 'forced'
 }
 
+/** What it takes to slash the bond that it fits. */
+export interface BondTag {
+  readonly kind: 'bond'
+  /** Of all co-signers, 64 bytes. */
+  readonly signature: Uint8Array
+}
+
 const MAGIC = Uint8Array.from([0x4b, 0x44, 0x47, 0x45])
 
 const KINDS = {
@@ -78,6 +86,7 @@ const KINDS = {
   evidence: 19,
   payout: 20,
   forced: 21,
+  bond: 22,
 } as const
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
@@ -118,6 +127,8 @@ export function encodeMessage(message: Message): Uint8Array {
       return writer.hash(message.headerHash).bytes
     case 'forced':
       return writer.bytes
+    case 'bond':
+      return writer.fixed(message.signature, SIGNATURE_BYTES).bytes
     case 'payout':
       return writeClaims(writer.hash(message.headerHash), message.claims).bytes
   }
@@ -194,6 +205,8 @@ function readBody(reader: Reader, kind: number): Message | undefined {
       return { kind: 'evidence', headerHash: reader.hash() }
     case KINDS.forced:
       return { kind: 'forced' }
+    case KINDS.bond:
+      return { kind: 'bond', signature: reader.fixed(SIGNATURE_BYTES) }
     case KINDS.payout:
       return { kind: 'payout', headerHash: reader.hash(), claims: readClaims(reader) }
     default:

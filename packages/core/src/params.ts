@@ -21,6 +21,24 @@ export interface Params {
   readonly windows: Windows
   readonly caps: Caps
   readonly fees: Fees
+  /** A network without one asks for no bond: its batches count without. */
+  readonly bond?: BondParams
+}
+
+/** What a network asks of the sequencer's bond. */
+export interface BondParams {
+  /** The sequencer's share of the bond's key; x-only, as the next. */
+  readonly sequencer: Uint8Array
+  /** Takes the bond back. */
+  readonly return: Uint8Array
+  /** T: blocks from the bond's funding to its return. */
+  readonly returnDelay: number
+  /** Blocks from the bond's funding in which it covers batches. */
+  readonly epoch: number
+  /** Satoshis. */
+  readonly minimum: bigint
+  /** How much of a slashed bond is forfeited, and to which script. */
+  readonly forfeit: { readonly percent: number; readonly script: Uint8Array }
 }
 
 export interface VaultGenesis extends Outpoint {
@@ -110,6 +128,22 @@ export const MAX_OPERATIONS = 2 ** 14
 /** A table is made before its batch is opened, at some 0.1 ms a slot. */
 const MAX_TICKS = 2 ** 16
 
+/** What is forfeited must leave enough for whoever brings the evidence to pay for it. */
+const MAX_PERCENT = 95
+/** Core and Knots relay no longer output script, OP_RETURN aside. */
+const MAX_SCRIPT = 34
+/** Satoshis: what is left of a smaller bond would not pay for its slash. */
+const MIN_BOND = 100_000n
+
+/** Regtest's numbers for a bond (rules.md §2.8); what is forfeited is burnt. */
+export const regtestBond: Omit<BondParams, 'sequencer' | 'return'> = {
+  returnDelay: 150,
+  epoch: 100,
+  minimum: 1_000_000n,
+  // OP_RETURN "forfeited"
+  forfeit: { percent: 80, script: fromHex('6a09666f72666569746564') },
+}
+
 /** Regtest's windows and caps (rules.md §2.8). */
 export const regtestRules: Pick<Params, 'chain' | 'windows' | 'caps' | 'fees'> = {
   chain: 'regtest',
@@ -149,7 +183,14 @@ function encodeParams(params: Params): Uint8Array {
   for (const cap of [caps.operations, caps.deposits, caps.forced, caps.ticks, caps.answerVbytesPerBlock])
     writer.u32(cap)
   for (const fee of [fees.transfer, fees.cell, fees.minDeposit, fees.deposit]) writer.u64(fee)
-  return writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge).bytes
+  writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge)
+  // All before it tells its own length, so networks with and without a bond can't be taken for each other.
+  return (params.bond === undefined ? writer : writeBond(writer, params.bond)).bytes
+}
+
+function writeBond(writer: Writer, bond: BondParams): Writer {
+  writer.hash(bond.sequencer).hash(bond.return).u32(bond.returnDelay).u32(bond.epoch).u64(bond.minimum)
+  return writer.u8(bond.forfeit.percent).sized(bond.forfeit.script)
 }
 
 /** Why these parameters cannot be a network's, or undefined. The relations are rules.md §2's. */
@@ -181,8 +222,30 @@ export function findParamsFault(params: Params): string | undefined {
     [params.vault.value >= fees.dust, 'the vault must begin with no less than dust'],
     [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
   ]
-  const broken = must.find(([holds]) => !holds)?.[1]
+  const broken = must.find(([holds]) => !holds)?.[1] ?? (params.bond && findBondParamsFault(params, params.bond))
   return broken ?? (isOnCurve(keys.anchor) ? undefined : 'keys.anchor must be on the curve')
+}
+
+/** A bond must be there for as long as anything that it answers for can be found. */
+function findBondParamsFault({ windows: w, keys }: Params, bond: BondParams): string | undefined {
+  const { staleness, challenge, answer, proof } = w
+  const { script, percent } = bond.forfeit
+  const signers = [keys.slot, bond.sequencer, bond.return, ...keys.watchers]
+  const isBurnt = script[0] === 0x6a && script.length <= 83
+  const must: readonly (readonly [boolean, string])[] = [
+    [signers.every(isOnCurve), 'the keys of slot, bond and watchers must be on the curve'],
+    [!hasTwins([keys.anchor, ...signers]), 'the keys of anchor, slot, bond and watchers must differ'],
+    [bond.epoch > w.originDepth, 'bond.epoch must exceed originDepth'],
+    [
+      bond.returnDelay > bond.epoch + staleness + 2 * (challenge + answer) + proof,
+      'bond.returnDelay must exceed epoch + staleness + 2 × (challenge + answer) + proof',
+    ],
+    [bond.returnDelay <= 65_535, 'bond.returnDelay must be at most 65535'],
+    [bond.minimum >= MIN_BOND, `bond.minimum must be at least ${MIN_BOND} sat`],
+    [percent >= 1 && percent <= MAX_PERCENT, `bond.forfeit.percent must be between 1 and ${MAX_PERCENT}`],
+    [isBurnt || (script.length > 0 && script.length <= MAX_SCRIPT), 'bond.forfeit.script must be relayed'],
+  ]
+  return must.find(([holds]) => !holds)?.[1]
 }
 
 /** Without this no script of the anchor chain could be made. */
@@ -211,12 +274,41 @@ export function paramsToJson(params: Params): unknown {
     windows: { ...params.windows },
     caps: { ...params.caps },
     fees: Object.fromEntries(Object.entries(params.fees).map(([name, value]) => [name, String(value)])),
+    ...(params.bond && { bond: bondToJson(params.bond) }),
+  }
+}
+
+function bondToJson(bond: BondParams): unknown {
+  return {
+    sequencer: toHex(bond.sequencer),
+    return: toHex(bond.return),
+    returnDelay: bond.returnDelay,
+    epoch: bond.epoch,
+    minimum: String(bond.minimum),
+    forfeit: { percent: bond.forfeit.percent, script: toHex(bond.forfeit.script) },
+  }
+}
+
+function bondFromJson(json: unknown): BondParams {
+  const bond = fields(json, 'bond', ['sequencer', 'return', 'returnDelay', 'epoch', 'minimum', 'forfeit'])
+  const forfeit = fields(bond.forfeit, 'bond.forfeit', ['percent', 'script'])
+  return {
+    sequencer: hash(bond.sequencer, 'bond.sequencer'),
+    return: hash(bond.return, 'bond.return'),
+    returnDelay: count(bond.returnDelay, 'bond.returnDelay'),
+    epoch: count(bond.epoch, 'bond.epoch'),
+    minimum: amount(bond.minimum, 'bond.minimum'),
+    forfeit: {
+      percent: count(forfeit.percent, 'bond.forfeit.percent'),
+      script: script(forfeit.script, 'bond.forfeit.script'),
+    },
   }
 }
 
 /** @throws Error naming the key that is missing, unknown or out of shape. */
 export function paramsFromJson(json: unknown): Params {
-  const top = fields(json, 'params', ['chain', 'genesis', 'vault', 'scanHeight', 'keys', 'windows', 'caps', 'fees'])
+  const names = ['chain', 'genesis', 'vault', 'scanHeight', 'keys', 'windows', 'caps', 'fees']
+  const top = fields(json, 'params', hasBond(json) ? [...names, 'bond'] : names)
   const genesis = fields(top.genesis, 'genesis', ['txid', 'vout'])
   const vault = fields(top.vault, 'vault', ['txid', 'vout', 'value'])
   const keys = fields(top.keys, 'keys', ['anchor', 'slot', 'fees', 'watchers', 'threshold'])
@@ -241,10 +333,15 @@ export function paramsFromJson(json: unknown): Params {
     windows: counts(top.windows, 'windows', Object.keys(regtestRules.windows)) as unknown as Windows,
     caps: counts(top.caps, 'caps', Object.keys(regtestRules.caps)) as unknown as Caps,
     fees: amounts(top.fees, 'fees', Object.keys(regtestRules.fees)) as unknown as Fees,
+    ...('bond' in top && { bond: bondFromJson(top.bond) }),
   }
   const fault = findParamsFault(params)
   if (fault !== undefined) throw new Error(`params: ${fault}`)
   return params
+}
+
+function hasBond(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && 'bond' in json
 }
 
 function fields(json: unknown, at: string, names: readonly string[]): Record<string, unknown> {
@@ -282,5 +379,11 @@ function amount(value: unknown, at: string): bigint {
 function hash(value: unknown, at: string): Uint8Array {
   if (typeof value !== 'string' || !isHex(value, 32))
     throw new Error(`params: ${at} must be 32 bytes of lower-case hex`)
+  return fromHex(value)
+}
+
+function script(value: unknown, at: string): Uint8Array {
+  if (typeof value !== 'string' || !/^([0-9a-f]{2}){1,100}$/.test(value))
+    throw new Error(`params: ${at} must be 1 to 100 bytes of lower-case hex`)
   return fromHex(value)
 }

@@ -13,11 +13,11 @@ import { networkId, type Params } from './params.ts'
 const OP_PUSHDATA1 = 0x4c
 const OP_1 = 0x51
 const OP_RETURN = 0x6a
-const OP_DROP = 0x75
+export const OP_DROP = 0x75
 const OP_NUMEQUAL = 0x9c
-const OP_CHECKSIG = 0xac
+export const OP_CHECKSIG = 0xac
 const OP_CHECKSIGVERIFY = 0xad
-const OP_CHECKSEQUENCEVERIFY = 0xb2
+export const OP_CHECKSEQUENCEVERIFY = 0xb2
 const OP_CHECKSIGADD = 0xba
 
 /** BIP342's leaf version. The control block of a leaf that stands alone is this, the output key's parity added. */
@@ -106,7 +106,7 @@ export function depositOutput(params: Params, key: Uint8Array, refundKey: Uint8A
   const internalKey = addToKey(UNSPENDABLE_KEY, r).key
   const leaves = [vaultLeaf(params), refundLeaf(params, refundKey)] as const
   const hashes = leaves.map(tapLeafHash) as [Uint8Array, Uint8Array]
-  const { key: outputKey, odd } = taprootKey(internalKey, tapBranchHash(...hashes))
+  const { key: outputKey, odd } = taprootKey(internalKey, tapBranch(...hashes))
   const script = taprootScript(outputKey)
   const [sweep, refund] = leaves.map((leaf, at): LeafOutput => {
     const control = concatBytes(controlHead(odd), internalKey, hashes[1 - at] as Uint8Array)
@@ -122,7 +122,7 @@ export function refundLeaf(params: Params, refundKey: Uint8Array): Uint8Array {
 }
 
 /** BIP341's hash of two subtrees, the lesser first. */
-function tapBranchHash(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function tapBranch(a: Uint8Array, b: Uint8Array): Uint8Array {
   return taggedHash('TapBranch', isLess(a, b) ? concatBytes(a, b) : concatBytes(b, a))
 }
 
@@ -131,7 +131,8 @@ function isLess(a: Uint8Array, b: Uint8Array): boolean {
   return at >= 0 && (a[at] as number) < (b[at] as number)
 }
 
-function controlHead(odd: boolean): Uint8Array {
+/** The first byte of a control block. */
+export function controlHead(odd: boolean): Uint8Array {
   return Uint8Array.of(odd ? TAPSCRIPT + 1 : TAPSCRIPT)
 }
 
@@ -200,7 +201,8 @@ function compactSize(value: number): Uint8Array {
   return value < 0xfd ? Uint8Array.of(value) : new Writer(3).u8(0xfd).u16(value).bytes
 }
 
-function once<T extends object>(compute: (params: Params) => T): (params: Params) => T {
+/** Computed once for each `Params` value. */
+export function once<T extends object | undefined>(compute: (params: Params) => T): (params: Params) => T {
   const known = new WeakMap<Params, T>()
   return (params) => {
     const script = known.get(params) ?? compute(params)

@@ -27,6 +27,8 @@ export function say(event: ChainEvent): string {
       const swept = event.swept === 0 ? '' : `, ${event.swept} swept`
       return `vault ${event.number}: ${event.outcome}${swept}${event.claims.length === 0 ? '' : `, pays ${event.claims.join(' ')}`}`
     }
+    case 'bond':
+      return `bond ${event.outcome}`
     case 'final':
       return `final ${event.number}`
   }

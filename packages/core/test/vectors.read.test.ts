@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { checkBatch } from '../src/batch.ts'
+import { bondKey, bondKeysOf, bondScriptsOf, stakeOf } from '../src/bond.ts'
+import { slashSighash } from '../src/bond-spend.ts'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
+import { genesisChain } from '../src/chain.ts'
 import type { Claim } from '../src/claim.ts'
 import type { Deposit } from '../src/deposit.ts'
+import { deriveBlock } from '../src/derive.ts'
 import { decodeDocument, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
 import { L1Facts } from '../src/facts.ts'
@@ -200,9 +204,9 @@ test('messages', () => {
   const { messages, refused } = read('messages')
   for (const { message, payload, script } of list(messages)) {
     expect(toJson(decodeMessage(hex(payload)))).toEqual(message)
-    expect(encodeMessage(bytesIn<Message>(message, 'headerHash', 'word', 'mark', 'key', 'refundKey'))).toEqual(
-      hex(payload),
-    )
+    expect(
+      encodeMessage(bytesIn<Message>(message, 'headerHash', 'word', 'mark', 'key', 'refundKey', 'signature')),
+    ).toEqual(hex(payload))
     expect(dataCarrier(hex(script))).toEqual(hex(payload))
   }
   for (const { name, payload } of list(refused)) expect(decodeMessage(hex(payload)), String(name)).toBeUndefined()
@@ -348,3 +352,27 @@ function linkFrom({ anchor, height, isNull, voided }: Fields): ShownLink {
     ...(voided !== undefined && { voided: voided as never }),
   }
 }
+
+test('bonds', () => {
+  const { params: json, network: id, scripts, slash, blocks, bonds } = read('bonds')
+  const asking = paramsFromJson(json)
+  expect(networkId(asking)).toEqual(hex(id))
+  const { jointKey, ...outputs } = fields(scripts)
+  const keys = bondKeysOf(asking)
+  expect(keys && bondKey(keys)).toEqual(hex(jointKey))
+  expect(toJson(bondScriptsOf(asking))).toEqual(outputs)
+  const facts = new L1Facts(asking.scanHeight)
+  const court = { ...courtOf(facts, isSigned), params: asking, network: networkId(asking) }
+  const [first] = list(blocks)
+  let chain = genesisChain(asking, hex(first?.parent))
+  for (const { events, ...block } of list(blocks)) {
+    const mined = blockOf(block)
+    const derived = deriveBlock(court, chain, mined)
+    expect(derived.events.map(say)).toEqual(events)
+    facts.append(mined.height, mined.hash, derived.facts)
+    chain = derived.chain
+  }
+  expect(toJson(chain.bonds)).toEqual(bonds)
+  const [bond] = chain.bonds
+  expect(bond && toJson(slashSighash(stakeOf(asking, bond), 0))).toEqual(fields(slash).sighash)
+})

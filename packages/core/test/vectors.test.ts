@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { networkId, paramsToJson } from '../src/params.ts'
 import { batchVectors, partVectors } from './corpus/batches.ts'
+import { bondVectors } from './corpus/bonds.ts'
 import { evidenceVectors } from './corpus/evidence.ts'
 import { headerVectors } from './corpus/headers.ts'
 import { type Json, render, toJson } from './corpus/json.ts'
@@ -31,6 +32,7 @@ const files: Record<string, () => Json> = {
   'deposit-scripts': depositScriptVectors,
   plans: planVectors,
   proofs: proofVectors,
+  bonds: bondVectors,
   promises: promiseVectors,
 }
 

@@ -209,7 +209,7 @@ function payoutsOf(height: number, events: readonly ChainEvent[]): Write[] {
 }
 
 function noticeOf(height: number, event: ChainEvent, next: ChainEvent | undefined): NoticeRecord | undefined {
-  if (event.kind === 'ignored' && event.message !== 'forced') {
+  if (event.kind === 'ignored' && 'headerHash' in event) {
     const { txid, headerHash, message, reason } = event
     return { height, txid, headerHash, kind: message, outcome: 'ignored', reason }
   }

@@ -26,6 +26,7 @@ const block = (height: number): BlockRecord => ({
     final: { number: 2, headerHash: new Uint8Array(32), anchorHeight: 5, firstVoid: 6 },
     queue: 0,
     vault: { head: { txid: new Uint8Array(32), vout: 0 }, value: 10n ** 15n, number: 4, paid: { below: 3, more: [5] } },
+    bonds: [],
   },
   facts: {
     deposits: [

@@ -21,6 +21,7 @@ export function messageVectors(): Json {
     { kind: 'payout', headerHash: bytes32(9), claims: [0, 1, 9, 311] },
     { kind: 'payout', headerHash: bytes32(9), claims: [0xffffffff] },
     { kind: 'forced' },
+    { kind: 'bond', signature: new Uint8Array(64).fill(10) },
   ]
   const right = messages.map((message) => {
     const payload = encodeMessage(message)
@@ -43,6 +44,7 @@ export function messageVectors(): Json {
     ['a challenge for data of kind 3', challenge.with(37, 3)],
     ['a challenge without a kind of data', challenge.slice(0, -1)],
     ['evidence with a byte behind it', new Uint8Array([...evidence, 1])],
+    ['a bond with half a signature', Uint8Array.of(...batch.slice(0, 4), 22, ...bytes32(10))],
     ['forced with a byte behind it', Uint8Array.of(...batch.slice(0, 4), 21, 0)],
     ['a payout without a bitmap', payout.slice(0, -1)],
     ['a payout whose bitmap does not begin with its first claim', payout.with(41, 2)],

@@ -77,7 +77,7 @@ class Story {
   }
 }
 
-function blockToJson({ height, hash, parent, transactions }: L1Block): Record<string, Json> {
+export function blockToJson({ height, hash, parent, transactions }: L1Block): Record<string, Json> {
   const list = transactions.map(({ txid, inputs, outputs }) => ({
     txid: toJson(txid),
     inputs: inputs.map(({ previous, witness }) => ({

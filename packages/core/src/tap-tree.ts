@@ -1,4 +1,5 @@
-import { concatBytes, type LeafOutput, taggedHash, tapLeafHash, taprootKey, taprootScript } from '@kedge/core'
+import { concatBytes } from './bytes.ts'
+import { controlHead, type LeafOutput, tapBranch, tapLeafHash, taprootKey, taprootScript } from './scripts.ts'
 
 /** A taproot output with several leaves (BIP341). */
 export interface TreeOutput {
@@ -6,9 +7,6 @@ export interface TreeOutput {
   /** In the order they were given. */
   readonly leaves: readonly LeafOutput[]
 }
-
-/** BIP342. */
-export const TAPSCRIPT = 0xc0
 
 /** Knots relays no deeper leaf. */
 export const MAX_DEPTH = 7
@@ -22,7 +20,7 @@ export function treeOutput(internalKey: Uint8Array, leaves: readonly Uint8Array[
   if (leaves.length < 1 || leaves.length > 2 ** MAX_DEPTH) throw new RangeError(`a tree of ${leaves.length} leaves`)
   const { root, paths } = branchOf(leaves.map(tapLeafHash))
   const { key, odd } = taprootKey(internalKey, root)
-  const head = concatBytes(Uint8Array.of(odd ? TAPSCRIPT + 1 : TAPSCRIPT), internalKey)
+  const head = concatBytes(controlHead(odd), internalKey)
   const script = taprootScript(key)
   const outputs = leaves.map((leaf, at) => ({ script, leaf, control: concatBytes(head, ...(paths[at] ?? [])) }))
   return { script, leaves: outputs }
@@ -41,11 +39,4 @@ function branchOf(hashes: readonly Uint8Array[]): Branch {
   const [left, right] = [branchOf(hashes.slice(0, half)), branchOf(hashes.slice(half))]
   const paths = [...left.paths.map((path) => [...path, right.root]), ...right.paths.map((path) => [...path, left.root])]
   return { root: tapBranch(left.root, right.root), paths }
-}
-
-/** The smaller of the two hashes comes first, so that a path needs no sides. */
-export function tapBranch(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const differs = one.findIndex((byte, at) => byte !== other[at])
-  const inOrder = differs < 0 || (one[differs] as number) < (other[differs] as number)
-  return taggedHash('TapBranch', inOrder ? concatBytes(one, other) : concatBytes(other, one))
 }
