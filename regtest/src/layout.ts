@@ -4,6 +4,7 @@ import { publicKeyOf, type Rpc } from '@kedge/bitcoin'
 import { createKeys, type Keys, type KeysRole, readKeys } from '@kedge/cli'
 import {
   anchorScript,
+  type BondParams,
   type Outpoint,
   type Params,
   paramsFromJson,
@@ -101,14 +102,18 @@ export function challengerFolder(folder: string, name: string): string {
   return nodeFolder(folder, name, isWatcher ? 'watcher' : 'challenger')
 }
 
+/** What a network asks of a bond, beside the keys. */
+export type BondTerms = Omit<BondParams, 'sequencer' | 'return'>
+
 /** A network of the folder's keys: those of the sequencer, of the watchers, and the fees' owner's. */
 export function makeParams(
   folder: string,
   threshold: number,
   { genesis, vault }: Beginnings,
   scanHeight: number,
+  asked?: BondTerms,
 ): Params {
-  const { anchor, slot } = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
+  const { anchor, slot, bond, return: home } = nodeKeys(nodeFolder(folder, 'sequencer', 'sequencer'))
   if (anchor === undefined || slot === undefined) throw new Error(`the keys in ${folder} are not a sequencer's`)
   const fees = nodeKeys(nodeFolder(folder, 'fee-collector', 'challenger'))
   return {
@@ -123,6 +128,7 @@ export function makeParams(
       watchers: watcherSecrets(folder).map(publicKeyOf),
       threshold,
     },
+    ...(asked && bond && home && { bond: { ...asked, sequencer: publicKeyOf(bond), return: publicKeyOf(home) } }),
   }
 }
 
@@ -133,13 +139,17 @@ function writeToml(file: string, settings: Readonly<Record<string, unknown>>): s
   return file
 }
 
+export function configFile(ownFolder: string): string {
+  return join(ownFolder, 'config.toml')
+}
+
 /** What a node of the network is configured with. Gives the path of its TOML file. */
 export function writeNodeConfig(
   folder: string,
   ownFolder: string,
   settings: Readonly<Record<string, unknown>>,
 ): string {
-  return writeToml(join(ownFolder, 'config.toml'), {
+  return writeToml(configFile(ownFolder), {
     params: paramsFile(folder),
     keys: keysFile(ownFolder),
     data: join(ownFolder, 'data'),

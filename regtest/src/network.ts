@@ -6,6 +6,7 @@ import type { Params } from '@kedge/core'
 import { Bitcoind, freePort, type RelayPolicy } from './bitcoind.ts'
 import { KEDGE } from './kedge.ts'
 import {
+  type BondTerms,
   bitcoindFolder,
   bitcoinSettings,
   challengerFolder,
@@ -29,6 +30,8 @@ export interface NetworkOptions {
   readonly sealAfterMs: number
   /** Of the sequencer's API; the challengers' follow it. Free ones where it is not given. */
   readonly apiPort?: number
+  /** The network asks for a bond: nothing counts before there is one (`setUpBond`). */
+  readonly bond?: BondTerms
   /** Starts the sequencer that lies when it is told to. */
   readonly mayLie?: boolean
   readonly logLevel?: string
@@ -260,12 +263,12 @@ export class RegtestNetwork {
 }
 
 /** The chain's first link, and coins for every node. Nothing counts before the parameters are written. */
-async function makeNetwork({ folder, challengers }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
+async function makeNetwork({ folder, challengers, bond }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
   const threshold = thresholdOf(challengers)
   const beginnings = await payBeginnings(folder, threshold, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, threshold, beginnings, height + 1)
+  const params = makeParams(folder, threshold, beginnings, height + 1, bond)
   const folders = [
     nodeFolder(folder, 'sequencer', 'sequencer'),
     ...Array.from({ length: challengers }, (_, at) => challengerFolder(folder, `challenger-${at + 1}`)),

@@ -1,5 +1,6 @@
 export type { Account, History, HistoryEntry } from './account.ts'
 export type { Batch, Batches, Challenge, Header } from './batch.ts'
+export type { Bonds, BondView } from './bond.ts'
 export {
   ApiError,
   type ApiErrorCode,

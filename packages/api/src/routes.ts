@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { account, history } from './account.ts'
 import { batch, batches, header } from './batch.ts'
 import { blockHeaders } from './block-headers.ts'
+import { bonds } from './bond.ts'
 import { deposits } from './deposit.ts'
 import { evidencePage } from './evidence.ts'
 import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
@@ -140,6 +141,12 @@ export const routes = {
     params: z.strictObject({ key }),
     query: z.strictObject({ before: positionText.optional(), limit }),
     response: deposits,
+  }),
+  bonds: defineRoute({
+    method: 'GET',
+    path: '/bonds',
+    summary: 'The sequencer’s bonds, newest first, and whether one covers the next batch',
+    response: bonds,
   }),
   evidence: defineRoute({
     method: 'GET',

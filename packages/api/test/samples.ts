@@ -98,6 +98,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batches: { before: 8, limit: 200 },
   header: { hash: header.hash },
   blockHeaders: { height: 110, limit: 200 },
+  bonds: {},
   deposits: { key, before: { height: 110, tx: 2, index: 1 }, limit: 1 },
   evidence: { before: { height: 130, tx: 9, index: 0 }, limit: 50 },
 }
@@ -203,6 +204,24 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   },
   header,
   blockHeaders: { headers: '01'.repeat(160) },
+  bonds: {
+    asked: true,
+    height: 130,
+    covered: true,
+    left: 60,
+    bonds: [
+      {
+        txid,
+        sats: 1_000_000n,
+        detectorSats: 1_000n,
+        fundedAt: 110,
+        slash: { signature: '07'.repeat(64), height: 111 },
+        covers: { from: 112, to: 210 },
+        returnableAt: 260,
+        end: { outcome: 'returned', height: 261, txid },
+      },
+    ],
+  },
   deposits: { deposits: [deposit], next: deposit.position },
   evidence: {
     evidence: [

@@ -61,6 +61,7 @@ export {
   RpcUnreachableError,
   unlessCode,
 } from './rpc.ts'
+export { readScriptCoins } from './scan.ts'
 export { buildTakeover } from './takeover.ts'
 export {
   type Built,

@@ -9,14 +9,7 @@ export {
   slashByEquivocation,
   slashByFraud,
 } from './complete.ts'
-export {
-  decodeCosignerMessage,
-  decodeLeaderMessage,
-  decodeRecord,
-  encodeCosignerMessage,
-  encodeLeaderMessage,
-  encodeRecord,
-} from './cosign-codec.ts'
+export { decodeRecord, encodeRecord } from './cosign-codec.ts'
 export {
   type LeaderEffect,
   type LeaderState,
@@ -35,6 +28,14 @@ export {
   stepCosigner,
 } from './cosigner.ts'
 export { findSlotSecret, noteSignature, parentSigned, type Signatures, tickSigned } from './equivocation.ts'
+export {
+  decodeFraudAnswer,
+  decodeFraudRequest,
+  encodeFraudAnswer,
+  encodeFraudRequest,
+  type FraudAnswer,
+  type FraudRequest,
+} from './fraud-request.ts'
 export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'
 export { type XOnlyKey, xOnlyKey } from './key.ts'
 export type { TableId } from './nonce.ts'
@@ -49,8 +50,14 @@ export {
   SlotTakenError,
   StaleLineError,
 } from './sign-once.ts'
+export {
+  readCosignerMessage,
+  readLeaderMessage,
+  signCosignerMessage,
+  signLeaderMessage,
+} from './signed-message.ts'
 export { isSlotSignature, type SlotClaim } from './slot-claim.ts'
-export { extractSlotSecret, type SignedMessage, signSlot } from './slot-signature.ts'
+export { extractSlotSecret, isSignedBy, type SignedMessage, signSlot } from './slot-signature.ts'
 export { signHeader, signTick, tickSlotMessage } from './slot-statements.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
 export { findSpendFault, type SpendFault } from './spend-check.ts'

@@ -1,2 +1,11 @@
+export {
+  collectVotes,
+  type FraudVotes,
+  findSlashableBond,
+  isSlashable,
+  planSlash,
+  sendSlash,
+  slashWithVotes,
+} from './slash.ts'
 export { type ChallengerOptions, startChallenger } from './start.ts'
 export { type Asking, decodeAnswer, encodeAsking, type VaultAnswer } from './vault-message.ts'

@@ -14,6 +14,7 @@ import {
   respondersOf,
   startNode,
 } from '@kedge/node'
+import { BondDesk, guardBond } from './bond-role.ts'
 import { VaultKeeper } from './vault-keeper.ts'
 import { encodeAnswer } from './vault-message.ts'
 import { VaultSigner } from './vault-signer.ts'
@@ -38,20 +39,22 @@ export interface ChallengerOptions extends NodeOptions {
 export async function startChallenger(options: ChallengerOptions): Promise<RunningNode> {
   // Peers may ask before everything is there.
   const late: { signer?: VaultSigner } = {}
+  const desk = new BondDesk()
   const { watcher: secret } = options.secrets
   const node = await openNode(options, {
     ownTail: () => [],
     mayServe: () => true,
-    ...(secret && { answerWatcher: (request) => answerOf(late.signer, request) }),
+    ...(secret && { answerWatcher: (request) => answerOf(late.signer, request), answerBond: desk.answer }),
   })
   return orClose(node, async () => {
     const keeper = secret && keeperOf(node, secret, late)
+    if (secret !== undefined) await desk.open(node, secret)
     const intake = passOn(node.host, node.network)
     const watcher = keeper && { watcher: () => keeper.status }
     const handlers = respondersOf({ node, intake, role: 'challenger', ...watcher })
     // A challenger accepts nothing that a stop would have to finish, and a watcher asks no more.
     const settle = async () => keeper?.close()
-    return startNode(node, await challengerOf(node, keeper), handlers, settle)
+    return startNode(node, await challengerOf(node, keeper, desk), handlers, settle)
   })
 }
 
@@ -66,7 +69,7 @@ function keeperOf(node: NodeParts, secret: Uint8Array, late: { signer?: VaultSig
   return new VaultKeeper({ node, signer, secret, fees })
 }
 
-async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined): Promise<Role> {
+async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, desk: BondDesk): Promise<Role> {
   const { store, follower, executor, host, options } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
   const purse = new Purse(secrets.coins)
@@ -75,6 +78,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined): P
   const publisher = new Publisher({ store, rpc, params, purse, fees, log })
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
+  const guard = guardBond(node, desk)
   const startedAt = performance.now()
   return {
     stepped: async (step) => {
@@ -90,6 +94,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined): P
       await answerer.act()
       await publisher.advance(follower.chain)
       keeper?.act()
+      await guard(signal)
     },
   }
 }

@@ -16,6 +16,9 @@ export interface Keys {
   readonly anchor?: Uint8Array
   /** Signs acknowledgements; a sequencer's alone. */
   readonly slot?: Uint8Array
+  /** Co-signs the bond, and takes it back; a sequencer's alone. */
+  readonly bond?: Uint8Array
+  readonly return?: Uint8Array
   /** Signs spends of the vault; a watcher's alone, which is a challenger. */
   readonly watcher?: Uint8Array
 }
@@ -28,6 +31,8 @@ const file = z.strictObject({
   coins: seed,
   anchor: seed.optional(),
   slot: seed.optional(),
+  bond: seed.optional(),
+  return: seed.optional(),
   watcher: seed.optional(),
 })
 
@@ -60,13 +65,23 @@ export function createKeys(path: string, role: KeysRole): Keys {
 
 /** What a role has beside the others'. */
 function ownKeys(role: KeysRole): Partial<Keys> {
-  if (role === 'sequencer') return { anchor: randomBytes(32), slot: randomBytes(32) }
+  if (role === 'sequencer')
+    return { anchor: randomBytes(32), slot: randomBytes(32), bond: randomBytes(32), return: randomBytes(32) }
   return role === 'watcher' ? { watcher: randomBytes(32) } : {}
 }
 
 /** What may be shown, and stands in a network's parameters: x-only keys as hex. */
-export function publicKeys({ coins, anchor, slot, watcher }: Keys): Readonly<Record<string, string>> {
-  const secrets = Object.entries({ coins, anchor, slot, watcher }).filter(([, secret]) => secret !== undefined)
+export function publicKeys({
+  coins,
+  anchor,
+  slot,
+  bond,
+  return: home,
+  watcher,
+}: Keys): Readonly<Record<string, string>> {
+  const secrets = Object.entries({ coins, anchor, slot, bond, return: home, watcher }).filter(
+    ([, secret]) => secret !== undefined,
+  )
   return Object.fromEntries(secrets.map(([name, secret]) => [name, toHex(publicKeyOf(secret as Uint8Array))]))
 }
 

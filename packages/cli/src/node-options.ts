@@ -73,7 +73,7 @@ class OffRegtestError extends ConfigError {
       [
         `this network lives on ${chain}, and Kedge is not ready for money:`,
         '- what is deposited is held by t of n watchers: t of them together can take it, and no script stops them;',
-        '- a sequencer that lies loses its batch and nothing else: there is no bond yet;',
+        '- a sequencer that lies loses its batch, and a stake only where the network asks for a bond, tried on regtest alone;',
         '- nobody independent has audited the code.',
         'To start all the same, say so: --allow-off-regtest, KEDGE_ALLOW_OFF_REGTEST=true, or allow-off-regtest = true in the file.',
       ].join('\n'),

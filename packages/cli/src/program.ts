@@ -2,6 +2,7 @@ import { ApiError } from '@kedge/api'
 import { RpcError, RpcUnreachableError } from '@kedge/bitcoin'
 import { WalletError } from '@kedge/wallet'
 import { Command, CommanderError } from 'commander'
+import { bondCommand } from './commands/bond.ts'
 import { challengerCommand } from './commands/challenger.ts'
 import { keysCommand } from './commands/keys.ts'
 import { regtestCommand } from './commands/regtest.ts'
@@ -22,6 +23,7 @@ export function kedgeProgram(environment: Environment, version: string): Command
     .version(version)
     .addCommand(sequencerCommand(environment))
     .addCommand(challengerCommand(environment))
+    .addCommand(bondCommand(environment))
     .addCommand(keysCommand())
     .addCommand(walletCommand(environment))
     .addCommand(regtestCommand())

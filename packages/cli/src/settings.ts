@@ -54,6 +54,19 @@ export const walletSettings = {
   ...bitcoin,
 }
 
+/** What a bond is looked at with. */
+export const statusSettings = { node: walletSettings.node }
+
+/** What slashing takes. */
+export const slashSettings = {
+  params: node.params,
+  node: walletSettings.node,
+  'bitcoin.url': node['bitcoin.url'],
+  ...bitcoin,
+  'p2p.bootstrap': node['p2p.bootstrap'],
+  'max-fee-rate': node['max-fee-rate'],
+}
+
 /** What a receipt is checked by. */
 export const receiptSettings = { params: node.params }
 
@@ -70,6 +83,7 @@ export const everyKey: readonly string[] = [...Object.keys(sequencerSettings), .
 
 export type NodeConfig = Configured<typeof challengerSettings>
 export type SequencerConfig = Configured<typeof sequencerSettings>
+export type SlashConfig = Configured<typeof slashSettings>
 export type WalletConfig = Configured<typeof walletSettings>
 
 type BitcoinConfig = Configured<typeof bitcoin>

@@ -8,10 +8,10 @@ import { freshFolder } from './folder.ts'
 
 const HEX = '11'.repeat(32)
 
-test('new keys are read back; a sequencer has two more, a watcher one', () => {
+test('new keys are read back; a sequencer has four more, a watcher one', () => {
   const folder = freshFolder()
   for (const [role, names] of [
-    ['sequencer', ['peer', 'coins', 'anchor', 'slot']],
+    ['sequencer', ['peer', 'coins', 'anchor', 'slot', 'bond', 'return']],
     ['challenger', ['peer', 'coins']],
     ['watcher', ['peer', 'coins', 'watcher']],
   ] as const) {

@@ -22,6 +22,11 @@ export class LinkIndex {
     this.records[record.number - 1] = record
   }
 
+  /** From the last one down. */
+  *newest(): Generator<LinkRecord> {
+    for (let at = this.records.length; at >= 1; at--) yield this.records[at - 1] as LinkRecord
+  }
+
   /** The first live batch with a number above `number`. */
   nextLive(number: number): BatchLink | undefined {
     for (let at = number; at < this.records.length; at++) {

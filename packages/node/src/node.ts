@@ -21,7 +21,14 @@ import {
   networkId,
   type SignedOperation,
 } from '@kedge/core'
-import { type AnswerWatcher, createHost, type Host, HostStoppedError, type TakeTransfers } from '@kedge/p2p'
+import {
+  type AnswerBond,
+  type AnswerWatcher,
+  createHost,
+  type Host,
+  HostStoppedError,
+  type TakeTransfers,
+} from '@kedge/p2p'
 import { createVerifier, isSigned, type Verifier, type VerifierOptions } from '@kedge/signatures'
 import { Store, type Write } from '@kedge/storage'
 import { BatchData } from './data.ts'
@@ -64,6 +71,7 @@ export interface Openings {
   readonly mayServe: (headerHash: Uint8Array, kind: 'header' | 'data' | 'steps') => boolean
   readonly takeTransfers?: TakeTransfers
   readonly answerWatcher?: AnswerWatcher
+  readonly answerBond?: AnswerBond
   /** For the benchmark alone. */
   readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
 }
@@ -105,6 +113,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       validateHeader: (bytes) => judgeAnnounced(network, bytes),
       answerData: async (request) =>
         openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined,
+      ...(openings.answerBond && { answerBond: openings.answerBond }),
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       ...(openings.answerWatcher && { answerWatcher: openings.answerWatcher }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),

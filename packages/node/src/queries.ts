@@ -1,6 +1,7 @@
 import { accountQueries } from './account-queries.ts'
 import { batchQueries } from './batch-queries.ts'
 import { blockHeaderQueries } from './block-header-queries.ts'
+import { bondQueries } from './bond-queries.ts'
 import { forcedQueries } from './forced-queries.ts'
 import { healthQueries } from './health-queries.ts'
 import { paymentQueries } from './payment-queries.ts'
@@ -23,5 +24,6 @@ export function respondersOf(parts: QueryParts): Responders {
     ...forcedQueries(context),
     ...batchQueries(context),
     ...blockHeaderQueries(context),
+    ...bondQueries(context),
   }
 }

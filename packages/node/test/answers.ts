@@ -61,6 +61,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   batches: { before: 8 },
   header: { hash: headerHash },
   blockHeaders: { height: 110, limit: 3 },
+  bonds: {},
   deposits: { key, before: { height: 110, tx: 2, index: 1 } },
   evidence: { limit: 50 },
 }
@@ -126,6 +127,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   batches: { batches: [batch], next: 7 },
   header,
   blockHeaders: { headers: '01'.repeat(160) },
+  bonds: { asked: false, height: 0, covered: true, left: 0, bonds: [] },
   deposits: { deposits: [] },
   evidence: { evidence: [{ height: 124, txid, headerHash, kind: 'evidence', outcome: 'void', fault: 'wrong-root' }] },
 }

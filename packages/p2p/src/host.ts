@@ -2,6 +2,7 @@ import './polyfill.ts'
 import { setMaxListeners } from 'node:events'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type Announcements, joinAnnouncements, type ValidateHeader } from './announce.ts'
+import { type AnswerBond, answerBondMessages, askBond } from './bond.ts'
 import type { DataRequest } from './control.ts'
 import { asError, withSignals } from './deadline.ts'
 import { keepConnected } from './dial.ts'
@@ -31,6 +32,8 @@ export interface HostOptions {
   readonly takeTransfers?: TakeTransfers
   /** Given by a watcher, which signs spends of the vault. */
   readonly answerWatcher?: AnswerWatcher
+  /** Given by a watcher, which is asked about the sequencer's bond. */
+  readonly answerBond?: AnswerBond
   /** Told of what the callbacks above, and listeners, throw: faults of this node, not of peers. */
   readonly report: (error: Error) => void
   readonly limits?: Partial<Limits>
@@ -54,6 +57,8 @@ export interface Host {
   submit(transfers: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
   /** @see askWatchers @throws also HostStoppedError. */
   askWatchers(request: Uint8Array, options: AskOptions): Promise<void>
+  /** @see askBond @throws also HostStoppedError. */
+  askBond(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]>
   /** Ends all streams, dials and connections, then resolves. */
   stop(): Promise<void>
 }
@@ -134,6 +139,7 @@ function assembleHost(running: Running): Host {
     submit: (transfers, signal) => alive(signal, (signal) => submit(peers, names.submit, transfers, limits, signal)),
     askWatchers: (request, { signal, take }) =>
       alive(signal, (signal) => askWatchers(peers, names.vault, request, limits, { signal, take })),
+    askBond: (message, signal) => alive(signal, (signal) => askBond(peers, names.bond, message, limits, signal)),
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -148,12 +154,15 @@ function respondersOf(
   stopping: AbortSignal,
 ): ReadonlyMap<string, Responder> {
   const responders = new Map([[names.data, answerRequests(options.answerData, limits, options.report, stopping)]])
-  const { takeTransfers, answerWatcher } = options
+  const { takeTransfers, answerWatcher, answerBond } = options
   if (takeTransfers !== undefined) {
     responders.set(names.submit, answerSubmissions(takeTransfers, limits, options.report, stopping))
   }
   if (answerWatcher !== undefined) {
     responders.set(names.vault, answerWatchers(answerWatcher, limits, options.report, stopping))
+  }
+  if (answerBond !== undefined) {
+    responders.set(names.bond, answerBondMessages(answerBond, limits, options.report, stopping))
   }
   return responders
 }

@@ -1,11 +1,13 @@
 import './polyfill.ts'
 
 export type { ValidateHeader, Verdict } from './announce.ts'
+export type { AnswerBond } from './bond.ts'
 export type { DataKind, DataRequest } from './control.ts'
 export { type AnswerData, ExchangeError, type FetchOptions } from './exchange.ts'
 export { createHost, type Host, HostError, type HostOptions, HostStoppedError, type Unreachable } from './host.ts'
 export {
   type Limits,
+  MAX_BOND_MESSAGE,
   MAX_HEADER,
   MAX_SUBMISSION,
   MAX_SUBMISSION_RESPONSE,

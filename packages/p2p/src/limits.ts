@@ -21,6 +21,9 @@ export interface Limits {
   /** The same for submissions: a node may pass on each transfer as it comes. */
   readonly submissionsPerSecond: number
   readonly submissionBurst: number
+  /** The same for messages about the bond: a setup takes a handful. */
+  readonly bondMessagesPerSecond: number
+  readonly bondMessageBurst: number
   /** Fetches this node has under way at once: `fetchesInAll · maxDataResponse` bounds what they hold. */
   readonly fetchesInAll: number
   /** A request must have arrived whole within this time, ms. */
@@ -44,6 +47,8 @@ export const defaultLimits: Limits = {
   requestBurst: 64,
   submissionsPerSecond: 256,
   submissionBurst: 512,
+  bondMessagesPerSecond: 4,
+  bondMessageBurst: 32,
   fetchesInAll: 4,
   requestMs: 5_000,
   stallMs: 5_000,
@@ -60,3 +65,5 @@ export const MAX_SUBMISSION_RESPONSE = 1024 * 1024
 /** Longest request of a watcher and its answer, bytes: a sweep of 100 deposits names them, and has 101 signatures. */
 export const MAX_VAULT_REQUEST = 4 * 1024
 export const MAX_VAULT_ANSWER = 8 * 1024
+/** Longest message about the bond, either way: everybody's nonces, 16 for each of 16 co-signers, are 17 kB. */
+export const MAX_BOND_MESSAGE = 32 * 1024

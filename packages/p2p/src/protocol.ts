@@ -7,6 +7,7 @@ export interface ProtocolNames {
   readonly data: string
   readonly submit: string
   readonly vault: string
+  readonly bond: string
 }
 
 /** Enough of the network's 32 bytes to tell networks apart by eye; the handshake binds all of them. */
@@ -19,5 +20,6 @@ export function protocolNames(network: Uint8Array): ProtocolNames {
     data: `${root}/data/1`,
     submit: `${root}/submit/1`,
     vault: `${root}/vault/1`,
+    bond: `${root}/bond/1`,
   }
 }

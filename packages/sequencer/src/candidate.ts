@@ -17,7 +17,8 @@ export type Added =
   | { readonly ok: false; readonly code: Refusal | Unready }
 
 /**
- * `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, or the chain is closed. `batch-rejected`:
+ * `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, the chain is closed, or no bond
+ * covers the next batch. `batch-rejected`:
  * one on Bitcoin is faulty, and not void yet. `overloaded`: come again.
  */
 export type Unready = 'syncing' | 'chain-broken' | 'batch-rejected' | 'overloaded'

@@ -98,7 +98,7 @@ export class Producer {
     await this.inTurn(() => this.move(signal))
     const { executor } = this.parts.node
     let plan = this.plan()
-    const reason = findUnreadiness(executor, plan)
+    const reason = findUnreadiness(this.parts.node.follower, executor, plan)
     if (reason !== undefined) this.unready = reason
     for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await this.resume(plan)
     if (reason !== undefined) return
@@ -206,7 +206,7 @@ export class Producer {
     const { network, follower, executor } = this.parts.node
     const plan = this.plan()
     const origin = nameOrigin(follower, this.originFloor)
-    if (findUnreadiness(executor, plan) !== undefined || origin === undefined) return false
+    if (findUnreadiness(this.parts.node.follower, executor, plan) !== undefined || origin === undefined) return false
     const number = plan.lastNumber + 1
     if (!this.parts.slots.isOpen(number)) return false
     const parent = plan.head.headerHash

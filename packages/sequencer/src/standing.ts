@@ -1,4 +1,4 @@
-import { equalBytes, type Origin } from '@kedge/core'
+import { equalBytes, isCovered, type Origin } from '@kedge/core'
 import type { Executor, Follower } from '@kedge/node'
 import type { Unready } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -37,8 +37,8 @@ export function stands(follower: Follower, plan: Plan, { place, count }: OpenBat
 }
 
 /** Why nothing can be added now; undefined when the ledger stands at the head of a chain that goes on. */
-export function findUnreadiness(executor: Executor, plan: Plan): Unready | undefined {
-  if (plan.mode !== 'active') return 'chain-broken'
+export function findUnreadiness({ chain, court }: Follower, executor: Executor, plan: Plan): Unready | undefined {
+  if (plan.mode !== 'active' || !isCovered(court.params, chain.bonds, chain.height + 1)) return 'chain-broken'
   if (executor.rejection !== undefined) return 'batch-rejected'
   return isAtHead(executor, plan) ? undefined : 'syncing'
 }

@@ -2,7 +2,9 @@ export { DamagedError, StoreError } from './errors.ts'
 export {
   anchorTransactions,
   type BlockRecord,
+  type BondSetupRecord,
   blocks,
+  bonds,
   claims,
   deltas,
   type EffectsRecord,

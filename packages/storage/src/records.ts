@@ -130,6 +130,16 @@ export interface VaultHeadRecord {
   readonly raw?: Uint8Array
 }
 
+/** Co-signers: setup id → the bond's record, and a leader's transactions for it. What is here was agreed to for ever. */
+export const bonds = table(22, 'bond', bytesKey, packed<BondSetupRecord>())
+
+export interface BondSetupRecord {
+  /** Terms and signatures, as `@kedge/bond` encodes them. */
+  readonly record: Uint8Array
+  /** A leader's: what pays for both outputs, signed, and not sent before the record is complete. */
+  readonly funding?: Uint8Array
+}
+
 export interface IntentRecord {
   /** What stands in the anchor's OP_RETURN. */
   readonly payload: Uint8Array

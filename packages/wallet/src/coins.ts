@@ -7,11 +7,11 @@ import {
   RPC_CODES,
   type Rpc,
   readMempool,
+  readScriptCoins,
   readTransaction,
   unlessCode,
 } from '@kedge/bitcoin'
-import { equalBytes, fromHex, type L1Transaction, type Outpoint, reverseBytes, toHex } from '@kedge/core'
-import { z } from 'zod'
+import { equalBytes, fromHex, type L1Transaction } from '@kedge/core'
 import type { DepositRecord, WalletContent } from './content.ts'
 import { readContent, type Wallet } from './wallet.ts'
 
@@ -22,23 +22,6 @@ export interface OwnCoins {
   readonly tip: number
 }
 
-/** bitcoind's `scantxoutset`: all unspent outputs of a script, from its whole set (seconds on mainnet). */
-const scan = z.object({
-  success: z.literal(true),
-  height: z.int().min(0),
-  unspents: z.array(
-    z.object({
-      txid: z.string().regex(/^[0-9a-f]{64}$/),
-      vout: z.int().min(0),
-      amount: z.number().min(0),
-      coinbase: z.boolean(),
-      height: z.int().min(0),
-    }),
-  ),
-})
-
-const SCAN_TIMEOUT_MS = 120_000
-
 /** Transactions of the wallet's own that may be in no block yet. */
 export function ownTransactions({ deposits, publications }: WalletContent): DepositRecord[] {
   return [...publications.flatMap(({ commit, reveal }) => [commit, reveal]), ...deposits]
@@ -47,15 +30,8 @@ export function ownTransactions({ deposits, publications }: WalletContent): Depo
 /** Coins after these transactions of the wallet's own, as far as they are not in a block yet. @throws as `callRpc`. */
 export async function readOwnCoins(wallet: Wallet, rpc: Rpc, deposits: readonly DepositRecord[]): Promise<OwnCoins> {
   const { script } = wallet.keys.bitcoin
-  const answer = await callRpc(rpc, 'scantxoutset', ['start', [`raw(${toHex(script)})`]], SCAN_TIMEOUT_MS)
-  const { height, unspents } = scan.parse(answer)
-  const confirmed = unspents.map((output) => {
-    const outpoint: Outpoint = { txid: reverseBytes(fromHex(output.txid)), vout: output.vout }
-    // Bitcoin amounts as JSON numbers: 21e14 satoshis are below 2^53, so rounding is exact.
-    const value = BigInt(Math.round(output.amount * 1e8))
-    return [printOutpoint(outpoint), { outpoint, value, height: output.height, coinbase: output.coinbase }] as const
-  })
-  return { coins: applyOwn(new Map(confirmed), deposits, script), tip: height }
+  const { coins, tip } = await readScriptCoins(rpc, script)
+  return { coins: applyOwn(coins, deposits, script), tip }
 }
 
 /** Transactions of the mempool that are looked through, the rest unseen: one by one, as no bitcoind knows them by address. */

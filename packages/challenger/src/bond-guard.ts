@@ -1,0 +1,111 @@
+import { type Built, estimateFeeRate, type Rpc } from '@kedge/bitcoin'
+import {
+  isSignedBy,
+  noteSignature,
+  parentSigned,
+  type Reward,
+  type Signatures,
+  type SlashPlan,
+  slashByEquivocation,
+} from '@kedge/bond'
+import { feeRate } from '@kedge/commitment'
+import { type Bond, type Chain, type Header, type Params, toHex } from '@kedge/core'
+import { FALLBACK_FEE_RATE, type NodeOptions } from '@kedge/node'
+import type { LinkRecord } from '@kedge/storage'
+import { findInnocence } from './bond-watcher.ts'
+import { type AskBond, collectVotes, isSlashable, planSlash, sendSlash, slashWithVotes } from './slash.ts'
+
+export interface GuardParts {
+  readonly params: Params
+  readonly rpc: Rpc
+  /** Gets the rewards. */
+  readonly script: Uint8Array
+  readonly maxFeeRate: number
+  /** Links from the newest down. */
+  readonly links: () => Iterable<LinkRecord>
+  readonly ask: AskBond
+  readonly log: NodeOptions['log']
+}
+
+/** Messages of the slot key that are remembered: two for one slot are what it looks for. */
+const MAX_SIGNED = 100_000
+
+/** Blocks in which the fee of a slash rises to the cap: others may be after the same reward. */
+const PATIENCE = 6
+
+/**
+ * Slashes the bond by itself, once this node holds what it takes: two messages of the slot key for one slot; or a batch
+ * that a bond covered and that is void for a lie, with the words of enough watchers. It tries once a block.
+ */
+export class BondGuard {
+  private readonly parts: GuardParts
+  private readonly seen: Signatures = new Map()
+  private slotSecret: Uint8Array | undefined
+  private triedAt = 0
+  /** By the bond's funding: since when it is to be slashed. */
+  private readonly since = new Map<string, number>()
+
+  constructor(parts: GuardParts) {
+    this.parts = parts
+  }
+
+  /** What a header shows of its parent's slot, wherever the header was seen; anybody can make one up. */
+  note(header: Header | undefined): void {
+    const signed = header && parentSigned(header)
+    const key = this.parts.params.keys.slot
+    if (this.slotSecret !== undefined || signed === undefined || !isSignedBy(key, signed)) return
+    this.slotSecret = noteSignature(this.seen, key, signed)
+    if (this.slotSecret !== undefined) this.parts.log.warn('the sequencer signed two messages for one slot')
+    const oldest = this.seen.keys().next()
+    if (this.seen.size > MAX_SIGNED && oldest.done !== true) this.seen.delete(oldest.value)
+  }
+
+  /** Slashes what is to be slashed, when the chain stands at another block than the last time. */
+  async act(chain: Chain, signal: AbortSignal): Promise<void> {
+    if (chain.height === this.triedAt) return
+    this.triedAt = chain.height
+    for (const bond of chain.bonds.filter(isSlashable)) await this.slash(chain, bond, signal)
+  }
+
+  private async slash(chain: Chain, bond: Bond, signal: AbortSignal): Promise<void> {
+    const guilty = this.slotSecret === undefined ? this.findGuilty(chain, bond) : undefined
+    if (this.slotSecret === undefined && guilty === undefined) return
+    const plan = planSlash(this.parts.params, bond, await this.rewardAt(chain.height, bond))
+    const built =
+      guilty === undefined ? this.slashByKey(plan) : await this.slashByVotes(plan, bond, guilty.number, signal)
+    if (built === undefined) return
+    const sent = await sendSlash(this.parts.rpc, plan, built)
+    const fields = { bond: toHex(bond.bond.outpoint.txid), batch: guilty?.number, ...sent }
+    if (sent.ok) this.parts.log.warn(fields, 'the bond is being slashed')
+    else this.parts.log.info(fields, 'the slash was not taken: somebody else may have been faster')
+  }
+
+  private slashByKey(plan: SlashPlan): Built | undefined {
+    return this.slotSecret && slashByEquivocation(plan, this.slotSecret)
+  }
+
+  private async slashByVotes(plan: SlashPlan, bond: Bond, number: number, signal: AbortSignal) {
+    const votes = await collectVotes(this.parts.ask, { bond, number, plan }, signal)
+    const { signatures, refusals } = votes
+    this.parts.log.info({ number, signatures: signatures.length, refusals }, 'watchers were asked for their word')
+    return slashWithVotes(plan, votes)
+  }
+
+  /** The newest batch that the bond answers for. */
+  private findGuilty(chain: Chain, bond: Bond): LinkRecord | undefined {
+    for (const link of this.parts.links()) {
+      if (link.height < bond.fundedAt) return undefined
+      if (findInnocence(this.parts.params, chain, bond, link) === undefined) return link
+    }
+    return undefined
+  }
+
+  private async rewardAt(height: number, { bond }: Bond): Promise<Reward> {
+    const { rpc, script, maxFeeRate } = this.parts
+    const name = toHex(bond.outpoint.txid)
+    const since = this.since.get(name) ?? height
+    this.since.set(name, since)
+    const estimate = await estimateFeeRate(rpc, 1, FALLBACK_FEE_RATE)
+    return { script, feeRate: feeRate(estimate, height - since, PATIENCE, maxFeeRate) }
+  }
+}

@@ -1,0 +1,140 @@
+import {
+  type BondRecord,
+  bondRulesOf,
+  type CosignerState,
+  decodeFraudRequest,
+  decodeRecord,
+  encodeFraudAnswer,
+  encodeRecord,
+  type FraudRequest,
+  readLeaderMessage,
+  setupId,
+  signCosignerMessage,
+  signFraud,
+  stepCosigner,
+  type XOnlyKey,
+  xOnlyKey,
+} from '@kedge/bond'
+import { type Bond, type Chain, covers, networkId, type Params } from '@kedge/core'
+import { bonds, DamagedError, type LinkRecord, type Store, type Write } from '@kedge/storage'
+import { findSlashableBond, planSlash } from './slash.ts'
+
+/** Of a node, what a watcher judges by. */
+export interface WatchedNode {
+  readonly store: Store
+  readonly chain: () => Chain
+  readonly link: (number: number) => LinkRecord | undefined
+  /** 32 bytes that never come again. */
+  readonly random: () => Uint8Array
+}
+
+/**
+ * A watcher's part in the sequencer's bond: it co-signs both ways out before the bond is funded, and later, when it is
+ * asked and its own state says so, that the sequencer lied. One message after another: each rests on what is written.
+ */
+export class BondWatcher {
+  private readonly params: Params
+  private readonly node: WatchedNode
+  private readonly key: XOnlyKey
+  private state: CosignerState
+  private turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(params: Params, node: WatchedNode, key: XOnlyKey, records: readonly BondRecord[]) {
+    this.params = params
+    this.node = node
+    this.key = key
+    this.state = { records, round: undefined }
+  }
+
+  /** With all that it agreed to before. @param secret the watcher's */
+  static async load(params: Params, node: WatchedNode, secret: Uint8Array): Promise<BondWatcher> {
+    return new BondWatcher(params, node, xOnlyKey(secret), await readRecords(node.store))
+  }
+
+  /** What is said to a message about the bond; undefined for one that is none, or not from whom it must be. */
+  answer(message: Uint8Array): Promise<Uint8Array | undefined> {
+    const work = () => this.answerNow(message)
+    const answered = this.turn.then(work, work)
+    this.turn = answered
+    return answered
+  }
+
+  private answerNow(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.params.bond === undefined) return Promise.resolve(undefined)
+    const request = decodeFraudRequest(bytes)
+    return request === undefined ? this.cosign(bytes) : Promise.resolve(encodeFraudAnswer(this.judge(request)))
+  }
+
+  /** Order of effects: what it agreed to is on disk before it says so. */
+  private async cosign(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+    const rules = bondRulesOf(this.params)
+    const message = readLeaderMessage(rules.keys.sequencer, rules.network, bytes)
+    if (message === undefined) return undefined
+    if (message.kind === 'open' && this.node.chain().bonds.some(isLost)) {
+      const detail = 'a bond of this network was lost: its sequencer gets no other'
+      return this.sign({ kind: 'refusal', session: message.session, reason: 'terms', detail })
+    }
+    const { state, effects } = stepCosigner({ key: this.key, rules }, this.state, message, this.node.random())
+    let reply: Uint8Array | undefined
+    for (const effect of effects) {
+      if (effect.do === 'persist') await this.node.store.commit([putRecord(effect.record)])
+      else reply = this.sign(effect.message)
+    }
+    this.state = state
+    return reply
+  }
+
+  private sign(message: Parameters<typeof signCosignerMessage>[2]): Uint8Array {
+    return signCosignerMessage(this.key, networkId(this.params), message)
+  }
+
+  /** By what this node derived itself, and by nothing that the request says beside where to look. */
+  private judge(request: FraudRequest): Parameters<typeof encodeFraudAnswer>[0] {
+    const watcher = this.key.publicKey
+    const bond = findSlashableBond(this.node.chain(), request.bond)
+    if (bond === undefined) return { ok: false, watcher, reason: 'no bond that counts and has not ended is there' }
+    const reason = findInnocence(this.params, this.node.chain(), bond, this.node.link(request.number))
+    if (reason !== undefined) return { ok: false, watcher, reason }
+    const plan = planSlash(this.params, bond, request.reward)
+    return { ok: true, ...signFraud(plan, this.key.secret) }
+  }
+}
+
+/** From there on the slot key may be everybody's. */
+function isLost({ end }: Bond): boolean {
+  return end?.outcome === 'slashed' || end?.outcome === 'frozen'
+}
+
+/**
+ * Why a bond does not answer for a link; undefined where it does: a batch that it covered was found void by what Bitcoin
+ * says, k blocks ago, for a lie or for data that nobody showed. What a reorganisation did is nobody's fault, and a batch
+ * that is void for its ancestor is the ancestor's.
+ */
+export function findInnocence(
+  params: Params,
+  chain: Chain,
+  bond: Bond,
+  link: LinkRecord | undefined,
+): string | undefined {
+  if (link?.outcome !== 'batch') return 'the link is no batch here'
+  const { voided, height } = link
+  if (voided === undefined) return 'the batch is not void'
+  if (voided.cause === 'ancestor' || voided.fault === 'lapsed') return 'the batch is void by no fault of its own'
+  if (chain.height - voided.height < params.windows.originDepth) return 'what made the batch void is not deep enough'
+  return covers(params, bond, height) ? undefined : 'the bond does not cover the batch'
+}
+
+function putRecord(record: BondRecord): Write {
+  return bonds.put(setupId(record.terms), { record: encodeRecord(record) })
+}
+
+/** @throws DamagedError */
+async function readRecords(store: Store): Promise<BondRecord[]> {
+  const records: BondRecord[] = []
+  for await (const [, { record }] of store.range(bonds)) {
+    const known = decodeRecord(record)
+    if (known === undefined) throw new DamagedError("a record of a bond can't be read")
+    records.push(known)
+  }
+  return records
+}
