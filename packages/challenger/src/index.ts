@@ -1,3 +1,4 @@
+export { BondWatcher, findInnocence } from './bond-watcher.ts'
 export {
   collectVotes,
   type FraudVotes,

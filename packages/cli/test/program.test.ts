@@ -67,7 +67,10 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['wallet', 'receipt', 'ab'], "required option '--out <FILE>' not specified"],
     [['wallet', 'verify-receipt', 'x'], 'params is not set'],
     [['wallet', 'verify-proof', 'x', '--checkpoint', '5'], 'It must be a height and a block hash'],
-    [['keys', 'new', 'x', '--role', 'watcher'], 'Allowed choices are sequencer, challenger'],
+    [['keys', 'new', 'x', '--role', 'miner'], 'Allowed choices are sequencer, challenger, watcher'],
+    [['bond', 'slash', '--evidence', 'a'], "required option '--to <ADDRESS>' not specified"],
+    [['bond', 'setup', '--value', '5'], 'Write a number and its unit'],
+    [['bond', 'setup'], 'params is not set'],
     [['regtest', 'mine', '-1'], 'It must be a whole number from 1 to 1000'],
     [['regtest', 'mine', '5000'], 'It must be a whole number from 1 to 1000'],
     [['regtest', 'reorg', '200'], 'It must be a whole number from 1 to 100'],
@@ -150,7 +153,7 @@ test('keys new and show', async () => {
   const file = join(freshFolder().path, 'keys.json')
   const made = await kedge(['keys', 'new', file, '--role', 'sequencer'])
   expect(made).toMatchObject({ code: 0, stderr: '' })
-  expect(Object.keys(JSON.parse(made.stdout) as object)).toEqual(['coins', 'anchor', 'slot'])
+  expect(Object.keys(JSON.parse(made.stdout) as object)).toEqual(['coins', 'anchor', 'slot', 'bond', 'return'])
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect((await kedge(['keys', 'show', file])).stdout).toBe(made.stdout)
   expect(await kedge(['keys', 'new', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('EEXIST') })
