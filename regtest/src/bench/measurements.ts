@@ -6,6 +6,7 @@ import type { Measurement } from './row.ts'
 import { measureSequencer, measureUnchecked } from './sequencer.ts'
 import { measureSignatures } from './signatures.ts'
 import { measureTree } from './tree.ts'
+import { measureVbytes } from './vbytes.ts'
 
 /** Everything that is measured, in the order in which it runs. */
 export const measurements: readonly Measurement[] = [
@@ -17,6 +18,7 @@ export const measurements: readonly Measurement[] = [
   measureBatch('1e6', 15),
   measureProof(7),
   measureReceipts(15),
+  measureVbytes(),
   measureSequencer(10_000),
   measureUnchecked(100_000),
 ]
