@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { RegtestNetwork } from './network.ts'
+import { type NetworkOptions, RegtestNetwork } from './network.ts'
 import { Progress } from './progress.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
-import { Stage } from './stage.ts'
+import { Stage, type Step } from './stage.ts'
 import { readUsage, UsageError } from './usage.ts'
 
 const HELP = `npm run demo -- [OPTIONS]
 
-Starts a bitcoind, a sequencer and two challengers as real processes, and plays scenarios on them, each with checks.
+Starts a bitcoind, a sequencer and challengers as real processes, and plays scenarios on them, each with checks.
 
   --list          the scenarios' names
   --only NAME     plays this one alone; may be repeated
@@ -29,7 +29,7 @@ interface Outcome {
 
 const progress = new Progress()
 
-/** Plays the scenarios one after another on one network; the first that fails is the last. */
+/** Plays the scenarios one after another; the first that fails is the last. */
 async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'kedge-demo-'))
   progress.line(`data and logs: ${folder}`)
@@ -37,15 +37,17 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   let network: RegtestNetwork | undefined
   onInterrupt(async () => network?.kill())
   try {
-    network = await start(folder)
-    const stage = new Stage(network, (title, work, seen) => progress.step(title, work, seen))
-    for (const scenario of scenarios) await play(stage, scenario, outcomes)
-    await progress.step('everything stops in good order', () => (network as RegtestNetwork).stop())
+    for (const { alone, together } of networksOf(scenarios)) {
+      network = await start(join(folder, `network-${outcomes.length}`), alone)
+      const stage = new Stage(network, tell)
+      for (const scenario of together) await play(stage, scenario, outcomes)
+      await progress.step('everything stops in good order', () => (network as RegtestNetwork).stop())
+    }
   } catch (error) {
     await network?.kill()
     progress.line(summary(scenarios, outcomes))
     progress.line(`\nFAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    progress.line(`The logs of all processes: ${folder}/*/log.jsonl`)
+    progress.line(`The logs of all processes: ${folder}/*/*/log.jsonl`)
     return 1
   }
   progress.line(summary(scenarios, outcomes))
@@ -53,11 +55,27 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   return 0
 }
 
-function start(folder: string): Promise<RegtestNetwork> {
-  const options = { folder, challengers: 2, sealAfterMs: 250, mayLie: true, logLevel: 'debug' }
-  return progress.step('bitcoind, a sequencer and two challengers start, and find each other', (onProgress) =>
-    RegtestNetwork.start({ ...options, onProgress }),
-  )
+interface Played {
+  readonly alone?: Partial<NetworkOptions>
+  readonly together: readonly Scenario[]
+}
+
+/** One network for all that can share it, and one for each that can't. */
+function networksOf(scenarios: readonly Scenario[]): readonly Played[] {
+  const shared = scenarios.filter(({ alone }) => alone === undefined)
+  const own = scenarios.flatMap((scenario): Played[] => {
+    const { alone } = scenario
+    return alone === undefined ? [] : [{ alone, together: [scenario] }]
+  })
+  return shared.length === 0 ? own : [{ together: shared }, ...own]
+}
+
+const tell: Step = (title, work, seen) => progress.step(title, work, seen)
+
+function start(folder: string, alone: Partial<NetworkOptions> = {}): Promise<RegtestNetwork> {
+  const options = { folder, challengers: 2, sealAfterMs: 250, mayLie: true, logLevel: 'debug', ...alone }
+  const title = `bitcoind, a sequencer and ${options.challengers} challengers start, and find each other`
+  return progress.step(title, (onProgress) => RegtestNetwork.start({ ...options, onProgress }))
 }
 
 async function play(stage: Stage, { name, title, run }: Scenario, outcomes: Outcome[]): Promise<void> {

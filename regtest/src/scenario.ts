@@ -1,3 +1,4 @@
+import type { NetworkOptions } from './network.ts'
 import type { Stage } from './stage.ts'
 
 /** Something that the demo shows, and checks while it shows it. */
@@ -5,6 +6,8 @@ export interface Scenario {
   /** For --only. */
   readonly name: string
   readonly title: string
+  /** It is played on a network of its own, which differs in this. */
+  readonly alone?: Partial<NetworkOptions>
   /** @throws Error when a check fails */
   readonly run: (stage: Stage) => Promise<void>
 }

@@ -21,11 +21,28 @@ describeOnBitcoind('scenarios', () => {
     await rm(folder, { recursive: true })
   })
 
-  test.each(SCENARIOS)(
+  test.each(SCENARIOS.filter(({ alone }) => alone === undefined))(
     '$name',
     ({ run }) => {
       if (stage === undefined) throw new Error('there is no network')
       return run(stage)
+    },
+    120_000,
+  )
+})
+
+describeOnBitcoind('scenarios on networks of their own', () => {
+  test.each(SCENARIOS.filter(({ alone }) => alone !== undefined))(
+    '$name',
+    async ({ run, alone }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'kedge-scenario-'))
+      const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 250, mayLie: true, ...alone })
+      try {
+        await run(new Stage(network, (_, work) => work(() => undefined)))
+      } finally {
+        await network.stop()
+        await rm(folder, { recursive: true })
+      }
     },
     120_000,
   )
