@@ -262,6 +262,8 @@ describe('the word of a watcher', () => {
     chain = { ...chain, bonds: [standing()] }
     expect(await ask(request())).toMatchObject({ ok: true, watcher: params.keys.watchers[0] })
     expect(await ask(request(of(0x41)))).toMatchObject({ ok: false })
+    const dear = { bond: { txid: of(0x40), vout: 0 }, number: 1, reward: { script: HOME, feeRate: 4_000_000 } }
+    expect(await ask(encodeFraudRequest(dear))).toMatchObject({ ok: false, reason: 'the fee leaves no reward' })
     expect(await ask(request(of(0x40), 2))).toMatchObject({ ok: false, reason: 'the link is no batch here' })
   })
 })

@@ -75,7 +75,7 @@ const kinds = {
   'chain-broken': {
     status: 503,
     message:
-      'A batch is void or can no longer live, and the chain waits to be resumed; transfers are taken again after that.',
+      'A batch is void or can no longer live and the chain waits to be resumed, or no bond covers the next batch; transfers are taken again after that.',
   },
   'batch-rejected': {
     status: 503,

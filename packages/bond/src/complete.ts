@@ -53,6 +53,11 @@ export function fraudSighash(plan: SlashPlan): Uint8Array {
   return detectorSighash(spend, [rewardOf(plan, input)], 1, input.leaf)
 }
 
+/** Whether a slash by watchers leaves a reward at its fee rate; one that does not can't be signed. */
+export function leavesReward(plan: SlashPlan): boolean {
+  return rewardValue(plan, fraudInput(plan, [])) >= DUST
+}
+
 /** A watcher's word that the sequencer lied. Whether it did is for the watcher to know. */
 export function signFraud(plan: SlashPlan, watcherSecret: Uint8Array): FraudSignature {
   return { watcher: publicKeyOf(watcherSecret), signature: signHash(fraudSighash(plan), watcherSecret) }
@@ -112,7 +117,15 @@ function fraudInput(plan: SlashPlan, signatures: readonly FraudSignature[]): Det
   })
 }
 
-function rewardOf({ terms, detector, reward }: SlashPlan, input: DetectorInput): L1Output {
+function rewardOf(plan: SlashPlan, input: DetectorInput): L1Output {
+  const value = rewardValue(plan, input)
+  const { script, feeRate } = plan.reward
+  if (value < DUST) throw new RangeError(`${value} sat are left as a reward at ${feeRate} sat/vB`)
+  return { script, value }
+}
+
+/** Satoshis. */
+function rewardValue({ terms, detector, reward }: SlashPlan, input: DetectorInput): bigint {
   const spend = plannedSlash(terms, detector)
   const blank = withWitnesses(
     spend,
@@ -122,9 +135,7 @@ function rewardOf({ terms, detector, reward }: SlashPlan, input: DetectorInput):
     [input],
   )
   const fee = BigInt(Math.ceil(blank.virtualSize() * reward.feeRate))
-  const value = sum(spend.inputs) - sum(spend.outputs) - fee
-  if (value < DUST) throw new RangeError(`${value} sat are left as a reward at ${reward.feeRate} sat/vB`)
-  return { script: reward.script, value }
+  return sum(spend.inputs) - sum(spend.outputs) - fee
 }
 
 function finish(

@@ -3,6 +3,7 @@ export {
   completeReturn,
   type FraudSignature,
   fraudSighash,
+  leavesReward,
   type Reward,
   type SlashPlan,
   signFraud,

@@ -9,7 +9,7 @@ import {
   slashByEquivocation,
 } from '@kedge/bond'
 import { feeRate } from '@kedge/commitment'
-import { type Bond, type Chain, type Header, type Params, toHex } from '@kedge/core'
+import { type Bond, type BondStake, type Chain, type Header, type Params, stakeOf, toHex } from '@kedge/core'
 import { FALLBACK_FEE_RATE, type NodeOptions } from '@kedge/node'
 import type { LinkRecord } from '@kedge/storage'
 import { findInnocence } from './bond-watcher.ts'
@@ -100,12 +100,24 @@ export class BondGuard {
     return undefined
   }
 
-  private async rewardAt(height: number, { bond }: Bond): Promise<Reward> {
-    const { rpc, script, maxFeeRate } = this.parts
-    const name = toHex(bond.outpoint.txid)
+  /** The fee rises up to what the reward leaves: whoever slashes must be left with something. */
+  private async rewardAt(height: number, bond: Bond): Promise<Reward> {
+    const { params, rpc, script, maxFeeRate } = this.parts
+    const name = toHex(bond.bond.outpoint.txid)
     const since = this.since.get(name) ?? height
     this.since.set(name, since)
     const estimate = await estimateFeeRate(rpc, 1, FALLBACK_FEE_RATE)
-    return { script, feeRate: feeRate(estimate, height - since, PATIENCE, maxFeeRate) }
+    const most = Math.min(maxFeeRate, mostOf(stakeOf(params, bond)))
+    return { script, feeRate: feeRate(estimate, height - since, PATIENCE, most) }
   }
+}
+
+/** No slash is larger. */
+const SLASH_VSIZE = 600
+const DUST = 330n
+
+/** sat/vB that a reward can pay, and be worth sending. */
+function mostOf({ bond, detectors, forfeit }: BondStake): number {
+  const left = detectors.reduce((sum, { value }) => sum + value, bond.value) - forfeit.value - DUST
+  return Math.max(1, Number(left) / SLASH_VSIZE)
 }

@@ -7,6 +7,7 @@ import {
   encodeFraudAnswer,
   encodeRecord,
   type FraudRequest,
+  leavesReward,
   readLeaderMessage,
   setupId,
   signCosignerMessage,
@@ -96,6 +97,7 @@ export class BondWatcher {
     const reason = findInnocence(this.params, this.node.chain(), bond, this.node.link(request.number))
     if (reason !== undefined) return { ok: false, watcher, reason }
     const plan = planSlash(this.params, bond, request.reward)
+    if (!leavesReward(plan)) return { ok: false, watcher, reason: 'the fee leaves no reward' }
     return { ok: true, ...signFraud(plan, this.key.secret) }
   }
 }

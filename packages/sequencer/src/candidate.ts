@@ -18,7 +18,7 @@ export type Added =
 
 /**
  * `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, the chain is closed, or no bond
- * covers the next batch. `batch-rejected`:
+ * covers a batch for as long as its anchor may take. `batch-rejected`:
  * one on Bitcoin is faulty, and not void yet. `overloaded`: come again.
  */
 export type Unready = 'syncing' | 'chain-broken' | 'batch-rejected' | 'overloaded'

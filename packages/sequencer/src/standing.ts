@@ -1,4 +1,4 @@
-import { equalBytes, isCovered, type Origin } from '@kedge/core'
+import { type Chain, equalBytes, isCovered, type Origin, type Params } from '@kedge/core'
 import type { Executor, Follower } from '@kedge/node'
 import type { Unready } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -36,9 +36,18 @@ export function stands(follower: Follower, plan: Plan, { place, count }: OpenBat
   )
 }
 
+/**
+ * Whether a bond covers a batch that is opened now, however late its anchor is mined. Whoever took transfers for one that
+ * no bond covers any more would break its promise, without having lied.
+ */
+function isCoveredLong(params: Params, { bonds, height }: Chain): boolean {
+  const heights = Array.from({ length: params.windows.staleness }, (_, at) => height + 1 + at)
+  return params.bond === undefined || heights.every((anchor) => isCovered(params, bonds, anchor))
+}
+
 /** Why nothing can be added now; undefined when the ledger stands at the head of a chain that goes on. */
 export function findUnreadiness({ chain, court }: Follower, executor: Executor, plan: Plan): Unready | undefined {
-  if (plan.mode !== 'active' || !isCovered(court.params, chain.bonds, chain.height + 1)) return 'chain-broken'
+  if (plan.mode !== 'active' || !isCoveredLong(court.params, chain)) return 'chain-broken'
   if (executor.rejection !== undefined) return 'batch-rejected'
   return isAtHead(executor, plan) ? undefined : 'syncing'
 }
