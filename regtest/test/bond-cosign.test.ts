@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { publicKeyOf } from '@kedge/bitcoin'
+import { publicKeyOf, signHash } from '@kedge/bitcoin'
 import {
   type BondTerms,
   type CosignerMessage,
@@ -16,22 +16,29 @@ import {
   type XOnlyKey,
   xOnlyKey,
 } from '@kedge/bond'
-import { BondWatcher, findInnocence } from '@kedge/challenger'
+import { BondWatcher, findBatchInnocence } from '@kedge/challenger'
 import {
   type Bond,
   type Chain,
+  encodeReceipt,
+  encodeTransfer,
   genesisChain,
   isSlashSigned,
   networkId,
+  type Origin,
+  operationId,
   type Params,
   regtestBond,
   sha256,
+  showPromise,
   stakeOf,
   taprootScript,
+  transferMessage,
 } from '@kedge/core'
 import { BondRefusedError, type CosignParts, cosignBond } from '@kedge/sequencer'
 import { bonds, type LinkRecord, Store } from '@kedge/storage'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { SlotSigner } from '../src/slot-signer.ts'
 import { PARAMS, WATCHERS } from './ground.ts'
 
 /** The operator and the watchers, each on a disk of its own, and what lies between them in the test's hands. */
@@ -76,7 +83,7 @@ async function open(name: string): Promise<Store> {
 }
 
 const watch = (store: Store, secret: Uint8Array) => {
-  const node = { store, chain: () => chain, link: (number: number) => links[number - 1], random }
+  const node = { store, chain: () => chain, link: (number: number) => links[number - 1], blockHash: of, random }
   return BondWatcher.load(params, node, secret)
 }
 
@@ -234,7 +241,11 @@ describe('the word of a watcher', () => {
     voided: { height: 120, cause: 'evidence', fault: 'wrong-root' },
   }
   const request = (txid = of(0x40), number = 1) =>
-    encodeFraudRequest({ bond: { txid, vout: 0 }, number, reward: { script: HOME, feeRate: 2 } })
+    encodeFraudRequest({
+      bond: { txid, vout: 0 },
+      claim: { kind: 'batch', number },
+      reward: { script: HOME, feeRate: 2 },
+    })
 
   test('is given where its own state says that a batch is void for a lie, and nowhere else', () => {
     const innocent: readonly (readonly [LinkRecord | undefined, string])[] = [
@@ -248,10 +259,10 @@ describe('the word of a watcher', () => {
       [{ ...guilty, voided: { height: 130, cause: 'unanswered' } }, 'what made the batch void is not deep enough'],
       [{ ...guilty, height: 111 }, 'the bond does not cover the batch'],
     ]
-    for (const [link, reason] of innocent) expect(findInnocence(params, chain, standing(), link)).toBe(reason)
+    for (const [link, reason] of innocent) expect(findBatchInnocence(params, chain, standing(), link)).toBe(reason)
     const { voided, ...live } = guilty
-    expect(findInnocence(params, chain, standing(), live)).toBe('the batch is not void')
-    expect(findInnocence(params, chain, standing(), { ...live, ...(voided && { voided }) })).toBeUndefined()
+    expect(findBatchInnocence(params, chain, standing(), live)).toBe('the batch is not void')
+    expect(findBatchInnocence(params, chain, standing(), { ...live, ...(voided && { voided }) })).toBeUndefined()
   })
 
   test('is a signature of the slash, or why there is none', async () => {
@@ -262,8 +273,53 @@ describe('the word of a watcher', () => {
     chain = { ...chain, bonds: [standing()] }
     expect(await ask(request())).toMatchObject({ ok: true, watcher: params.keys.watchers[0] })
     expect(await ask(request(of(0x41)))).toMatchObject({ ok: false })
-    const dear = { bond: { txid: of(0x40), vout: 0 }, number: 1, reward: { script: HOME, feeRate: 4_000_000 } }
+    const claim = { kind: 'batch', number: 1 } as const
+    const dear = { bond: { txid: of(0x40), vout: 0 }, claim, reward: { script: HOME, feeRate: 4_000_000 } }
     expect(await ask(encodeFraudRequest(dear))).toMatchObject({ ok: false, reason: 'the fee leaves no reward' })
     expect(await ask(request(of(0x40), 2))).toMatchObject({ ok: false, reason: 'the link is no batch here' })
   })
+
+  test('is given for a promise that was broken, once k blocks show it, and for no other', async () => {
+    const { watchers } = await newWorld()
+    chain = { ...chain, bonds: [standing()] }
+    const shown = showPromise(...promised({ height: 113, hash: of(113) }), undefined)
+    const claim = { kind: 'promise', shown } as const
+    const ask = async (height: number) => {
+      chain = { ...chain, height }
+      const bond = { txid: of(0x40), vout: 0 }
+      const asked = encodeFraudRequest({ bond, claim, reward: { script: HOME, feeRate: 2 } })
+      return decodeFraudAnswer((await watchers[0]?.answer(asked)) ?? of(0))
+    }
+    const { staleness, originDepth } = params.windows
+    const late = 113 + staleness + originDepth
+    expect(await ask(late)).toMatchObject({ ok: false, reason: 'its batch may still come' })
+    expect(await ask(late + 1)).toMatchObject({ ok: true, watcher: params.keys.watchers[0] })
+    // It came in time, and was null for a reason of its own: what it holds is not shown to be anything else.
+    const came = { number: 1, outcome: 'batch', height: 116, txid: of(2), headerHash: of(3), post: of(4) } as const
+    links = [came]
+    expect(await ask(late + 1)).toMatchObject({ ok: false, reason: 'the header is not the one anchored' })
+    links = [{ ...came, outcome: 'null', said: { kind: 'resume', headerHash: of(0), word: of(0) } }]
+    expect(await ask(late + 1)).toMatchObject({ ok: true })
+    links = []
+    const gone = { kind: 'promise', shown: showPromise(...promised({ height: 113, hash: of(9) }), undefined) } as const
+    const asked = encodeFraudRequest({
+      bond: standing().bond.outpoint,
+      claim: gone,
+      reward: { script: HOME, feeRate: 2 },
+    })
+    expect(decodeFraudAnswer((await watchers[0]?.answer(asked)) ?? of(0))).toMatchObject({ ok: false })
+    // Behind a bond that came later it says nothing about.
+    chain = { ...chain, bonds: [{ ...standing(), slash: { signature: new Uint8Array(64), height: 120 } }] }
+    expect(await ask(late + 1)).toMatchObject({ ok: false, reason: 'the bond does not cover the batch' })
+  })
 })
+
+/** A transfer, and the sequencer's promise of the first place in batch 1 for it. */
+function promised(origin: Origin): [operation: Uint8Array, receipt: Uint8Array] {
+  const plain = { from: 1, nonce: 0n, to: of(1), toCell: 2, mayCreate: false, amount: 5n, fee: 100n, expiry: 500 }
+  const unsigned = { kind: 'transfer', ...plain, memo: of(0), signature: new Uint8Array(64) } as const
+  const operation = encodeTransfer({ ...unsigned, signature: signHash(transferMessage(NETWORK, unsigned), of(30)) })
+  const opsRoot = operationId(operation)
+  const signed = new SlotSigner(params, of(2)).sign({ number: 1, index: 0, origin, parent: of(0), count: 1, opsRoot })
+  return [operation, encodeReceipt({ ...signed, opIndex: 0, path: [] })]
+}

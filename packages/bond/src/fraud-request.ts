@@ -1,4 +1,11 @@
-import { type Outpoint, Reader, Writer } from '@kedge/core'
+import {
+  type BrokenPromise,
+  decodeBrokenPromise,
+  encodeBrokenPromise,
+  type Outpoint,
+  Reader,
+  Writer,
+} from '@kedge/core'
 import type { FraudSignature, Reward } from './complete.ts'
 
 /**
@@ -8,10 +15,17 @@ import type { FraudSignature, Reward } from './complete.ts'
 export interface FraudRequest {
   /** B of the bond that is to be slashed. */
   readonly bond: Outpoint
-  /** Number of the link with the lie. */
-  readonly number: number
+  readonly claim: FraudClaim
   readonly reward: Reward
 }
+
+/**
+ * - `batch`: the batch of this number is void for a lie, or for want of an answer
+ * - `promise`: the sequencer broke this promise
+ */
+export type FraudClaim =
+  | { readonly kind: 'batch'; readonly number: number }
+  | { readonly kind: 'promise'; readonly shown: BrokenPromise }
 
 export type FraudAnswer =
   | ({ readonly ok: true } & FraudSignature)
@@ -19,6 +33,10 @@ export type FraudAnswer =
 
 /** Watchers are asked for two things; the first byte says which (`signed-message.ts`). */
 const FRAUD = 2
+const BATCH = 1
+const PROMISE = 2
+/** An operation, a receipt, two headers and a path, the longest of each. */
+const MAX_PROMISE = 5_000
 const MAX_SCRIPT = 34
 const MAX_REASON = 300
 const SIGNATURE = 64
@@ -27,19 +45,29 @@ const THOUSAND = 1000
 /** ASCII without control characters: a stranger's text is shown to a person. */
 const PRINTED = /^[\x20-\x7e]*$/
 
-export function encodeFraudRequest({ bond, number, reward }: FraudRequest): Uint8Array {
-  const writer = new Writer(128).u8(FRAUD).hash(bond.txid).u32(bond.vout).u32(number)
-  return writer.u32(Math.round(reward.feeRate * THOUSAND)).sized(reward.script).bytes
+export function encodeFraudRequest({ bond, claim, reward }: FraudRequest): Uint8Array {
+  const writer = new Writer(128).u8(FRAUD).hash(bond.txid).u32(bond.vout)
+  writer.u32(Math.round(reward.feeRate * THOUSAND)).sized(reward.script)
+  if (claim.kind === 'batch') return writer.u8(BATCH).u32(claim.number).bytes
+  return writer.u8(PROMISE).sized(encodeBrokenPromise(claim.shown)).bytes
 }
 
 export function decodeFraudRequest(bytes: Uint8Array): FraudRequest | undefined {
   const reader = new Reader(bytes)
   reader.exactly(FRAUD)
   const bond = { txid: reader.hash(), vout: reader.u32() }
-  const number = reader.u32()
   const feeRate = reader.u32() / THOUSAND
   const script = reader.sized(MAX_SCRIPT)
-  return reader.done && script.length > 0 ? { bond, number, reward: { script, feeRate } } : undefined
+  const claim = readClaim(reader)
+  if (!reader.done || claim === undefined || script.length === 0) return undefined
+  return { bond, claim, reward: { script, feeRate } }
+}
+
+function readClaim(reader: Reader): FraudClaim | undefined {
+  const kind = reader.u8()
+  if (kind === BATCH) return { kind: 'batch', number: reader.u32() }
+  const shown = kind === PROMISE ? decodeBrokenPromise(reader.sized(MAX_PROMISE)) : undefined
+  return shown && { kind: 'promise', shown }
 }
 
 export function encodeFraudAnswer(answer: FraudAnswer): Uint8Array {

@@ -35,6 +35,7 @@ export {
   encodeFraudAnswer,
   encodeFraudRequest,
   type FraudAnswer,
+  type FraudClaim,
   type FraudRequest,
 } from './fraud-request.ts'
 export { runScript, type ScriptChecks, type ScriptFault, type ScriptRules } from './interpreter.ts'

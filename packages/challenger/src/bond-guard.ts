@@ -12,7 +12,7 @@ import { feeRate } from '@kedge/commitment'
 import { type Bond, type BondStake, type Chain, type Header, type Params, stakeOf, toHex } from '@kedge/core'
 import { FALLBACK_FEE_RATE, type NodeOptions } from '@kedge/node'
 import type { LinkRecord } from '@kedge/storage'
-import { findInnocence } from './bond-watcher.ts'
+import { findBatchInnocence } from './innocence.ts'
 import { type AskBond, collectVotes, isSlashable, planSlash, sendSlash, slashWithVotes } from './slash.ts'
 
 export interface GuardParts {
@@ -85,7 +85,7 @@ export class BondGuard {
   }
 
   private async slashByVotes(plan: SlashPlan, bond: Bond, number: number, signal: AbortSignal) {
-    const votes = await collectVotes(this.parts.ask, { bond, number, plan }, signal)
+    const votes = await collectVotes(this.parts.ask, { bond, claim: { kind: 'batch', number }, plan }, signal)
     const { signatures, refusals } = votes
     this.parts.log.info({ number, signatures: signatures.length, refusals }, 'watchers were asked for their word')
     return slashWithVotes(plan, votes)
@@ -95,7 +95,7 @@ export class BondGuard {
   private findGuilty(chain: Chain, bond: Bond): LinkRecord | undefined {
     for (const link of this.parts.links()) {
       if (link.height < bond.fundedAt) return undefined
-      if (findInnocence(this.parts.params, chain, bond, link) === undefined) return link
+      if (findBatchInnocence(this.parts.params, chain, bond, link) === undefined) return link
     }
     return undefined
   }

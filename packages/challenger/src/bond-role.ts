@@ -20,6 +20,7 @@ export class BondDesk {
       store,
       chain: () => follower.chain,
       link: (number: number) => follower.links.get(number),
+      blockHash: (height: number) => follower.facts.blockHash(height),
       random: () => Uint8Array.from(randomBytes(32)),
     }
     this.watcher = await BondWatcher.load(options.params, node, secret)

@@ -16,15 +16,14 @@ import {
   type XOnlyKey,
   xOnlyKey,
 } from '@kedge/bond'
-import { type Bond, type Chain, covers, networkId, type Params } from '@kedge/core'
-import { bonds, DamagedError, type LinkRecord, type Store, type Write } from '@kedge/storage'
+import { type Bond, networkId, type Params } from '@kedge/core'
+import { bonds, DamagedError, type Store, type Write } from '@kedge/storage'
+import { findInnocence, type Witnessed } from './innocence.ts'
 import { findSlashableBond, planSlash } from './slash.ts'
 
 /** Of a node, what a watcher judges by. */
-export interface WatchedNode {
+export interface WatchedNode extends Witnessed {
   readonly store: Store
-  readonly chain: () => Chain
-  readonly link: (number: number) => LinkRecord | undefined
   /** 32 bytes that never come again. */
   readonly random: () => Uint8Array
 }
@@ -94,7 +93,7 @@ export class BondWatcher {
     const watcher = this.key.publicKey
     const bond = findSlashableBond(this.node.chain(), request.bond)
     if (bond === undefined) return { ok: false, watcher, reason: 'no bond that counts and has not ended is there' }
-    const reason = findInnocence(this.params, this.node.chain(), bond, this.node.link(request.number))
+    const reason = findInnocence(this.params, this.node, bond, request.claim)
     if (reason !== undefined) return { ok: false, watcher, reason }
     const plan = planSlash(this.params, bond, request.reward)
     if (!leavesReward(plan)) return { ok: false, watcher, reason: 'the fee leaves no reward' }
@@ -105,25 +104,6 @@ export class BondWatcher {
 /** From there on the slot key may be everybody's. */
 function isLost({ end }: Bond): boolean {
   return end?.outcome === 'slashed' || end?.outcome === 'frozen'
-}
-
-/**
- * Why a bond does not answer for a link; undefined where it does: a batch that it covered was found void by what Bitcoin
- * says, k blocks ago, for a lie or for data that nobody showed. What a reorganisation did is nobody's fault, and a batch
- * that is void for its ancestor is the ancestor's.
- */
-export function findInnocence(
-  params: Params,
-  chain: Chain,
-  bond: Bond,
-  link: LinkRecord | undefined,
-): string | undefined {
-  if (link?.outcome !== 'batch') return 'the link is no batch here'
-  const { voided, height } = link
-  if (voided === undefined) return 'the batch is not void'
-  if (voided.cause === 'ancestor' || voided.fault === 'lapsed') return 'the batch is void by no fault of its own'
-  if (chain.height - voided.height < params.windows.originDepth) return 'what made the batch void is not deep enough'
-  return covers(params, bond, height) ? undefined : 'the bond does not cover the batch'
 }
 
 function putRecord(record: BondRecord): Write {

@@ -1,4 +1,5 @@
-export { BondWatcher, findInnocence } from './bond-watcher.ts'
+export { BondWatcher } from './bond-watcher.ts'
+export { findBatchInnocence } from './innocence.ts'
 export {
   collectVotes,
   type FraudVotes,

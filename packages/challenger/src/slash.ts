@@ -2,6 +2,7 @@ import { type Built, type Rpc, type Sent, sendTransaction } from '@kedge/bitcoin
 import {
   decodeFraudAnswer,
   encodeFraudRequest,
+  type FraudClaim,
   type FraudSignature,
   fraudSighash,
   isSignedBy,
@@ -40,13 +41,13 @@ export interface FraudVotes {
   readonly refusals: readonly string[]
 }
 
-/** Asks every watcher that is connected for its word that the sequencer lied in a batch. @throws as `ask` */
+/** Asks every watcher that is connected for its word that the sequencer lied. @throws as `ask` */
 export async function collectVotes(
   ask: AskBond,
-  { bond, number, plan }: { readonly bond: Bond; readonly number: number; readonly plan: SlashPlan },
+  { bond, claim, plan }: { readonly bond: Bond; readonly claim: FraudClaim; readonly plan: SlashPlan },
   signal: AbortSignal,
 ): Promise<FraudVotes> {
-  const request = encodeFraudRequest({ bond: bond.bond.outpoint, number, reward: plan.reward })
+  const request = encodeFraudRequest({ bond: bond.bond.outpoint, claim, reward: plan.reward })
   const message = fraudSighash(plan)
   const { watchers } = plan.terms.keys
   const signatures: FraudSignature[] = []

@@ -46,3 +46,13 @@ function create(path: string): number {
 export function readDocumentFile(path: string): Uint8Array {
   return readBytes(path, FILE_BYTES_MAX)
 }
+
+/** Undefined for bytes that are no JSON. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}

@@ -3,7 +3,7 @@ import { fromHex, isHex, networkId, type Params, tickMessage } from '@kedge/core
 import { checkReceipt, WalletError } from '@kedge/wallet'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
-import { readDocumentFile } from './document-file.ts'
+import { parseJson, readDocumentFile } from './document-file.ts'
 
 /** A message of the slot key by itself: what it signed, 32 bytes, and the signature. */
 const bare = z.strictObject({
@@ -17,7 +17,7 @@ const bare = z.strictObject({
  */
 export function readSlotSignature(params: Params, file: string): SignedMessage {
   const bytes = readDocumentFile(file)
-  const plain = bare.safeParse(parse(bytes))
+  const plain = bare.safeParse(parseJson(bytes))
   if (plain.success) return { message: fromHex(plain.data.message), signature: fromHex(plain.data.signature) }
   try {
     const { receipt, nonceRoot } = checkReceipt(params, bytes)
@@ -25,14 +25,5 @@ export function readSlotSignature(params: Params, file: string): SignedMessage {
   } catch (cause) {
     if (!(cause instanceof WalletError)) throw cause
     throw new ConfigError(`${file}: no message of the slot key: ${cause.message}`, { cause })
-  }
-}
-
-function parse(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
   }
 }

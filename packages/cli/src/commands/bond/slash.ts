@@ -1,6 +1,6 @@
 import { createClient } from '@kedge/api'
 import { type Built, estimateFeeRate, parseAddress, printHash, type Rpc } from '@kedge/bitcoin'
-import { extractSlotSecret, type SlashPlan, slashByEquivocation } from '@kedge/bond'
+import { extractSlotSecret, type FraudClaim, type SlashPlan, slashByEquivocation } from '@kedge/bond'
 import { collectVotes, planSlash, sendSlash, slashWithVotes } from '@kedge/challenger'
 import { type Bond, fromHex, isSlashSigned, type Params, reverseBytes, stakeOf } from '@kedge/core'
 import { FALLBACK_FEE_RATE } from '@kedge/node'
@@ -12,6 +12,7 @@ import { ConfigError } from '../../config-error.ts'
 import { readParams } from '../../node-options.ts'
 import { configOf, type Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
+import { readPromise } from '../../promise-file.ts'
 import { rpcAt, type SlashConfig, slashSettings } from '../../settings.ts'
 import { readSlotSignature } from '../../slot-signature-file.ts'
 
@@ -19,6 +20,7 @@ interface SlashOptions {
   readonly to: string
   readonly evidence?: readonly string[]
   readonly batch?: number
+  readonly promise?: string
 }
 
 export function slashCommand(environment: Environment): Command {
@@ -26,6 +28,7 @@ export function slashCommand(environment: Environment): Command {
     description: 'slash the sequencer’s bond: by two messages for one slot, or by the word of enough watchers',
     examples: [
       'slash --evidence one.receipt --evidence other.receipt --to bc1p… --config slash.toml',
+      'slash --promise rent.receipt --to bc1p… --p2p-bootstrap /dns4/watcher.example/tcp/4001 --config slash.toml',
       'slash --batch 17 --to bc1p… --p2p-bootstrap /dns4/watcher.example/tcp/4001 --config slash.toml --yes',
     ],
   }
@@ -33,6 +36,10 @@ export function slashCommand(environment: Environment): Command {
   return command
     .requiredOption('--to <ADDRESS>', 'where what is not forfeited goes')
     .option('--evidence <FILE>', 'a receipt, or JSON with message and signature; twice', collect)
+    .option(
+      '--promise <FILE>',
+      'a receipt that was not kept, or a broken promise: the watchers are asked for their word',
+    )
     .option('--batch <NUMBER>', 'a batch that is void for a lie: the watchers are asked for their word', parseNumber)
     .action(async (options: SlashOptions) => {
       const config = configOf(command, slashSettings, environment)
@@ -77,11 +84,15 @@ async function rewardOf(params: Params, rpc: Rpc, config: SlashConfig, to: strin
   return { script: parsed.script, feeRate }
 }
 
-function build(params: Params, config: SlashConfig, bond: Bond, plan: SlashPlan, options: SlashOptions) {
-  const { evidence = [], batch } = options
-  if (batch !== undefined && evidence.length === 0) return buildByVotes(params, config, bond, plan, batch)
-  if (batch === undefined && evidence.length === 2) return Promise.resolve(buildByKey(params, plan, evidence))
-  throw new ConfigError('give either two files as --evidence, or a batch as --batch')
+async function build(params: Params, config: SlashConfig, bond: Bond, plan: SlashPlan, options: SlashOptions) {
+  const { evidence = [], batch, promise } = options
+  const given = [evidence.length > 0, batch !== undefined, promise !== undefined].filter(Boolean).length
+  if (given !== 1 || (evidence.length !== 0 && evidence.length !== 2))
+    throw new ConfigError('give two files as --evidence, or one as --promise, or a batch as --batch')
+  if (evidence.length === 2) return buildByKey(params, plan, evidence)
+  const shown = promise === undefined ? undefined : await readPromise(params, config.node, promise)
+  const claim: FraudClaim = shown ? { kind: 'promise', shown } : { kind: 'batch', number: batch ?? 0 }
+  return buildByVotes(params, config, bond, plan, claim)
 }
 
 /** Two messages with one nonce give the slot key's secret to everybody. */
@@ -98,11 +109,11 @@ function buildByKey(params: Params, plan: SlashPlan, files: readonly string[]): 
 /** For the watchers' answers. */
 const VOTE_MS = 15_000
 
-async function buildByVotes(params: Params, config: SlashConfig, bond: Bond, plan: SlashPlan, number: number) {
+async function buildByVotes(params: Params, config: SlashConfig, bond: Bond, plan: SlashPlan, claim: FraudClaim) {
   const votes = await withBondHost(params, config['p2p.bootstrap'], (host) =>
     collectVotes(
       (message, signal) => host.askBond(message, signal),
-      { bond, number, plan },
+      { bond, claim, plan },
       AbortSignal.timeout(VOTE_MS),
     ),
   )

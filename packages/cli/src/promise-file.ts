@@ -1,0 +1,52 @@
+import { ApiError, type Client, createClient } from '@kedge/api'
+import {
+  type BrokenPromise,
+  decodeDocument,
+  decodeReceipt,
+  documentFromJson,
+  equalBytes,
+  fromHex,
+  networkId,
+  type Params,
+  showPromise,
+} from '@kedge/core'
+import { ConfigError } from './config-error.ts'
+import { parseJson, readDocumentFile } from './document-file.ts'
+
+/** Of its two forms, JSON is the one that begins with a brace. */
+const BRACE = 0x7b
+
+/**
+ * A promise that was not kept: out of a file that shows so, or out of a receipt, to which a node gives the headers that
+ * were anchored instead. Whether it was broken is for the watchers to judge.
+ * @throws ConfigError for a file that is neither
+ */
+export async function readPromise(params: Params, node: string, file: string): Promise<BrokenPromise> {
+  const bytes = readDocumentFile(file)
+  const read = bytes[0] === BRACE ? documentFromJson(parseJson(bytes)) : decodeDocument(bytes)
+  if (!read.ok) throw new ConfigError(`${file}: ${read.reason}`)
+  const { document } = read
+  if (!equalBytes(document.network, networkId(params))) throw new ConfigError(`${file}: it is of another network`)
+  if (document.kind === 'broken-promise') return document
+  const number = document.kind === 'receipt' ? decodeReceipt(document.receipt)?.tick.number : undefined
+  if (document.kind !== 'receipt' || number === undefined) throw new ConfigError(`${file}: it is no receipt`)
+  return showPromise(document.operation, document.receipt, await readKnown(createClient(node), number))
+}
+
+/** The headers of the batch with this number and of its parent; undefined where the number is no batch's. */
+async function readKnown(client: Client, number: number) {
+  const link = await orNone(client.batch({ number }))
+  const header = link?.outcome === 'batch' ? link.header : undefined
+  if (header === undefined) return undefined
+  const parent = await orNone(client.header({ hash: header.parent }))
+  return { header: fromHex(header.bytes), ids: [], parent: fromHex(parent?.bytes ?? '') }
+}
+
+async function orNone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'not-found') return undefined
+    throw error
+  }
+}
