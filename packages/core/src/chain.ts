@@ -132,3 +132,14 @@ export function answerBlocks(params: Params, data: DataKind): number {
 // and reveal of 100 kB); the longest operation is 185 bytes with its length, a step root 32.
 const OPERATION_PUBLISHED = 89
 const STEP_ROOT_PUBLISHED = 16
+
+/** Adds a run to disjoint ascending runs, joining those that meet. */
+export function cover(runs: Challenge['covered'], run: readonly [number, number]): Challenge['covered'] {
+  let [start, end] = run
+  const apart: (readonly [number, number])[] = []
+  for (const [from, to] of runs) {
+    if (to < start || from > end) apart.push([from, to])
+    else [start, end] = [Math.min(from, start), Math.max(to, end)]
+  }
+  return [...apart, [start, end] as const].sort((a, b) => a[0] - b[0])
+}

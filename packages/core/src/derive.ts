@@ -8,6 +8,7 @@ import {
   type Challenge,
   challengeLimit,
   challengesOf,
+  cover,
   finalHeight,
   findInLine,
   type Head,
@@ -396,15 +397,4 @@ function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Arr
   const height = youngest - ((youngest - low) & 0xffff)
   const hash = facts.blockHash(height)
   return hash !== undefined && isOfAge(params, anchorHeight, { height }) ? { height, hash } : undefined
-}
-
-/** Adds a run to disjoint ascending runs, joining those that meet. */
-function cover(runs: Challenge['covered'], run: readonly [number, number]): Challenge['covered'] {
-  let [start, end] = run
-  const apart: (readonly [number, number])[] = []
-  for (const [from, to] of runs) {
-    if (to < start || from > end) apart.push([from, to])
-    else [start, end] = [Math.min(from, start), Math.max(to, end)]
-  }
-  return [...apart, [start, end] as const].sort((a, b) => a[0] - b[0])
 }
