@@ -67,7 +67,7 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['wallet', 'receipt', 'ab'], "required option '--out <FILE>' not specified"],
     [['wallet', 'verify-receipt', 'x'], 'params is not set'],
     [['wallet', 'verify-proof', 'x', '--checkpoint', '5'], 'It must be a height and a block hash'],
-    [['keys', 'new', 'x', '--role', 'watcher'], 'Allowed choices are sequencer, challenger'],
+    [['keys', 'new', 'x', '--role', 'miner'], 'Allowed choices are sequencer, challenger'],
     [['regtest', 'mine', '-1'], 'It must be a whole number from 1 to 1000'],
     [['regtest', 'mine', '5000'], 'It must be a whole number from 1 to 1000'],
     [['regtest', 'reorg', '200'], 'It must be a whole number from 1 to 100'],
