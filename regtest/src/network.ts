@@ -149,7 +149,7 @@ export class RegtestNetwork {
     await this.synced()
   }
 
-  /** Until every running node stands at Bitcoin's tip, and what may be swept is on its way into the vault. */
+  /** Until every running node stands at Bitcoin's tip and finds as much as is owed, and what may be swept is on its way into the vault. */
   async synced(): Promise<void> {
     const healths = await this.waitFor({ until: "all nodes stand at Bitcoin's tip" }, async (note) => {
       const tip = await readTip(this.bitcoind.rpc)
@@ -158,6 +158,7 @@ export class RegtestNetwork {
       note(`${behind.map(({ name }) => name).join(', ')} not at height ${tip.height}`)
       return behind.length === 0 ? healths : undefined
     })
+    expectSolvent(healths)
     const watchers = healths.filter(({ watcher }) => watcher !== undefined).length
     if (watchers >= this.params.keys.threshold) await this.vaultMoved()
   }
@@ -279,4 +280,14 @@ async function makeNetwork({ folder, challengers, bond }: NetworkOptions, bitcoi
   await bitcoind.mine(1)
   writeParams(folder, params)
   return params
+}
+
+/** @throws Error when a node finds less than is owed: at whatever block, in whatever is played here */
+function expectSolvent(healths: readonly Health[]): void {
+  for (const { balance, tip, role } of healths) {
+    if (balance !== undefined && balance.assets < balance.liabilities)
+      throw new Error(
+        `a ${role} finds ${balance.assets} msat at height ${tip.height} where ${balance.liabilities} are owed`,
+      )
+  }
 }

@@ -328,7 +328,8 @@ function exit(): Json {
 /** Where the ledger stands in the end. */
 function ledgerToJson({ ledger, claims }: Rollup): Record<string, Json> {
   const accounts = Array.from({ length: ledger.tree.count }, (_, cell) => ledger.tree.account(cell))
-  return { ledger: stateToJson({ accounts, totals: ledger.totals }), claims: toJson(claims) }
+  const owed = claims.map(({ claim, payableAt }) => ({ claim, payableAt }))
+  return { ledger: stateToJson({ accounts, totals: ledger.totals }), claims: toJson(owed) }
 }
 
 function vaultPayingAndSweeping(rollup: Rollup, { txid }: L1Transaction, tag: L1Output): L1Transaction {
