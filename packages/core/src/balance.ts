@@ -14,7 +14,7 @@ export interface Balance {
  * The sheet at one block: the ledger of any live batch, and Bitcoin as it stands there.
  * @param unspent deposits that nothing has spent
  * @param uncredited deposits swept behind the ledger's cursor
- * @param claims of the ledger's withdrawals; those that are paid may be left out
+ * @param claims of the ledger's withdrawals
  */
 export function balanceOf(
   params: Params,
@@ -25,13 +25,12 @@ export function balanceOf(
   claims: readonly Claim[],
 ): Balance {
   const waiting = sum(unspent.map(({ value }) => value * 1000n))
-  const open = claims.filter(({ number }) => !isPaid(vault.paid, number))
+  const paid = claims.filter(({ number }) => isPaid(vault.paid, number))
   return {
     assets: vault.value * 1000n + waiting,
     liabilities:
       totals.supply -
-      totals.owed +
-      sum(open.map(({ amount }) => amount * 1000n)) +
+      sum(paid.map(({ amount }) => amount * 1000n)) +
       sum(uncredited.map(({ deposit }) => creditedAmount(params, deposit))) +
       waiting,
   }

@@ -270,7 +270,15 @@ export {
   transferMessage,
 } from './transfer.ts'
 export { CellTree } from './tree.ts'
-export { findVaultInput, genesisVault, isPaid, paidBetween, spendVault, unpaidBelow, type Vault } from './vault.ts'
+export {
+  findVaultInput,
+  genesisVault,
+  isPaid,
+  paidBetween,
+  spendVault,
+  unpaidBelow,
+  type Vault,
+} from './vault.ts'
 export {
   breaksHold,
   type HeldPayout,

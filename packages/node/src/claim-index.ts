@@ -49,8 +49,7 @@ export class ClaimIndex {
 
   /** Of a batch that is on the ledger again. @param withdrawals that the ledger counts now */
   async restore(head: Head, withdrawals: number): Promise<void> {
-    if (withdrawals > this.count)
-      this.append(head, (await this.store.get(claims, keyOf(head.number, head.headerHash))) ?? [])
+    if (withdrawals > this.count) this.append(head, await readClaims(this.store, head))
     this.expectCount(withdrawals)
   }
 
@@ -90,6 +89,11 @@ export class ClaimIndex {
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
   return a !== undefined && equalBytes(a, b)
+}
+
+/** What the withdrawals of a batch claim. */
+export async function readClaims(store: Store, { number, headerHash }: Head): Promise<readonly Claim[]> {
+  return (await store.get(claims, keyOf(number, headerHash))) ?? []
 }
 
 function keyOf(number: number, headerHash: Uint8Array): Uint8Array {

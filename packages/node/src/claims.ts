@@ -1,5 +1,7 @@
 import { type Claim, decodeOperation, FORCED_KIND, WITHDRAWAL_KIND } from '@kedge/core'
-import type { EffectsRecord } from '@kedge/storage'
+import { idles, type Store } from '@kedge/storage'
+import { readClaims } from './claim-index.ts'
+import type { Head } from './snapshot.ts'
 
 /** A claim with the index of its withdrawal in the batch. */
 export interface PlacedClaim {
@@ -7,15 +9,21 @@ export interface PlacedClaim {
   readonly index: number
 }
 
-/** The claims of a batch, in order: those of its withdrawals, be they forced, that were not refused. */
-export function claimsIn(operations: readonly Uint8Array[], { claims, idle }: EffectsRecord): PlacedClaim[] {
+/** The claims of a batch that this node has executed, in order: those of its withdrawals, be they forced, that stood. */
+export async function placeClaims(store: Store, head: Head, operations: readonly Uint8Array[]): Promise<PlacedClaim[]> {
+  const claims = await readClaims(store, head)
+  const idle = claims.length === 0 ? [] : await readIdle(store, head.headerHash)
   const placed: PlacedClaim[] = []
-  for (const [index, bytes] of operations.entries()) {
-    const claim = claims[placed.length]
-    if (claim === undefined) break
-    if (!idle.includes(index) && isWithdrawal(bytes)) placed.push({ claim, index })
+  for (let index = 0; index < operations.length && placed.length < claims.length; index++) {
+    if (!idle.includes(index) && isWithdrawal(operations[index] as Uint8Array))
+      placed.push({ claim: claims[placed.length] as Claim, index })
   }
   return placed
+}
+
+/** Indices of forced operations of a batch that changed nothing. */
+export async function readIdle(store: Store, headerHash: Uint8Array): Promise<readonly number[]> {
+  return (await store.get(idles, headerHash)) ?? []
 }
 
 function isWithdrawal(bytes: Uint8Array): boolean {

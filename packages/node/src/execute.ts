@@ -25,7 +25,7 @@ import {
   ZERO_HASH,
 } from '@kedge/core'
 import type { Verifier } from '@kedge/signatures'
-import { deltas, effects, headers, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
+import { deltas, headers, idles, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
 import { readAncestry } from './ancestry.ts'
 import { ClaimIndex } from './claim-index.ts'
 import type { BatchBody, BatchData } from './data.ts'
@@ -161,7 +161,7 @@ export class Executor {
       operations.put(hash, wholes.data),
       steps.put(hash, wholes.steps),
       deltas.put(hash, sealed.delta),
-      ...effectsOf(hash, sealed),
+      ...idleOf(hash, sealed),
       verdicts.put(hash, { verdict: 'checked' }),
       ...ClaimIndex.writesOf({ number: (decodeHeader(headerBytes) as Header).number, headerHash: hash }, sealed.claims),
     ]
@@ -302,7 +302,7 @@ export class Executor {
       // Not sent by those who know that re-execution gives them; but a challenge can ask for them.
       steps.put(link.headerHash, encodeWhole('steps', { ...checked.sealed, headerBytes })),
       deltas.put(link.headerHash, checked.sealed.delta),
-      ...effectsOf(link.headerHash, checked.sealed),
+      ...idleOf(link.headerHash, checked.sealed),
       verdicts.put(link.headerHash, { verdict: 'checked' }),
       ...ClaimIndex.writesOf(head, checked.sealed.claims),
     ])
@@ -367,6 +367,6 @@ function placeOfFault(committed: Uint8Array, truth: Uint8Array, fault: BatchFaul
   return findFirstDifference(committed, truth) ?? fault?.at ?? 'end'
 }
 
-function effectsOf(headerHash: Uint8Array, { claims, idle }: SealedBatch): Write[] {
-  return claims.length === 0 && idle.length === 0 ? [] : [effects.put(headerHash, { claims, idle })]
+function idleOf(headerHash: Uint8Array, { idle }: SealedBatch): Write[] {
+  return idle.length === 0 ? [] : [idles.put(headerHash, idle)]
 }

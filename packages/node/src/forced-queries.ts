@@ -10,7 +10,7 @@ import {
   type RouteResponse,
 } from '@kedge/api'
 import { comparePositions, encodeSigned, type ForcedEntry, signedMessage, toHex } from '@kedge/core'
-import { effects } from '@kedge/storage'
+import { readIdle } from './claims.ts'
 import type { Line } from './line.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -78,8 +78,8 @@ export async function findCarrier(
   const place = await lookup.findForced(line, position)
   const standing = place && line.at(place.batch)
   if (place === undefined || standing === undefined) return undefined
-  const recorded = await node.store.get(effects, standing.headerHash)
-  return { rung: standing.rung, carriedIn: place, effect: effectOf(recorded?.idle ?? [], place.index) }
+  const idle = await readIdle(node.store, standing.headerHash)
+  return { rung: standing.rung, carriedIn: place, effect: effectOf(idle, place.index) }
 }
 
 function effectOf(idle: readonly number[], index: number): 'executed' | 'none' {

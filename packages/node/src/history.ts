@@ -18,7 +18,7 @@ import {
   signedMessage,
   toHex,
 } from '@kedge/core'
-import { effects } from '@kedge/storage'
+import { readIdle } from './claims.ts'
 import type { Line } from './line.ts'
 import type { OpenOperations } from './open-lookup.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
@@ -87,7 +87,7 @@ async function readEntries(
     if (place.batch !== batch) {
       batch = place.batch
       operations = await readOperations(context, line, open, batch)
-      idle = await readIdle(context, line, open, batch)
+      idle = await idleIn(context, line, open, batch)
       left -= operations.length
       if (left < 0 && at > 0) return { entries, places: at }
     }
@@ -111,7 +111,7 @@ async function readOperations(
 }
 
 /** Forced operations of a batch that changed nothing. */
-async function readIdle(
+async function idleIn(
   { node }: QueryContext,
   line: Line,
   open: OpenOperations | undefined,
@@ -119,7 +119,7 @@ async function readIdle(
 ): Promise<readonly number[]> {
   if (open?.place.number === batch) return open.idle
   const standing = line.at(batch)
-  return (standing && (await node.store.get(effects, standing.headerHash)))?.idle ?? []
+  return standing === undefined ? [] : await readIdle(node.store, standing.headerHash)
 }
 
 type Entry = Omit<HistoryEntry, 'batch' | 'index' | 'rung'>

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
 import { decodeOperation, equalBytes, namedCells, type Position, readWhole, signedMessage } from '@kedge/core'
-import { effects, operations, type Store } from '@kedge/storage'
-import { claimsIn } from './claims.ts'
+import { operations, type Store } from '@kedge/storage'
+import { placeClaims } from './claims.ts'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, claimKey, creditKey, forcedKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
 import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
@@ -134,9 +134,8 @@ export class Lookup {
       for (const key of keysOf(this.parts.network, bytes)) rows.add(key, number, index)
       if (index % SLICE === SLICE - 1) await setImmediate()
     }
-    const effect = await this.parts.store.get(effects, headerHash)
-    if (effect !== undefined)
-      for (const { claim, index } of claimsIn(held, effect)) rows.add(claimKey(claim.number), number, index)
+    const placed = await placeClaims(this.parts.store, { number, headerHash }, held)
+    for (const { claim, index } of placed) rows.add(claimKey(claim.number), number, index)
     return held.length
   }
 }

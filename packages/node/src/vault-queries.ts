@@ -9,9 +9,8 @@ import {
   type VaultView,
 } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { balanceOf, type Claim, creditedAmount, unpaidBelow } from '@kedge/core'
-import { effects } from '@kedge/storage'
-import { claimsIn } from './claims.ts'
+import { balanceOf, type Claim, creditedAmount, isPaid, unpaidBelow } from '@kedge/core'
+import { placeClaims } from './claims.ts'
 import type { Line, Standing } from './line.ts'
 import { isFarBehind, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -24,52 +23,32 @@ export function vaultQueries(context: QueryContext): Pick<Responders, 'vault' | 
   }
 }
 
-/** All of what is open in the batch that a sequencer builds is in its ledger, and is owed. */
+/** One moment's: nothing is awaited once it is known that the node may answer. */
 async function vaultOf(context: QueryContext): Promise<Answer<VaultView>> {
   if (await isFarBehind(context)) return refuse('syncing')
-  if (!(await context.lookup.catchUp())) return overloaded(RETRY_MS)
-  const line = await lineOf(context)
-  const { node } = context
-  // From here to the end of the ledger's reading nothing is awaited: it is one moment's.
-  const { chain, facts } = node.follower
-  const { totals } = node.executor.ledger
-  const unpaid = unpaidBelow(chain.vault.paid, totals.withdrawals)
-  const uncredited = facts.allSweptAfter(totals.depositCursor)
-  const unspent = facts.unspentDeposits()
-  const claims = await readClaims(context, line, unpaid)
-  if (claims === undefined) return overloaded(RETRY_MS)
-  const { params } = node.options
-  const { assets, liabilities } = balanceOf(params, totals, chain.vault, unspent, uncredited, claims)
-  const { vault } = chain
+  const { follower, executor, options } = context.node
+  const { params } = options
+  const { vault, height } = follower.chain
+  const { totals } = executor.ledger
+  // What the batch holds that a sequencer builds is in its ledger, and owed.
+  const claims = [...executor.claims.all, ...(context.openBatch?.()?.claims ?? [])]
+  const unpaid = claims.filter(({ number }) => !isPaid(vault.paid, number))
+  const uncredited = follower.facts.allSweptAfter(totals.depositCursor)
+  const unspent = follower.facts.unspentDeposits()
+  const { assets, liabilities } = balanceOf(params, totals, vault, unspent, uncredited, claims)
   return answer({
-    height: chain.height,
+    height,
     head: { txid: printHash(vault.head.txid), vout: vault.head.vout, sats: vault.value, number: vault.number },
     ...(vault.closedAt !== undefined && { closedAt: vault.closedAt }),
     balances: totals.supply - totals.owed - totals.fees,
     fees: totals.fees,
-    owed: sum(claims.map(({ amount }) => amount * 1000n)),
+    owed: sum(unpaid.map(({ amount }) => amount * 1000n)),
     unpaid: unpaid.length,
     uncredited: sum(uncredited.map(({ deposit }) => creditedAmount(params, deposit))),
     unswept: sum(unspent.map(({ value }) => value * 1000n)),
     assets,
     liabilities,
   })
-}
-
-/** Undefined where one is nowhere to be found: its batch was sealed, or left, meanwhile. */
-async function readClaims(context: QueryContext, line: Line, numbers: readonly number[]): Promise<Claim[] | undefined> {
-  const claims: Claim[] = []
-  for (const number of numbers) {
-    const found = (await findClaim(context, line, number))?.claim ?? openClaim(context, number)
-    if (found === undefined) return undefined
-    claims.push(found)
-  }
-  return claims
-}
-
-/** Of the batch that is being built. */
-function openClaim({ openBatch }: QueryContext, number: number): Claim | undefined {
-  return openBatch?.()?.claims.find((claim) => claim.number === number)
 }
 
 interface FoundClaim {
@@ -85,10 +64,10 @@ async function findClaim(
 ): Promise<FoundClaim | undefined> {
   const place = await lookup.findClaim(line, number)
   const standing = place && line.at(place.batch)
-  const recorded = standing && (await node.store.get(effects, standing.headerHash))
   const batch = standing && (await held.get(standing.headerHash))
-  if (standing === undefined || recorded === undefined || batch === undefined) return undefined
-  const found = claimsIn(batch.operations, recorded).find(({ claim }) => claim.number === number)
+  if (standing === undefined || batch === undefined) return undefined
+  const placed = await placeClaims(node.store, standing, batch.operations)
+  const found = placed.find(({ claim }) => claim.number === number)
   return found && { ...found, standing }
 }
 

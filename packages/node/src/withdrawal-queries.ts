@@ -11,8 +11,8 @@ import {
   toHex,
   type Withdrawal,
 } from '@kedge/core'
-import { effects, marks, payouts } from '@kedge/storage'
-import { claimsIn } from './claims.ts'
+import { marks, payouts } from '@kedge/storage'
+import { placeClaims } from './claims.ts'
 import { findCarrier } from './forced-queries.ts'
 import { droppedMark } from './intake.ts'
 import type { Line, Standing } from './line.ts'
@@ -67,9 +67,9 @@ async function standingView(
 ): Promise<WithdrawalStatus> {
   const { store, follower } = context.node
   const view = { id, ...place, ...termsOf(withdrawal) }
-  const recorded = await store.get(effects, standing.headerHash)
   const operations = (await context.held.get(standing.headerHash))?.operations ?? []
-  const number = recorded && claimsIn(operations, recorded).find(({ index }) => index === place.index)?.claim.number
+  const placed = await placeClaims(store, standing, operations)
+  const number = placed.find(({ index }) => index === place.index)?.claim.number
   if (number === undefined) return { rung: standing.rung, ...view }
   const depth = 'link' in standing ? { depth: follower.chain.height - standing.link.height + 1 } : {}
   const due = dueOf(context, standing)

@@ -80,22 +80,6 @@ export const operations = table(5, 'operations', bytesKey, rawValue)
 /** Header hash → the committed step roots, a row. */
 export const steps = table(6, 'steps', bytesKey, rawValue)
 export const deltas = table(7, 'delta', bytesKey, rawValue)
-/** Header hash → what a batch did beside its cells; only of one that did. Written with its delta. */
-export interface EffectsRecord {
-  /** Of its withdrawals, in order. */
-  readonly claims: readonly Claim[]
-  /** Indices of forced operations that changed nothing. */
-  readonly idle: readonly number[]
-}
-
-/** Claim number → the payout that paid it. Written by the follower with its block. */
-export interface PayoutRecord {
-  readonly height: number
-  readonly txid: Uint8Array
-}
-
-export const effects = table(20, 'effects', bytesKey, packed<EffectsRecord>())
-export const payouts = table(23, 'payout', u32Key, packed<PayoutRecord>())
 export const verdicts = table(8, 'verdict', bytesKey, packed<VerdictRecord>())
 /** Header hash, data kind, start, count → leaves that a published part held. */
 export const published = table(9, 'published', bytesKey, rawValue)
@@ -120,6 +104,16 @@ export const slots = table(20, 'slots', u32Key, rawValue)
 export const claims = table(30, 'claims', bytesKey, packed<readonly Claim[]>())
 /** Watcher: a vault head's number and outpoint → what it has signed of it. */
 export const vaultHeads = table(31, 'vault-head', bytesKey, packed<VaultHeadRecord>())
+
+/** Claim number → the payout that paid it. Written by the follower with its block. */
+export interface PayoutRecord {
+  readonly height: number
+  readonly txid: Uint8Array
+}
+
+/** Header hash → indices of forced operations that changed nothing; none where there are none. Written with the batch's delta. */
+export const idles = table(32, 'idle', bytesKey, packed<readonly number[]>())
+export const payouts = table(33, 'payout', u32Key, packed<PayoutRecord>())
 
 export interface VaultHeadRecord {
   /** The payout that was signed first, as a proposal's bytes. */

@@ -2,6 +2,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import * as records from '../src/records.ts'
 import { type BlockRecord, blocks, headers, marks } from '../src/records.ts'
 import { Store } from '../src/store.ts'
 
@@ -114,4 +115,11 @@ describe('Store', () => {
       /table block can't be read: the data folder is damaged\. Restore/,
     )
   })
+})
+
+it('no two tables have one key space', () => {
+  const tables = Object.values(records)
+  const spaces = tables.map(({ first }) => Buffer.from(first).toString('hex'))
+  expect(spaces.length).toBeGreaterThan(15)
+  expect(new Set(spaces).size).toBe(spaces.length)
 })
