@@ -103,7 +103,7 @@ export async function inOrder({ bitcoind, params }: RegtestNetwork, all: readonl
 }
 
 /** On every node that runs and has everything. */
-export async function expectSolvent({ running }: RegtestNetwork): Promise<void> {
+async function expectSolvent({ running }: RegtestNetwork): Promise<void> {
   for (const { client } of running) {
     const { balance } = await client.health()
     if (balance !== undefined) expect(balance.assets).toBeGreaterThanOrEqual(balance.liabilities)
