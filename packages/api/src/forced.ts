@@ -18,6 +18,8 @@ const forcedEntry = z
     rung: z.enum(['waiting', 'sequenced', 'anchored', 'final']),
     /** The operation that carries it. */
     carriedIn: place.optional(),
+    /** In place of that: the block that carried it by itself, as the chain of batches has ended. */
+    carriedAt: height.optional(),
     /** `none`: it could not be executed, and is used up. */
     effect: z.enum(['executed', 'none']).optional(),
   })

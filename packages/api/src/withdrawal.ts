@@ -14,6 +14,8 @@ const terms = {
   script: bytes(SCRIPT_BYTES),
 }
 
+const payout = z.object({ txid, height })
+
 const placed = z.object({
   /** `payable`: the vault's watchers may pay it. `paid`: Bitcoin holds the payout. */
   rung: z.enum(['sequenced', 'anchored', 'final', 'payable', 'paid']),
@@ -28,7 +30,7 @@ const placed = z.object({
   depth: u32.optional(),
   /** The height from which on it may be paid: while it is not final, if nothing else happens. */
   payableAt: height.optional(),
-  payout: z.object({ txid, height }).optional(),
+  payout: payout.optional(),
   /** Absent at a node that did not sequence it. */
   acknowledgement: acknowledgement.optional(),
 })
@@ -38,6 +40,16 @@ export const withdrawal = z
   .discriminatedUnion('rung', [
     z.object({ rung: z.literal('pending'), id: hash }),
     placed,
+    z.object({
+      /** It was forced when the chain of batches had ended: the block of this height moved the ledger by itself. */
+      rung: z.literal('exit'),
+      id: hash,
+      height,
+      ...terms,
+      claim: u32,
+      payableAt: height,
+      payout: payout.optional(),
+    }),
     /** Off the ladder: it was forced, and could not be executed; or it was accepted, lost its batch, and can't stand now. */
     z.object({ rung: z.enum(['refused', 'dropped']), id: hash, reason }),
   ])

@@ -12,7 +12,15 @@ export interface PlacedClaim {
 /** The claims of a batch that this node has executed, in order: those of its withdrawals, be they forced, that stood. */
 export async function placeClaims(store: Store, head: Head, operations: readonly Uint8Array[]): Promise<PlacedClaim[]> {
   const claims = await readClaims(store, head)
-  const idle = claims.length === 0 ? [] : await readIdle(store, head.headerHash)
+  return claims.length === 0 ? [] : placeAmong(operations, claims, await readIdle(store, head.headerHash))
+}
+
+/** @param idle indices of forced operations that changed nothing */
+export function placeAmong(
+  operations: readonly Uint8Array[],
+  claims: readonly Claim[],
+  idle: readonly number[],
+): PlacedClaim[] {
   const placed: PlacedClaim[] = []
   for (let index = 0; index < operations.length && placed.length < claims.length; index++) {
     if (!idle.includes(index) && isWithdrawal(operations[index] as Uint8Array))

@@ -18,6 +18,7 @@ import {
   judgeHeader,
   Ledger,
   merkleRoot,
+  type Position,
   proveEnd,
   proveStep,
   type SealedBatch,
@@ -29,7 +30,7 @@ import { deltas, headers, idles, operations, type Store, steps, verdicts, type W
 import { readAncestry } from './ancestry.ts'
 import { ClaimIndex } from './claim-index.ts'
 import type { BatchBody, BatchData } from './data.ts'
-import { ExitSteps } from './exit-steps.ts'
+import { type ExitEntry, ExitSteps } from './exit-steps.ts'
 import type { Follower } from './follow.ts'
 import type { BatchLink } from './links.ts'
 import { MissingBatches, type Pending } from './missing.ts'
@@ -86,6 +87,11 @@ export class Executor {
   /** Whether Bitcoin alone has moved the ledger on, behind the last batch of a chain that has ended. */
   get hasExited(): boolean {
     return this.exit.isUnderWay
+  }
+
+  /** What became of what was forced at a position, behind the last batch. */
+  exitEntry(position: Position): ExitEntry | undefined {
+    return this.exit.find(position)
   }
 
   get pending(): Pending | undefined {

@@ -1,5 +1,17 @@
-import { type BatchContext, equalBytes, executeExit, isExit, type Ledger, type Origin } from '@kedge/core'
+import {
+  type BatchContext,
+  comparePositions,
+  decodeOperation,
+  equalBytes,
+  executeExit,
+  isExit,
+  type Ledger,
+  type Origin,
+  type Position,
+  type SealedBatch,
+} from '@kedge/core'
 import type { ClaimIndex } from './claim-index.ts'
+import { placeAmong } from './claims.ts'
 import type { Follower } from './follow.ts'
 import type { OwnerIndex } from './owners.ts'
 
@@ -16,6 +28,16 @@ interface ExitStep {
   readonly height: number
   readonly hash: Uint8Array
   readonly delta: Uint8Array
+  readonly sealed: Pick<SealedBatch, 'operations' | 'claims' | 'idle'>
+}
+
+/** What became of an operation that was forced, in a step of the exit. */
+export interface ExitEntry {
+  /** Of the block. */
+  readonly height: number
+  readonly effect: 'executed' | 'none'
+  /** Of a withdrawal that was executed. */
+  readonly claim?: number
 }
 
 /**
@@ -68,9 +90,24 @@ export class ExitSteps {
   private step(height: number, hash: Uint8Array): void {
     const { ledger, owners, claims, contextOf } = this.parts
     const sealed = executeExit(contextOf({ origin: { height, hash } }), ledger, (key) => owners.find(key))
-    if (sealed.operations.length > 0) this.steps.push({ height, hash, delta: sealed.delta })
+    if (sealed.operations.length > 0) this.steps.push({ height, hash, delta: sealed.delta, sealed })
     claims.append({ height, hash }, sealed.claims)
     this.reached = height
+  }
+
+  /** Of the entry that was forced at this position. */
+  find(position: Position): ExitEntry | undefined {
+    for (const { height, sealed } of this.steps) {
+      const { operations, claims, idle } = sealed
+      const index = operations.findIndex((bytes) => {
+        const operation = decodeOperation(bytes)
+        return operation?.kind === 'forced' && comparePositions(operation.position, position) === 0
+      })
+      if (index < 0) continue
+      const claim = placeAmong(operations, claims, idle).find((placed) => placed.index === index)?.claim.number
+      return { height, effect: idle.includes(index) ? 'none' : 'executed', ...(claim !== undefined && { claim }) }
+    }
+    return undefined
   }
 
   private stands({ height, hash }: ExitStep): boolean {

@@ -62,15 +62,19 @@ async function viewOf(context: QueryContext, line: Line, entry: ForcedEntry): Pr
   }
 }
 
-/** The operation that carries an entry, in the ledger or on its way. */
+type Carrier = Pick<Forced, 'rung' | 'effect'> & ({ readonly carriedIn: Place } | { readonly carriedAt: number })
+
+/** What carries an entry, in the ledger or on its way. */
 export async function findCarrier(
   context: QueryContext,
   line: Line,
   { position }: ForcedEntry,
-): Promise<(Pick<Forced, 'rung' | 'effect'> & { readonly carriedIn: Place }) | undefined> {
+): Promise<Carrier | undefined> {
   const { node, lookup, openLookup, openBatch } = context
   // What is behind the ledger's cursor is in no batch, whatever rows of lines that were left say.
   if (comparePositions(position, node.executor.ledger.totals.forcedCursor) > 0) return undefined
+  const exited = node.executor.exitEntry(position)
+  if (exited !== undefined) return { rung: 'final', carriedAt: exited.height, effect: exited.effect }
   const open = openBatch?.()
   const index = open && openLookup.findForced(open, position)
   if (open !== undefined && index !== undefined)

@@ -2,6 +2,7 @@ import { type Answer, answer, overloaded, type Place, refuse, type WithdrawalSta
 import { printHash } from '@kedge/bitcoin'
 import {
   decodeOperation,
+  type ForcedEntry,
   finalHeight,
   findInLine,
   fromHex,
@@ -110,14 +111,34 @@ async function forcedView(
     if (carried === undefined) return answer({ rung: 'pending', id })
     isUsedUp ||= carried.effect === 'none'
     if (carried.effect === 'none') continue
+    const withdrawal = entry.operation as Withdrawal
+    if ('carriedAt' in carried) return exitView(context, id, entry, withdrawal)
     const { carriedIn: place } = carried
     const standing = line.at(place.batch)
-    const withdrawal = entry.operation as Withdrawal
     const forced = { forced: true } as const
     if (standing === undefined) return answer({ rung: 'sequenced', id, ...place, ...termsOf(withdrawal), ...forced })
     return answer({ ...(await standingView(context, id, place, standing, withdrawal)), ...forced })
   }
   return isUsedUp ? answer({ rung: 'refused', id, reason: 'forced-without-effect' }) : undefined
+}
+
+async function exitView(
+  { node }: QueryContext,
+  id: string,
+  { position }: ForcedEntry,
+  withdrawal: Withdrawal,
+): Promise<Answer<WithdrawalStatus>> {
+  const { store, follower, executor, options } = node
+  const { height, claim } = executor.exitEntry(position) ?? {}
+  // It left the chain since it was looked for.
+  if (height === undefined || claim === undefined) return overloaded(RETRY_MS)
+  const view = { id, height, ...termsOf(withdrawal), claim, payableAt: payableAt(options.params, height) }
+  const payout = isPaid(follower.chain.vault.paid, claim) ? await store.get(payouts, claim) : undefined
+  return answer({
+    rung: 'exit',
+    ...view,
+    ...(payout && { payout: { txid: printHash(payout.txid), height: payout.height } }),
+  })
 }
 
 async function absentView(context: QueryContext, line: Line, id: string): Promise<Answer<WithdrawalStatus>> {

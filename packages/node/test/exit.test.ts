@@ -4,6 +4,7 @@ import type { Verifier } from '@kedge/signatures'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Executor } from '../src/execute.ts'
 import { solvencyOf } from '../src/solvency.ts'
+import { clientOfNode } from './client.ts'
 import { keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
 
 const ALICE = 20
@@ -56,6 +57,25 @@ describe('a chain that has ended', () => {
     expect(balanceOf(node)).toBe(before + 29_500_000n - 20_000_000n - 100n)
     expect([executor.hasExited, executor.claims.all.map(({ amount }) => amount)]).toEqual([true, [20_000n]])
     expect(isSolvent(node)).toBe(true)
+  })
+
+  it('tells what was forced of it, and when it is paid', async () => {
+    const client = clientOfNode(node)
+    const { height } = node.queried.follower.chain
+    const order = { from: 0, nonce: 0n, script: SCRIPT, amount: 20_000n, payoutFee: 1_000n }
+    const id = rollup.idOf(signWithdrawal(rollup.params, order, secretOf(ALICE)))
+    const payableAt = height + rollup.params.windows.originDepth
+    expect(await client.withdrawal({ id })).toMatchObject({
+      rung: 'exit',
+      height,
+      claim: 0,
+      amount: 20_000n,
+      payableAt,
+    })
+    expect((await client.forced({ id })).forced).toMatchObject([
+      { rung: 'final', carriedAt: height, effect: 'executed' },
+    ])
+    expect(await client.vault()).toMatchObject({ owed: 20_000_000n, unpaid: 1, uncredited: 0n })
   })
 
   it('pays a claim k blocks behind its step', async () => {

@@ -19,6 +19,8 @@ export type NodeWord = Payment | WithdrawalStatus | ForcedPayment
 type ForcedPayment =
   | { readonly rung: 'pending'; readonly id: string }
   | { readonly rung: 'refused'; readonly id: string; readonly reason: 'forced-without-effect' }
+  /** A block carried it by itself, as the chain of batches has ended. */
+  | { readonly rung: 'exit'; readonly id: string; readonly forced: true }
   | {
       readonly rung: 'sequenced' | 'anchored' | 'final'
       readonly id: string
@@ -32,6 +34,7 @@ async function readForced(client: Wallet['client'], id: string): Promise<ForcedP
   const executed = forced.find(({ effect }) => effect === 'executed')
   if (executed?.carriedIn !== undefined && executed.rung !== 'waiting')
     return { rung: executed.rung, id, forced: true, ...executed.carriedIn }
+  if (executed?.carriedAt !== undefined) return { rung: 'exit', id, forced: true }
   if (forced.some(({ rung }) => rung === 'waiting')) return { rung: 'pending', id }
   return forced.length === 0 ? undefined : { rung: 'refused', id, reason: 'forced-without-effect' }
 }

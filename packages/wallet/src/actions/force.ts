@@ -37,7 +37,9 @@ export interface PreparedForce {
   readonly operation: SignedOperation
   /** Satoshis for Bitcoin: both transactions' fees, and what the message pays. */
   readonly cost: bigint
-  /** If the next block holds it: a batch with an origin of this height or more must contain it. */
+  /** The chain of batches has ended: the block that holds it executes it. */
+  readonly isExit: boolean
+  /** If the next block holds it, and batches go on: a batch with an origin of this height or more must contain it. */
   readonly dueFrom: number
   /** The last height at which a batch without it can still be anchored and live. */
   readonly lastWithout: number
@@ -80,7 +82,8 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
   const { forced, staleness } = wallet.params.windows
   const dueFrom = tip + 1 + forced
   const publication = { id: record.id, commit: rawOf(commit), reveal: rawOf(reveal) }
-  const due = { dueFrom, lastWithout: dueFrom - 1 + staleness }
+  const { exit } = await wallet.client.health()
+  const due = { isExit: exit !== undefined, dueFrom, lastWithout: dueFrom - 1 + staleness }
   return { record, publication, operation, cost: commit.fee + reveal.fee + SIGNAL, ...due }
 }
 

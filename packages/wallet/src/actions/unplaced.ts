@@ -89,11 +89,11 @@ async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
 
 /** Nobody will promise what a batch carried because it was forced. */
 function isForcedAway(said: NodeWord): boolean {
-  return said.rung === 'refused' || 'forced' in said
+  return said.rung === 'refused' || said.rung === 'exit' || 'forced' in said
 }
 
 function standingOf(said: NodeWord): Asked {
-  if ('batch' in said) return { placed: true }
+  if ('batch' in said || said.rung === 'exit') return { placed: true }
   if (said.rung === 'pending') return { placed: false, as: { standing: 'pending' } }
   return { placed: false, as: { standing: said.rung, reason: said.reason } }
 }

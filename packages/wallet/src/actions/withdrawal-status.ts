@@ -30,7 +30,7 @@ export async function readWithdrawal(wallet: Wallet, id: string, rpc?: Rpc): Pro
   const { forced } = await wallet.client.forced({ id })
   const signed = record && signedOf(record)
   const own = signed?.kind === 'withdrawal' ? signed : undefined
-  const checks = 'batch' in said ? [...checkTerms(wallet, said, own), ...(await checkPayout(said, rpc))] : []
+  const checks = 'amount' in said ? [...checkTerms(wallet, said, own), ...(await checkPayout(said, rpc))] : []
   return { said, forced, checks, holds: checks.every(({ verdict }) => verdict !== 'fails') }
 }
 
@@ -49,7 +49,7 @@ export async function findWithdrawal({ client }: Wallet, id: string): Promise<Wi
   }
 }
 
-type Placed = Extract<WithdrawalStatus, { batch: number }>
+type Placed = Extract<WithdrawalStatus, { amount: bigint }>
 
 function checkTerms(wallet: Wallet, said: Placed, own: Withdrawal | undefined): Check[] {
   if (own === undefined)
@@ -58,6 +58,8 @@ function checkTerms(wallet: Wallet, said: Placed, own: Withdrawal | undefined): 
   const terms = isSame
     ? holds('withdrawal', 'this wallet signed it, to this address')
     : fails('withdrawal', 'the node shows other terms than this wallet signed')
+  // Nobody promised what a block carried by itself.
+  if (said.rung === 'exit') return [terms]
   const { acknowledgement } = said
   if (acknowledgement === undefined)
     return [terms, unchecked('receipt', 'there is no receipt here; the sequencer has it, if it promised anything')]

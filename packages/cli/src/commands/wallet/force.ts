@@ -87,13 +87,21 @@ async function force(
   return answer(command, forced, () => [...columns([['transaction', forced.txid]]), ...print(forced, forced.id)])
 }
 
-function print({ operation, cost, dueFrom, lastWithout }: PreparedForce | ForcedOperation, id?: string): string[] {
+function print(
+  { operation, cost, isExit, dueFrom, lastWithout }: PreparedForce | ForcedOperation,
+  id?: string,
+): string[] {
   const { kind, fee } = operation
   const amount = kind === 'transfer' ? printAmount(operation.amount) : printSats(operation.amount)
   return columns([
     ...(id === undefined ? [] : [[kind === 'transfer' ? 'payment' : 'withdrawal', id] as const]),
     ['forced', `a ${kind} of ${amount}, with ${printAmount(fee)} for the sequencer`],
     ['cost', `${printSats(cost)} on Bitcoin`],
-    ['due', `in batches that begin at height ${dueFrom} or later; after ${lastWithout} no other can be anchored`],
+    [
+      'due',
+      isExit
+        ? 'at once: the chain of batches has ended, and the block that holds it executes it'
+        : `in batches that begin at height ${dueFrom} or later; after ${lastWithout} no other can be anchored`,
+    ],
   ])
 }

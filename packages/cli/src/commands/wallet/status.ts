@@ -64,15 +64,15 @@ function printForced(id: string, forced: readonly Forced[]): string[] {
   return columns([['operation', id], ...forced.map(forcedRow)])
 }
 
-function forcedRow({ position, rung, effect, carriedIn, dueFrom, lastWithout }: Forced): readonly [string, string] {
+function forcedRow(entry: Forced): readonly [string, string] {
+  const { position, rung, effect, carriedIn, carriedAt, dueFrom, lastWithout } = entry
   const where = `on Bitcoin at height ${position.height}`
-  if (carriedIn === undefined)
-    return [
-      'forced',
-      `${where}: due in batches that begin at height ${dueFrom} or later; after ${lastWithout} no other can be anchored`,
-    ]
-  const outcome = effect === 'none' ? 'could not be executed, and is used up' : `executed, ${rung}`
-  return ['forced', `${where}: operation ${carriedIn.index} of batch ${carriedIn.batch}, ${outcome}`]
+  const outcome = effect === 'none' ? 'could not be executed, and is used up' : 'executed'
+  if (carriedAt !== undefined) return ['forced', `${where}: by block ${carriedAt} itself, ${outcome}`]
+  if (carriedIn !== undefined)
+    return ['forced', `${where}: operation ${carriedIn.index} of batch ${carriedIn.batch}, ${rung}, ${outcome}`]
+  const due = `due in batches that begin at height ${dueFrom} or later; after ${lastWithout} no other can be anchored`
+  return ['forced', `${where}: ${due}`]
 }
 
 function printWithdrawal({ said, forced, checks, holds }: CheckedWithdrawal, { chain }: Params): string[] {
@@ -80,10 +80,12 @@ function printWithdrawal({ said, forced, checks, holds }: CheckedWithdrawal, { c
     ['withdrawal', said.id],
     ['rung', 'reason' in said ? `${said.rung}: ${said.reason}` : said.rung],
   ]
-  if ('batch' in said) {
-    const { batch, index, amount, payoutFee, script, payableAt, payout } = said
+  if ('amount' in said) {
+    const { amount, payoutFee, script, payableAt, payout } = said
+    const place =
+      said.rung === 'exit' ? `by block ${said.height} itself` : `operation ${said.index} of batch ${said.batch}`
     facts.push(
-      ['place', `operation ${index} of batch ${batch}`],
+      ['place', place],
       ['amount', `${printSats(amount)}, up to ${printSats(payoutFee)} of it for the payout`],
       ['to', addressOf(fromHex(script), chain)],
     )
