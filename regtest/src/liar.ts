@@ -4,13 +4,13 @@ import { LIES, Liar, type LieName } from './lies.ts'
 
 /**
  * The sequencer as `kedge sequencer` starts it, but that it lies when it is told to, over the channel of the process
- * that started it: {lie: NAME}, or {ignore: KEY}.
+ * that started it: {lie: NAME}, or {ignore: KEY}, where an empty key is nobody's.
  */
 const command = sequencerCommand(process.env, (options) => {
   const liar = new Liar(options.params, options.secrets.slot)
   process.on('message', (message) => {
     const key = keyIn(message)
-    if (key !== undefined) return liar.ignore(key)
+    if (key !== undefined) return liar.ignore(key === '' ? undefined : key)
     const name = lieIn(message)
     if (name === undefined) throw new Error(`no lie to tell: ${JSON.stringify(message)}`)
     options.log.warn({ lie: name }, 'told to lie')

@@ -90,8 +90,8 @@ export class Liar implements Tamper {
   private promised: Receipt | undefined
   /** What payers were promised falsely, by operation: a liar sticks to it. */
   private readonly told = new Map<string, Receipt>()
-  /** Keys, as hex. */
-  private readonly ignored = new Set<string>()
+  /** A key, as hex. */
+  private ignored: string | undefined
   /** By header hash. */
   private readonly hidden = new Map<string, Lie['hides']>()
 
@@ -107,13 +107,13 @@ export class Liar implements Tamper {
     this.next = name
   }
 
-  /** Takes nothing of this key's owner from now on. */
-  ignore(key: string): void {
-    this.ignored.add(key)
+  /** Takes nothing of this key's owner from now on; without one, it takes everybody's again. */
+  ignore(key: string | undefined): void {
+    this.ignored = key
   }
 
   ignores(payer: Uint8Array): boolean {
-    return this.ignored.has(toHex(payer))
+    return this.ignored === toHex(payer)
   }
 
   promise(honest: Receipt, operation: Uint8Array): Receipt {
