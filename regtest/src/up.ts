@@ -2,10 +2,12 @@ import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { RpcUnreachableError } from '@kedge/bitcoin'
+import { regtestBond } from '@kedge/core'
 import { openControl } from './control.ts'
 import { writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
 import { RegtestNetwork } from './network.ts'
+import { fundOperator, operatorArgs, setUpBond } from './operator.ts'
 import { readUsage, UsageError } from './usage.ts'
 
 const HELP = `npm start -- [OPTIONS]     or: kedge regtest up [OPTIONS]
@@ -15,6 +17,7 @@ A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challen
   --data FOLDER         everything it keeps (KEDGE_REGTEST_DATA; default kedge-data)
   --block-seconds N     mines a block every N seconds, 0 none (KEDGE_REGTEST_BLOCK_SECONDS; default 5)
   --challengers N       how many (KEDGE_REGTEST_CHALLENGERS; default 2); the first two hold the vault
+  --bond                a new network asks for a bond, and its operator stakes one; there are 3 challengers then, or more
   --api-port N          port of the sequencer's API, the challengers' follow it (KEDGE_REGTEST_API_PORT; default 8780)
   --help
 
@@ -29,6 +32,7 @@ interface UpOptions {
   readonly blockSeconds: number
   readonly challengers: number
   readonly apiPort: number
+  readonly bond: boolean
 }
 
 /** @throws TypeError or RangeError naming the flag or variable that is wrong. */
@@ -39,6 +43,7 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
     'block-seconds': text,
     challengers: text,
     'api-port': text,
+    bond: { type: 'boolean' },
     help: { type: 'boolean' },
   } as const
   const { values } = parseArgs({ args: [...args], options })
@@ -58,8 +63,9 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
   return {
     data: resolve(values.data ?? environment.KEDGE_REGTEST_DATA ?? 'kedge-data'),
     blockSeconds: number('block-seconds', 5, [0, 3600]),
-    challengers: Math.floor(number('challengers', 2, [1, 20])),
+    challengers: Math.floor(number('challengers', values.bond === true ? 3 : 2, [values.bond === true ? 3 : 1, 20])),
     apiPort: Math.floor(number('api-port', 8780, [1, 65_000])),
+    bond: values.bond === true,
   }
 }
 
@@ -76,13 +82,20 @@ function stopSignal(): AbortSignal {
   return stopping.signal
 }
 
-async function up({ data, blockSeconds, challengers, apiPort }: UpOptions, signal: AbortSignal): Promise<void> {
+/** Nobody who plays with a network, and mines hundreds of blocks, comes to the end of it. */
+const LONG_BOND = { ...regtestBond, epoch: 20_000, returnDelay: 20_100 }
+
+async function up({ data, blockSeconds, challengers, apiPort, bond }: UpOptions, signal: AbortSignal): Promise<void> {
   await clearLeftovers(data)
   console.log(`a network in ${data}: bitcoind, a sequencer and ${challengers} challengers`)
   const onProgress = (text: string) => console.log(`  ${text} ...`)
-  const network = await RegtestNetwork.start({ folder: data, challengers, apiPort, sealAfterMs: 1000, onProgress })
+  const network = await RegtestNetwork.start({
+    ...{ folder: data, challengers, apiPort, sealAfterMs: 1000, onProgress },
+    ...(bond && { bond: LONG_BOND }),
+  })
   const control = await openControl(network)
   try {
+    await stake(network, onProgress)
     console.log(describe(network, blockSeconds))
     await mineUntil(network, blockSeconds, signal)
   } finally {
@@ -90,6 +103,16 @@ async function up({ data, blockSeconds, challengers, apiPort }: UpOptions, signa
     await network.stop()
   }
   console.log('stopped; the next start goes on from here')
+}
+
+/** Where the network asks for a bond and none covers a batch, nothing else would count. */
+async function stake(network: RegtestNetwork, note: (text: string) => void): Promise<void> {
+  const { covered, bonds } = await network.sequencer.client.bonds({})
+  // Watchers sign no other for a sequencer that has lost one.
+  if (covered || bonds.some(({ end }) => end?.outcome === 'slashed' || end?.outcome === 'frozen')) return
+  note('the operator stakes a bond')
+  await fundOperator(network)
+  await setUpBond(network)
 }
 
 async function mineUntil(network: RegtestNetwork, blockSeconds: number, signal: AbortSignal): Promise<void> {
@@ -150,9 +173,19 @@ ${wallet('status <payment>')}
 ${wallet('history', 'bob')}
   npm run kedge -- regtest mine 6${data}
   npm run kedge -- regtest reorg 2${data}
-  curl ${network.sequencer.ready.api}/health
+${bondHints(network)}  curl ${network.sequencer.ready.api}/health
 
 Ctrl-C stops it; npm start goes on from there.`
+}
+
+function bondHints(network: RegtestNetwork): string {
+  if (network.params.bond === undefined) return ''
+  const operator = operatorArgs(network).map((arg) =>
+    arg.startsWith('/') && arg.endsWith('.toml') ? shortened(arg) : arg,
+  )
+  return `  npm run kedge -- bond status --node ${network.sequencer.ready.api}
+  npm run kedge -- bond setup ${operator.join(' ')}
+`
 }
 
 try {
