@@ -3,6 +3,7 @@ import {
   type Claim,
   claimSlot,
   FRESH_LINE,
+  type SlotLine,
   type SlotTable,
   signHeader,
   signTick,
@@ -96,6 +97,11 @@ export class Slots {
 
   isOpen(number: number): boolean {
     return this.current?.id.number === number
+  }
+
+  /** Which of a batch's tick slots are used up; undefined for one without a table here. */
+  lineOf(number: number): SlotLine | undefined {
+    return this.records.get(number)?.ticks
   }
 
   /** Above all ticks of the batch that a signature may have been given for. */
