@@ -13,6 +13,7 @@ import {
   type XOnlyKey,
 } from '@kedge/bond'
 import {
+  equalBytes,
   headerSlotMessage,
   type Params,
   PREV_SIG_BYTES,
@@ -50,7 +51,7 @@ export class Slots {
   /** Of the batch that is open or comes next, and of those before it whose headers' signatures are still wanted. */
   private readonly records: Map<number, SlotRecord>
   /** By number: tables that are made, or being made. */
-  private readonly tables = new Map<number, Promise<Made>>()
+  private readonly tables = new Map<number, { readonly salt: Uint8Array; readonly made: Promise<Made> }>()
   /** The table of the batch that takes transfers. */
   private current: SlotTable | undefined
 
@@ -112,7 +113,6 @@ export class Slots {
   /** A table that nobody has seen so far, for the batch behind resume `number` - 1. */
   fixBehindResume(number: number): Promise<Claimed<void> & { readonly nonceRoot: Uint8Array }> {
     const salt = Uint8Array.from(randomBytes(32))
-    this.tables.delete(number)
     return this.fix({ number, salt, isResumed: true, ticks: FRESH_LINE, header: FRESH_LINE })
   }
 
@@ -200,8 +200,10 @@ export class Slots {
   }
 
   private made({ number, salt }: SlotRecord): Promise<Made> {
-    const made = this.tables.get(number) ?? this.begin({ network: this.parts.network, number, salt })
-    this.tables.set(number, made)
+    const known = this.tables.get(number)
+    if (known !== undefined && equalBytes(known.salt, salt)) return known.made
+    const made = this.begin({ network: this.parts.network, number, salt })
+    this.tables.set(number, { salt, made })
     return made
   }
 
