@@ -49,7 +49,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
   return orClose(node, async () => {
     const keeper = secret && keeperOf(node, secret, late)
     if (secret !== undefined) await desk.open(node, secret)
-    const intake = passOn(node.host, node.network)
+    const intake = passOn(node.host, node.network, (receipt) => node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
     const handlers = respondersOf({ node, intake, role: 'challenger', ...watcher })
     // A challenger accepts nothing that a stop would have to finish, and a watcher asks no more.

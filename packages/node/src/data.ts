@@ -66,8 +66,13 @@ export class BatchData {
     return whole && decodePart('steps', hash, whole)?.stepRoots
   }
 
+  /** Asks peers for the newest ticks behind a header, until `accept` has what it looks for. */
+  async askForTicks(headerHash: Uint8Array, signal: AbortSignal, accept: FetchOptions['accept']): Promise<void> {
+    await this.ask({ headerHash, kind: 'tick' }, signal, accept)
+  }
+
   /** What this node answers peers with. */
-  answer({ headerHash, kind }: DataRequest): Promise<Uint8Array | undefined> {
+  answer(headerHash: Uint8Array, kind: 'header' | DataKind): Promise<Uint8Array | undefined> {
     return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
   }
 

@@ -36,6 +36,7 @@ import { Executor, type Rejection } from './execute.ts'
 import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
+import { SeenTicks } from './seen-ticks.ts'
 import type { Head } from './snapshot.ts'
 import { solvencyOf } from './solvency.ts'
 import { StepThread } from './step-thread.ts'
@@ -58,6 +59,7 @@ export interface NodeParts {
   readonly data: BatchData
   readonly verifier: Verifier
   readonly host: Host
+  readonly seenTicks: SeenTicks
   readonly coins: CoinKey
   readonly steps: StepThread
   /** Ends the loop's pause early. */
@@ -111,14 +113,17 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       listen: options.p2p.listen,
       bootstrap: options.p2p.bootstrap,
       validateHeader: (bytes) => judgeAnnounced(network, bytes),
-      answerData: async (request) =>
-        openings.mayServe(request.headerHash, request.kind) ? data.answer(request) : undefined,
+      answerData: async ({ headerHash, kind }) => {
+        if (kind === 'tick') return seenTicks.behind(headerHash)
+        return openings.mayServe(headerHash, kind) ? await data.answer(headerHash, kind) : undefined
+      },
       ...(openings.answerBond && { answerBond: openings.answerBond }),
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       ...(openings.answerWatcher && { answerWatcher: openings.answerWatcher }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
     opened.push(() => host.stop())
+    const seenTicks = new SeenTicks(params, network)
     const data: BatchData = new BatchData(store, (request, fetching) => host.fetch(request, fetching))
     const executor = new Executor({ store, follower, data, verifier, ownTail: openings.ownTail })
     await executor.load()
@@ -129,7 +134,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
     const steps = new StepThread()
     const news = new News()
     host.subscribe(() => news.ring())
-    return { options, network, store, follower, executor, data, verifier, host, coins, steps, news }
+    return { options, network, store, follower, executor, data, verifier, host, coins, steps, news, seenTicks }
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error

@@ -14,6 +14,7 @@ import {
   equalBytes,
   fromHex,
   operationId,
+  type Receipt,
   receiptHolds,
   type SignedOperation,
   signedMessage,
@@ -32,14 +33,16 @@ type Refused = Extract<IntakeResult, { ok: false }>['code']
 
 /**
  * The intake of a node that is no sequencer: hands operations to a connected one. Whether the receipts that come back
- * are signed by the sequencer is looked at by those who want them.
+ * are signed by the sequencer is looked at by those who want them, `note` among them.
  */
-export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array): Intake {
+export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array, note: (receipt: Receipt) => void): Intake {
   return {
     submit: async (submission) => {
       const decoded = decodeRows(submission)
       const sent = decoded.filter((each) => each !== undefined)
       const results = sent.length === 0 ? [] : await passRows(host, network, sent)
+      for (const result of results)
+        if (result.ok && 'taken' in result && result.taken.receipt) note(result.taken.receipt)
       let next = 0
       return decoded.map((each) => (each && results[next++]) ?? { ok: false, code: 'undecodable' })
     },

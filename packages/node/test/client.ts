@@ -26,7 +26,11 @@ export function clientOfNode(node: TestNode, parts: Partial<QueryParts> = {}): C
 
 /** The intake of a node to which no sequencer is connected. */
 function nobody({ queried }: TestNode): Intake {
-  return passOn({ submit: () => Promise.reject(new Error('nothing is submitted here')) }, queried.network)
+  return passOn(
+    { submit: () => Promise.reject(new Error('nothing is submitted here')) },
+    queried.network,
+    () => undefined,
+  )
 }
 
 /** Checks a payment's proof, beside the headers that the node gives, as somebody without a node would. */

@@ -105,8 +105,8 @@ describe('data from peers', () => {
     expect(await batches.body(headerHash, signal)).toBeUndefined()
     offered.push(whole)
     expect((await batches.body(headerHash, signal))?.operations).toEqual(OPERATIONS)
-    expect(await batches.answer({ headerHash, kind: 'data' })).toEqual(whole)
-    expect(await batches.answer({ headerHash, kind: 'header' })).toEqual(headerBytes)
+    expect(await batches.answer(headerHash, 'data')).toEqual(whole)
+    expect(await batches.answer(headerHash, 'header')).toEqual(headerBytes)
   })
 
   it('are given up when the node stops', async () => {

@@ -90,7 +90,12 @@ describe('one transfer', () => {
     await expect(client.submitTransfer({ transfer: toHex(bytes) })).rejects.toMatchObject(refusal)
     const asked: Uint8Array[] = []
     const submit = (rows: Uint8Array) => Promise.reject(new Error(`asked with ${asked.push(rows)}`))
-    const passing = clientOf(handlersOf(passOn({ submit }, rollup.network), 'challenger'))
+    const passing = clientOf(
+      handlersOf(
+        passOn({ submit }, rollup.network, () => undefined),
+        'challenger',
+      ),
+    )
     await expect(passing.submitTransfer({ transfer: toHex(bytes) })).rejects.toMatchObject(refusal)
     expect(asked).toEqual([])
   })
@@ -209,7 +214,12 @@ describe('a node that passes transfers on', () => {
     const handlers = handlersOf(script)
     const sequencer = await startHost(80, [], (bytes) => answerSubmit(handlers, bytes))
     const passer = await startHost(81, sequencer.addresses())
-    const client = clientOf(handlersOf(passOn(passer, rollup.network), 'challenger'))
+    const client = clientOf(
+      handlersOf(
+        passOn(passer, rollup.network, () => undefined),
+        'challenger',
+      ),
+    )
     const deadline = Date.now() + 10_000
     while (!passer.peers().some(({ isSequencer }) => isSequencer) && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -251,7 +261,12 @@ describe('a node that passes transfers on', () => {
 
   it('says so where there is no sequencer', async () => {
     const alone = await startHost(82, [])
-    const client = clientOf(handlersOf(passOn(alone, rollup.network), 'challenger'))
+    const client = clientOf(
+      handlersOf(
+        passOn(alone, rollup.network, () => undefined),
+        'challenger',
+      ),
+    )
     await expect(client.submitTransfer(one(1))).rejects.toMatchObject({ code: 'no-sequencer' })
     const { accepted, refused } = await client.submitTransfers({ bytes: rowsOf(1, 2) })
     expect([accepted, refused.map(({ code }) => code)]).toEqual([0, ['no-sequencer', 'no-sequencer']])

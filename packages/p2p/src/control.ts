@@ -7,7 +7,8 @@ import { Packr } from 'msgpackr'
  * and trailing bytes are all refused by the same line.
  */
 
-export type DataKind = 'header' | 'data' | 'steps'
+/** `tick`: the newest one behind the header, which differs from peer to peer. */
+export type DataKind = 'header' | 'data' | 'steps' | 'tick'
 
 /** Asks for what belongs to the batch whose header has this hash. */
 export interface DataRequest {
@@ -31,7 +32,7 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 export const MAX_CONTROL = 128
 
 const HASH_BYTES = 32
-const kinds: readonly string[] = ['header', 'data', 'steps'] satisfies DataKind[]
+const kinds: readonly string[] = ['header', 'data', 'steps', 'tick'] satisfies DataKind[]
 const statuses: readonly string[] = ['found', 'unknown', 'busy', 'failed'] satisfies AnswerStatus[]
 
 /** `variableMapSize` gives a small map its one-byte head. */

@@ -14,8 +14,8 @@ export type AnswerData = (request: DataRequest) => Promise<Uint8Array | undefine
 
 export interface FetchOptions {
   readonly signal: AbortSignal
-  /** Whether these bytes are what was asked for. A peer whose bytes are not is left out for a while. */
-  readonly accept: (bytes: Uint8Array) => boolean
+  /** Whether these bytes are what was asked for; `more` where others may have better ones. A peer whose bytes are not is left out for a while. */
+  readonly accept: (bytes: Uint8Array) => boolean | 'more'
 }
 
 /** Times that busy peers are asked again, and the first of the doubling waits between, ms. */
@@ -88,10 +88,10 @@ export class Fetcher {
     const options = { maxBody: this.limits.maxDataResponse, times: this.limits, signal }
     for (const peer of this.candidates(performance.now())) {
       const response = await ask(this.peers, peer, this.protocol, request, options)
-      if (response.status === 'found' && accept(response.body)) {
-        this.peers.noteUse(peer, 'gave')
-        return response.body
-      }
+      const accepted = response.status === 'found' && accept(response.body)
+      if (accepted !== false) this.peers.noteUse(peer, 'gave')
+      if (accepted === 'more') continue
+      if (accepted && response.status === 'found') return response.body
       if (response.status === 'busy') busy = true
       else this.note(peer, response)
     }

@@ -3,6 +3,7 @@ import {
   type Claim,
   claimSlot,
   FRESH_LINE,
+  type SlotLine,
   type SlotTable,
   signHeader,
   signTick,
@@ -12,6 +13,7 @@ import {
   type XOnlyKey,
 } from '@kedge/bond'
 import {
+  equalBytes,
   headerSlotMessage,
   type Params,
   PREV_SIG_BYTES,
@@ -49,7 +51,7 @@ export class Slots {
   /** Of the batch that is open or comes next, and of those before it whose headers' signatures are still wanted. */
   private readonly records: Map<number, SlotRecord>
   /** By number: tables that are made, or being made. */
-  private readonly tables = new Map<number, Promise<Made>>()
+  private readonly tables = new Map<number, { readonly salt: Uint8Array; readonly made: Promise<Made> }>()
   /** The table of the batch that takes transfers. */
   private current: SlotTable | undefined
 
@@ -98,6 +100,11 @@ export class Slots {
     return this.current?.id.number === number
   }
 
+  /** Which of a batch's tick slots are used up; undefined for one without a table here. */
+  lineOf(number: number): SlotLine | undefined {
+    return this.records.get(number)?.ticks
+  }
+
   /** Above all ticks of the batch that a signature may have been given for. */
   firstTick(number: number): number {
     return this.recordOf(number).ticks.next
@@ -106,7 +113,6 @@ export class Slots {
   /** A table that nobody has seen so far, for the batch behind resume `number` - 1. */
   fixBehindResume(number: number): Promise<Claimed<void> & { readonly nonceRoot: Uint8Array }> {
     const salt = Uint8Array.from(randomBytes(32))
-    this.tables.delete(number)
     return this.fix({ number, salt, isResumed: true, ticks: FRESH_LINE, header: FRESH_LINE })
   }
 
@@ -194,8 +200,10 @@ export class Slots {
   }
 
   private made({ number, salt }: SlotRecord): Promise<Made> {
-    const made = this.tables.get(number) ?? this.begin({ network: this.parts.network, number, salt })
-    this.tables.set(number, made)
+    const known = this.tables.get(number)
+    if (known !== undefined && equalBytes(known.salt, salt)) return known.made
+    const made = this.begin({ network: this.parts.network, number, salt })
+    this.tables.set(number, { salt, made })
     return made
   }
 

@@ -25,6 +25,7 @@ import { OwnLinks } from './own-links.ts'
 import { Producer } from './producer.ts'
 import type { Tamper } from './seal.ts'
 import { Slots } from './slots.ts'
+import { Witnesses } from './witnesses.ts'
 
 export interface SequencerOptions extends NodeOptions {
   readonly secrets: NodeOptions['secrets'] & {
@@ -81,6 +82,7 @@ async function sequencerOf(
   const own = await OwnLinks.load(store)
   const slots = await Slots.open(store, tally, { key: xOnlyKey(secrets.slot), network: node.network, params })
   const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
+  const witnesses = new Witnesses({ node, params, slots })
   const mayServe = tamper?.mayServe ?? (() => true)
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
@@ -91,6 +93,8 @@ async function sequencerOf(
     act: async (signal) => {
       const foreign = await findForeignAnchor({ store, rpc, own }, follower.chain)
       if (foreign !== undefined) throw new ForeignAnchorError(foreign)
+      const stale = await witnesses.findStaleData(producer.plan(), signal)
+      if (stale !== undefined) throw stale
       await producer.reconcile(signal)
       await answerer.act()
       if (tamper === undefined) await proveRejection({ follower, executor, publisher })

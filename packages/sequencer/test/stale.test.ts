@@ -1,10 +1,13 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { headOf } from '@kedge/core'
+import { headOf, type Receipt } from '@kedge/core'
+import { waitFor } from '@kedge/regtest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StaleDataError } from '../src/stale.ts'
 import { Tally } from '../src/tally.ts'
+import { Witnesses } from '../src/witnesses.ts'
+import { Onlooker } from './onlooker.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
 const [ALICE, BOB] = [20, 21]
@@ -91,15 +94,18 @@ describe('data that are not the newest', () => {
     await sequencer.turn()
   }
 
-  async function pay(): Promise<void> {
+  async function pay(): Promise<Receipt> {
     const payment = { from: 0, to: keyOf(BOB), amount: 5n, nonce: nonce++ }
-    expect(await sequencer.submit(workshop.signed(ALICE, payment))).toMatchObject([{ ok: true }])
+    const [result] = await sequencer.submit(workshop.signed(ALICE, payment))
+    const receipt = result?.ok && 'taken' in result ? result.taken.receipt : undefined
+    if (receipt === undefined) throw new Error(`nothing was promised: ${JSON.stringify(result)}`)
+    return receipt
   }
 
   const folder = (name: string) => join(workshop.folder, name)
 
   /** Starts it on a copy that was made before `work`, then goes on with the newest data. */
-  async function expectRefusal(why: RegExp, work: () => Promise<void>): Promise<void> {
+  async function expectRefusal(why: RegExp, work: () => Promise<unknown>): Promise<void> {
     await sequencer.crash()
     await cp(folder('sequencer'), folder('copy'), { recursive: true })
     sequencer = await workshop.open(NEVER)
@@ -152,6 +158,41 @@ describe('data that are not the newest', () => {
     sequencer = await workshop.open(NEVER)
     await sequencer.turn()
     await pay()
+  })
+
+  it('with both halves of the record, but behind what a peer saw', { timeout: 60_000 }, async () => {
+    const known = await pay()
+    await sequencer.crash()
+    for (const name of ['sequencer', 'tally']) await cp(folder(name), folder(`old-${name}`), { recursive: true })
+    sequencer = await workshop.open(NEVER)
+    await sequencer.turn()
+    const newer = await pay()
+    await sequencer.crash()
+    for (const name of ['sequencer', 'tally']) {
+      await rm(folder(name), { recursive: true })
+      await cp(folder(`old-${name}`), folder(name), { recursive: true })
+    }
+    sequencer = await workshop.open(NEVER)
+    await sequencer.follow()
+    const { node, slots, producer } = sequencer
+    const { params } = workshop
+    const askedAmong = async (...seen: readonly Receipt[]) => {
+      const peer = await Onlooker.open(workshop, sequencer, 'onlooker')
+      for (const receipt of seen) peer.node.seenTicks.note(receipt)
+      await waitFor({ until: 'the peer is there' }, () => (node.host.peers().length > 0 ? true : undefined))
+      const witnesses = new Witnesses({ node, params, slots })
+      const found = await witnesses.findStaleData(producer.plan(), new AbortController().signal)
+      await peer.close()
+      await waitFor({ until: 'the peer is gone' }, () => (node.host.peers().length === 0 ? true : undefined))
+      return found
+    }
+    expect(await askedAmong()).toBeUndefined()
+    expect(await askedAmong(known)).toBeUndefined()
+    const forged = { ...newer, signature: known.signature }
+    expect(await askedAmong(known, forged)).toBeUndefined()
+    expect(String(await askedAmong(newer, known))).toMatch(
+      /a peer has tick \d+ of batch \d+, which is not the one it knows/,
+    )
   })
 
   it('an empty folder is bound to nothing', async () => {

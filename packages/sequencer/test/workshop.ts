@@ -203,7 +203,7 @@ export class Sequencer {
   readonly node: NodeParts
   readonly producer: Producer
   readonly intake: SequencerIntake
-  private readonly slots: Slots
+  readonly slots: Slots
   private readonly keeper: AnchorKeeper
   private readonly publisher: Publisher
   private readonly purse: Purse
