@@ -33,7 +33,7 @@ describeOnBitcoind('ways out', () => {
 
   const statusOf = async (id: string): Promise<WithdrawalStatus> => network.sequencer.client.withdrawal({ id })
 
-  test('without a terminal nothing is signed that was not agreed to', async () => {
+  test('without a terminal nothing is signed that was not agreed to', { timeout: 60_000 }, async () => {
     const { code, stdout } = await kedge('withdraw', '20000sat', alice.bitcoin)
     expect([code, JSON.parse(stdout)]).toMatchObject([2, { error: { code: 'bad-config' } }])
     expect((await kedge('force', 'withdraw', '20000sat', alice.bitcoin)).code).toBe(2)
@@ -41,7 +41,9 @@ describeOnBitcoind('ways out', () => {
     expect(unplaced).toEqual([])
   })
 
-  test('what was forced and never reached Bitcoin is published once when the wallet resumes, and executed once', async () => {
+  test('what was forced and never reached Bitcoin is published once when the wallet resumes, and executed once', {
+    timeout: 60_000,
+  }, async () => {
     const { rpc } = network.bitcoind
     const { balance } = await stage.account(network.sequencer, alice)
     const request = { address: alice.bitcoin, sats: 20_000n, payoutFee: 1_000n }
@@ -69,7 +71,9 @@ describeOnBitcoind('ways out', () => {
     expect((await stage.account(network.sequencer, alice)).balance).toBe(balance - 20_000_000n - fees.transfer)
   })
 
-  test('a deposit that nobody sweeps comes back to its depositor, R blocks later and not one earlier, once', async () => {
+  test('a deposit that nobody sweeps comes back to its depositor, R blocks later and not one earlier, once', {
+    timeout: 60_000,
+  }, async () => {
     for (const watcher of network.challengers) await watcher.stop()
     await stage.deposit(alice)
     await network.mine()
