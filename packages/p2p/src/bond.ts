@@ -30,6 +30,9 @@ export function answerBondMessages(
   }
 }
 
+/** A watcher answers at once. Who asks waits for the slowest peer, and may be one that has more to do. */
+const RESPONSE_MS = 5_000
+
 /**
  * Sends `message` to every connected peer that speaks of bonds, to all at once.
  * @returns the answers of those that gave one; what the others did instead only delays whoever asks
@@ -43,7 +46,7 @@ export async function askBond(
   signal: AbortSignal,
 ): Promise<Uint8Array[]> {
   if (message.length > MAX_BOND_MESSAGE) throw new RangeError(`${message.length} bytes, more than ${MAX_BOND_MESSAGE}`)
-  const options = { maxBody: MAX_BOND_MESSAGE, times: limits, signal }
+  const options = { maxBody: MAX_BOND_MESSAGE, times: { ...limits, responseMs: RESPONSE_MS }, signal }
   const responses = await Promise.all(
     peers.speaking(protocol).map((peer) => ask(peers, peer, protocol, message, options)),
   )
