@@ -7,9 +7,14 @@ import { isAcknowledged } from './receipt.ts'
 import { amendRecord, refusedFor } from './records.ts'
 import type { Wallet } from './wallet.ts'
 
-/** The node has too much to do: asked again so often, waiting as long as it says, up to a limit. */
-const OVERLOAD_ROUNDS = 5
-const OVERLOAD_WAIT_MAX_MS = 2_000
+/** What passes by itself is asked again so often, waiting as long as the node says, up to a limit. */
+const ROUNDS = 5
+const WAIT_MAX_MS = 2_000
+/** How long where it names no time, in milliseconds. A node that has just started looks around first. */
+const PASSING: ReadonlyMap<string, number> = new Map([
+  ['overloaded', 100],
+  ['syncing', 1_000],
+])
 
 /**
  * After these the transfer is kept and submitted again. What is refused for another reason gives way to the next
@@ -55,8 +60,9 @@ async function submitPatiently({ client }: Wallet, record: SendRecord): Promise<
         ? await client.submitTransfer({ transfer: record.transfer })
         : await client.submitWithdrawal({ withdrawal: record.withdrawal })
     } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'overloaded' || round === OVERLOAD_ROUNDS) throw error
-      await pause(Math.min(Number(error.details.retryAfterMs ?? 100), OVERLOAD_WAIT_MAX_MS))
+      const waitMs = error instanceof ApiError ? PASSING.get(error.code) : undefined
+      if (!(error instanceof ApiError) || waitMs === undefined || round === ROUNDS) throw error
+      await pause(Math.min(Number(error.details.retryAfterMs ?? waitMs), WAIT_MAX_MS))
     }
   }
 }
