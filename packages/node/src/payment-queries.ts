@@ -18,12 +18,12 @@ import {
   toHex,
   transferMessage,
 } from '@kedge/core'
-import { marks } from '@kedge/storage'
+import { absentView } from './absent.ts'
 import type { HeldBatch } from './held.ts'
 import type { BlockInclusion } from './inclusion.ts'
-import { droppedMark, type Taken } from './intake.ts'
+import type { Taken } from './intake.ts'
 import type { Line, Standing } from './line.ts'
-import { isSynced, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
+import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
 export function paymentQueries(context: QueryContext): Pick<Responders, 'payment'> {
@@ -76,16 +76,6 @@ function takenView(id: string, taken: Taken): Payment {
 export function acknowledgementOf(taken: Taken | undefined): { acknowledgement?: Acknowledgement } {
   if (taken?.receipt === undefined) return {}
   return { acknowledgement: { operation: toHex(taken.operation), receipt: toHex(encodeReceipt(taken.receipt)) } }
-}
-
-/** Nothing in the ledger has this id. That it never will can be said only by who once took it. */
-async function absentView(context: QueryContext, line: Line, id: string): Promise<Answer<Payment>> {
-  const { node, doubtful } = context
-  const dropped = await node.store.get(marks, droppedMark(fromHex(id)))
-  if (dropped !== undefined) return answer({ rung: 'dropped', id, reason: new TextDecoder().decode(dropped) })
-  if (await doubtful.has(line, fromHex(id))) return answer({ rung: 'pending', id })
-  if (node.executor.rejection === undefined && !(await isSynced(context))) return refuse('syncing')
-  return refuse('not-found')
 }
 
 type Anchored = Extract<Standing, { rung: 'anchored' | 'final' }>

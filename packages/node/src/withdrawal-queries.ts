@@ -1,4 +1,4 @@
-import { type Answer, answer, overloaded, type Place, refuse, type WithdrawalStatus } from '@kedge/api'
+import { type Answer, answer, overloaded, type Place, type WithdrawalStatus } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
 import {
   decodeOperation,
@@ -12,13 +12,13 @@ import {
   toHex,
   type Withdrawal,
 } from '@kedge/core'
-import { marks, payouts } from '@kedge/storage'
+import { payouts } from '@kedge/storage'
+import { absentView } from './absent.ts'
 import { placeClaims } from './claims.ts'
 import { findCarrier } from './forced-queries.ts'
-import { droppedMark } from './intake.ts'
 import type { Line, Standing } from './line.ts'
 import { acknowledgementOf } from './payment-queries.ts'
-import { isSynced, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
+import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
 export function withdrawalQueries(context: QueryContext): Pick<Responders, 'withdrawal'> {
@@ -139,13 +139,4 @@ async function exitView(
     ...view,
     ...(payout && { payout: { txid: printHash(payout.txid), height: payout.height } }),
   })
-}
-
-async function absentView(context: QueryContext, line: Line, id: string): Promise<Answer<WithdrawalStatus>> {
-  const { node, doubtful } = context
-  const dropped = await node.store.get(marks, droppedMark(fromHex(id)))
-  if (dropped !== undefined) return answer({ rung: 'dropped', id, reason: new TextDecoder().decode(dropped) })
-  if (await doubtful.has(line, fromHex(id))) return answer({ rung: 'pending', id })
-  if (node.executor.rejection === undefined && !(await isSynced(context))) return refuse('syncing')
-  return refuse('not-found')
 }
