@@ -149,7 +149,8 @@ describeOnBitcoind(`data that are not the newest, KEDGE_CHAOS_SEED=${dice.seed}`
         note([...load.codes].join(' '))
         return load.acknowledged.size > 0 ? true : undefined
       })
-      await work(load)
+      await untilUnconfirmed(network, 3)
+      await load.stop()
       await settle(network, load)
       await sequencer.stop()
       await expectNoTwins('sequencer', 'lost')

@@ -72,6 +72,8 @@ export class Executor {
   private readonly behind: MissingBatches
   /** Up to this number the live batches were found not to have lapsed. Only a rollback changes that. */
   private inTime = 0
+  /** How many batches were taken back since the start. */
+  undone = 0
 
   constructor(parts: ExecutorParts) {
     this.parts = parts
@@ -213,6 +215,7 @@ export class Executor {
       if (header === undefined || delta === undefined || (parent === undefined && !isZero(header.parent)))
         throw new Error(`the record of batch ${this.head.number}, which is to be undone, is missing`)
       this.ledger.undo(delta)
+      this.undone++
       this.claims.truncate(this.ledger.totals.withdrawals)
       this.head = { number: parent?.number ?? 0, headerHash: header.parent }
       await this.snapshot.changed(this.head, delta)

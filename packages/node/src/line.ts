@@ -32,11 +32,14 @@ export class Line {
   private readonly links: LinkIndex
   private readonly tail: ReadonlyMap<number, Uint8Array>
   private readonly lastAnchored: number
+  /** Whether it holds every batch that the ledger contains: what isn't found in it was never there. */
+  readonly isWhole: boolean
 
-  constructor(links: LinkIndex, tail: ReadonlyMap<number, Uint8Array>, lastAnchored: number) {
+  constructor(links: LinkIndex, tail: ReadonlyMap<number, Uint8Array>, lastAnchored: number, isWhole: boolean) {
     this.links = links
     this.tail = tail
     this.lastAnchored = lastAnchored
+    this.isWhole = isWhole
   }
 
   at(number: number): Standing | undefined {
@@ -54,11 +57,13 @@ export async function readLine(parts: LineParts, hasTail: boolean): Promise<Line
   const { rejection } = parts.executor
   const tail = new Map<number, Uint8Array>()
   let at = parts.executor.head
+  let isWhole = rejection === undefined
   while (at.number > 0 && !links.isLive(at.number, at.headerHash)) {
     if (hasTail && links.get(at.number) === undefined) tail.set(at.number, at.headerHash)
+    else isWhole = false
     at = await parentOf(parts, at)
   }
-  return new Line(links, tail, Math.min(at.number, (rejection?.number ?? Number.POSITIVE_INFINITY) - 1))
+  return new Line(links, tail, Math.min(at.number, (rejection?.number ?? Number.POSITIVE_INFINITY) - 1), isWhole)
 }
 
 /** The batch below one that the ledger contains, or contained. From memory where that is live. */

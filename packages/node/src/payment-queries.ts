@@ -63,8 +63,11 @@ async function findPlaced({ node, lookup, held }: QueryContext, line: Line, id: 
 }
 
 /** How far a payment has come, as its row says: without a look into the batch, and without proof. */
-export async function findRung(context: QueryContext, id: Uint8Array): Promise<Standing['rung'] | undefined> {
-  const line = await lineOf(context)
+export async function findRung(
+  context: QueryContext,
+  line: Line,
+  id: Uint8Array,
+): Promise<Standing['rung'] | undefined> {
   const [place] = await context.lookup.findSigned(line, id)
   return place && line.at(place.batch)?.rung
 }

@@ -2,7 +2,7 @@ import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted
 import { decodeSigned, encodeReceipt, equalBytes, fromHex, signedMessage, toHex } from '@kedge/core'
 import { type IntakeResult, rowAt, rowCount, type Submission, type Taken } from './intake.ts'
 import { acknowledgementOf, findRung } from './payment-queries.ts'
-import { type QueryContext, RETRY_MS } from './query-context.ts'
+import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
 type Routes = 'submitTransfer' | 'submitTransfers' | 'submitWithdrawal'
@@ -23,7 +23,7 @@ async function submitOne(context: QueryContext, submission: Submission): Promise
   const signed = signedIdOf(context, submission.rows)
   const id = toHex(signed)
   if (row.fate === 'taken') return answer({ id, rung: 'sequenced', ...acknowledgementOf(row.taken) })
-  const rung = row.rung ?? (await findRung(context, signed)) ?? 'sequenced'
+  const rung = row.rung ?? (await findRung(context, await lineOf(context), signed)) ?? 'sequenced'
   return answer({ id, rung, ...acknowledgementOf(await context.intake.find(signed)) })
 }
 
@@ -35,12 +35,14 @@ type Row =
   | { readonly fate: 'refused'; readonly code: ErrorCode }
 
 async function submitRows(context: QueryContext, submission: Submission): Promise<Row[]> {
-  const isClosed = context.node.follower.chain.mode === 'closed'
+  const { follower, executor } = context.node
+  const isClosed = follower.chain.mode === 'closed'
+  const { undone } = executor
   const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission)
   const rows: Row[] = []
   for (const [row, result] of results.entries()) {
     const isUsed = !result.ok && result.code === 'nonce-used'
-    rows.push(isUsed ? await fateOfUsed(context, rowAt(submission, row)) : fateOf(result))
+    rows.push(isUsed ? await fateOfUsed(context, rowAt(submission, row), undone) : fateOf(result))
   }
   return rows
 }
@@ -57,11 +59,18 @@ function fateOf(result: ReturnType<typeof refuseAll>[number]): Row {
   return 'taken' in result ? { fate: 'taken', taken: result.taken } : { fate: 'repeated' }
 }
 
-/** A nonce that is used may have been used by this very operation, in a batch that was sealed since. */
-async function fateOfUsed(context: QueryContext, bytes: Uint8Array): Promise<Row> {
+/**
+ * A nonce that is used may have been used by this very operation, in a batch that was sealed since. Where a batch was or
+ * is to be taken back, it may have been in that one, and comes into a later one: nobody can say yet.
+ * @param undone how many batches had been taken back before the nonce was looked at
+ */
+async function fateOfUsed(context: QueryContext, bytes: Uint8Array, undone: number): Promise<Row> {
   if (!(await context.lookup.catchUp())) return { fate: 'refused', code: 'overloaded' }
-  const rung = await findRung(context, signedIdOf(context, bytes))
-  return rung === undefined ? { fate: 'refused', code: 'nonce-used' } : { fate: 'repeated', rung }
+  const line = await lineOf(context)
+  const rung = await findRung(context, line, signedIdOf(context, bytes))
+  if (rung !== undefined) return { fate: 'repeated', rung }
+  const isSure = line.isWhole && context.node.executor.undone === undone
+  return { fate: 'refused', code: isSure ? 'nonce-used' : 'syncing' }
 }
 
 function signedIdOf({ node }: QueryContext, bytes: Uint8Array): Uint8Array {

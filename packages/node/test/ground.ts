@@ -337,6 +337,12 @@ export class TestNode {
 
   /** Follows Bitcoin to its tip, then the batches. */
   async advance(): Promise<void> {
+    await this.follow()
+    await this.queried.executor.advance(new AbortController().signal)
+  }
+
+  /** Follows Bitcoin to its tip: the batches stay behind. */
+  async follow(): Promise<void> {
     const { follower, executor, data } = this.queried
     for (;;) {
       const step = await follower.step(({ events }) =>
@@ -345,7 +351,6 @@ export class TestNode {
       if (step.kind === 'tip') break
       if (step.kind === 'rollback') await executor.rolledBack()
     }
-    await executor.advance(new AbortController().signal)
   }
 
   /** As a sequencer does: the batch is on disk and in its ledger before Bitcoin has it. */

@@ -358,6 +358,45 @@ describe('a node that passes transfers on', () => {
   })
 })
 
+describe('a payment whose batch is void', () => {
+  const used = (): IntakeResult => ({ ok: false, code: 'nonce-used' })
+  const again = () => ({ transfer: toHex(encodeTransfer(executed)) })
+
+  it('is not refused for good while the ledger holds the batch still', async () => {
+    const client = clientOf(handlersOf(scripted(used)))
+    expect(await client.submitTransfer(again())).toMatchObject({ rung: 'anchored' })
+    await rollup.challenge(rollup.headHash(node), 'data')
+    await rollup.mine(6)
+    await node.follow()
+    await expect(client.submitTransfer(again())).rejects.toMatchObject({ code: 'syncing' })
+  })
+
+  it('nor where the batch is taken back while the payment is looked at', async () => {
+    const script = scripted(used)
+    const slow: Intake = {
+      submit: async (submission) => {
+        const results = await script.submit(submission)
+        await node.advance()
+        return results
+      },
+      find: (id) => script.find(id),
+    }
+    await expect(clientOf(handlersOf(slow)).submitTransfer(again())).rejects.toMatchObject({ code: 'syncing' })
+    const client = clientOf(handlersOf(scripted(used)))
+    await expect(client.submitTransfer(again())).rejects.toMatchObject({ code: 'nonce-used' })
+  })
+
+  it('and is found again where a reorganisation takes back what made it void', async () => {
+    await rollup.bitcoind.reorg(
+      6,
+      Array.from({ length: 7 }, () => []),
+    )
+    await node.advance()
+    const client = clientOf(handlersOf(scripted(used)))
+    expect(await client.submitTransfer(again())).toMatchObject({ rung: 'final' })
+  })
+})
+
 describe('once the chain is closed', () => {
   it('no transfer is taken any more', async () => {
     await rollup.close()
@@ -369,7 +408,7 @@ describe('once the chain is closed', () => {
     expect(await client.health()).toMatchObject({ mode: 'closed' })
     const { batches } = await client.batches({ limit: 1 })
     expect(batches).toMatchObject([{ outcome: 'close', reason: expect.stringContaining('malformed') }])
-    expect(await client.payment({ id: rollup.idOf(executed) })).toMatchObject({ rung: 'anchored' })
+    expect(await client.payment({ id: rollup.idOf(executed) })).toMatchObject({ rung: 'final' })
     expect(intake.asked).toEqual([])
   })
 })

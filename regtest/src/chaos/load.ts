@@ -66,6 +66,7 @@ export class Load {
   }
 
   start(): void {
+    if (this.senders.length > 0) throw new Error('the load is under way already')
     this.stopping = new AbortController()
     const { payers, senders, dice } = this.options
     const shares = Array.from({ length: senders }, (_, at) => payers.filter((__, index) => index % senders === at))
