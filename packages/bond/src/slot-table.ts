@@ -26,11 +26,20 @@ export function tickPoints(key: XOnlyKey, id: TableId, from: number, count: numb
   return Array.from({ length: count }, (_, at) => noncePoint(key, id, from + at))
 }
 
-/** @param ticks the points of all ticks' slots, from index 0 on; at least one */
-export function slotTable(key: XOnlyKey, id: TableId, ticks: readonly NoncePoint[]): SlotTable {
+/**
+ * @param ticks the points of the ticks' slots, from index 0 on; at least one
+ * @param leaves how many the network's tables have. Those behind the points are zeros, under which nothing can be signed:
+ *   no point of secp256k1 has the x-coordinate 0, since 7 is no square of its field
+ */
+export function slotTable(
+  key: XOnlyKey,
+  id: TableId,
+  ticks: readonly NoncePoint[],
+  leaves: number = ticks.length,
+): SlotTable {
   if (ticks.length === 0) throw new RangeError('a table without a slot for ticks')
   const log = new MerkleLog()
-  log.append(concatBytes(...ticks.map(({ x }) => x)))
+  log.append(concatBytes(...ticks.map(({ x }) => x), new Uint8Array(32 * (leaves - ticks.length))))
   return { id, header: noncePoint(key, id, 'header'), ticks, log }
 }
 

@@ -1,4 +1,4 @@
-import { headerSlotMessage, type Slot, tickMessage, toHex } from '@kedge/core'
+import { headerSlotMessage, isSlotPoint, type Slot, tickMessage, toHex } from '@kedge/core'
 import { schnorr, secp256k1 } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { verifySchnorr } from 'tiny-secp256k1'
@@ -93,6 +93,35 @@ describe('a signature for a slot', () => {
     expect(() => signSlot(KEY, TABLE, TICKS, of(1))).toThrow('batch 9 has slots for 11 ticks, not for 11')
     expect(() => signSlot(KEY, TABLE, 0, new Uint8Array(33))).toThrow(RangeError)
     expect(() => slotTable(KEY, ID, [])).toThrow(RangeError)
+  })
+})
+
+describe('a table that is longer than its points', () => {
+  const leaves = 64
+  const table = slotTable(KEY, ID, TABLE.ticks, leaves)
+
+  test('signs as many ticks as it has points, each under a path of the whole length', () => {
+    for (const slot of SLOTS) {
+      const signature = signSlot(KEY, table, slot, of(4))
+      const claimed = { key: KEY.publicKey, root: tableRoot(table), slot, signature, message: of(4) }
+      const path = slotPath(table, slot)
+      expect(isSlotSignature({ ...claimed, ticks: leaves, path })).toBe(true)
+      expect(isSlotSignature({ ...claimed, ticks: TICKS, path })).toBe(slot === 'header')
+      expect(signature).toEqual(signSlot(KEY, TABLE, slot, of(4)))
+    }
+    expect(() => signSlot(KEY, table, TICKS, of(1))).toThrow('batch 9 has slots for 11 ticks, not for 11')
+  })
+
+  test('has nothing behind them that anything could be signed with', () => {
+    const zero = new Uint8Array(32)
+    const path = [table.header.x, ...table.log.prove(TICKS)]
+    expect(isSlotPoint(tableRoot(table), leaves, TICKS, zero, path)).toBe(true)
+    expect(() => secp256k1.Point.fromHex(`02${toHex(zero)}`)).toThrow()
+    for (const s of [0, 1, 7]) {
+      const signature = new Uint8Array([...zero, ...zero.slice(1), s])
+      expect(schnorr.verify(signature, of(4), KEY.publicKey)).toBe(false)
+      expect(verifySchnorr(of(4), KEY.publicKey, signature)).toBe(false)
+    }
   })
 })
 

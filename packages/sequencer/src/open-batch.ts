@@ -124,9 +124,10 @@ export class OpenBatch {
   }
 
   /** Nothing may be added from here on. */
-  async seal(slots: SlotFields): Promise<SealedBatch & BuiltHeader> {
+  async seal(fields: Promise<SlotFields>): Promise<SealedBatch & BuiltHeader> {
     const { steps, ledger } = this.ground
-    const sealed = this.execution.settle(await steps.finish(ledger))
+    const [hashed, slots] = await Promise.all([steps.finish(ledger), fields])
+    const sealed = this.execution.settle(hashed)
     return { ...sealed, ...buildHeader(this.place, sealed, slots) }
   }
 

@@ -33,6 +33,9 @@ export interface ProducerParts {
   readonly tamper?: Tamper
 }
 
+/** Anchors that wait for a block: with so many, a batch that is opened may have to take promises until one comes. */
+const QUEUE = MAX_UNCONFIRMED - 4
+
 /**
  * Builds batches on the ledger: opens, fills, seals, and after a void goes on from the head with whatever was lost.
  * `reconcile` and `rolledBack` are called by the node's one loop, `add` by whoever takes transfers in.
@@ -222,14 +225,14 @@ export class Producer {
     const ground = { ledger: executor.ledger, steps }
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
     const firstTick = this.parts.slots.firstTick(place.number)
-    this.parts.slots.prepare(place.number + 1)
+    this.parts.slots.prepare(place.number + 1, this.backlog() >= QUEUE)
     return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
   }
 
-  private promisesOf(batch: OpenBatch, place: JournalPlace): Ticks {
+  private promisesOf(batch: OpenBatch, journal: JournalPlace): Ticks {
     const { node, slots, tamper } = this.parts
-    const { ticks } = node.options.params.caps
-    return new Ticks({ store: node.store, slots, ticks, tamper }, batch, place)
+    const ticks = slots.lengthOf(batch.place.number)
+    return new Ticks({ store: node.store, slots, ticks, tamper }, batch, journal)
   }
 
   private seal(): Promise<void> {
@@ -263,7 +266,7 @@ export class Producer {
     const { node, tamper, slots } = this.parts
     const { origin, number, parent } = open.batch.place
     try {
-      const fields = await slots.fieldsOf(number, parent)
+      const fields = slots.fieldsOf(number, parent)
       const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
       const { anchor, built } = sealing
       const claimed = await slots.claimHeader(number, built.hash)

@@ -40,10 +40,10 @@ export async function sealBatch(
   open: OpenBatch,
   { executor }: Pick<NodeParts, 'executor'>,
   tamper: Tamper | undefined,
-  slots: SlotFields,
+  fields: Promise<SlotFields>,
 ): Promise<Sealing> {
-  const honest = await open.seal(slots)
-  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place, slots)
+  const honest = await open.seal(fields)
+  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place, await fields)
   const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
   const wholes = {
     data: encodeWhole('data', { ...sealed, headerBytes: built.bytes }),

@@ -51,9 +51,11 @@ export class Slots {
   /** Of the batch that is open or comes next, and of those before it whose headers' signatures are still wanted. */
   private readonly records: Map<number, SlotRecord>
   /** By number: tables that are made, or being made. */
-  private readonly tables = new Map<number, { readonly salt: Uint8Array; readonly made: Promise<Made> }>()
+  private readonly tables = new Map<number, { readonly record: SlotRecord; readonly made: Promise<Made> }>()
   /** The table of the batch that takes transfers. */
   private current: SlotTable | undefined
+  /** How long the table behind it is to be; after a start the longest, until a batch is opened. */
+  private next: { readonly number: number; readonly length: number } | undefined
 
   private constructor(parts: SlotParts, tally: Tally, records: readonly SlotRecord[]) {
     this.parts = parts
@@ -91,13 +93,26 @@ export class Slots {
     this.current = await this.tableOf(this.recordOf(number))
   }
 
-  /** Begins to make the table of batch `number`, the one behind the batch that is opened: its seal waits for it. */
-  prepare(number: number): void {
+  /**
+   * Begins to make the table of batch `number`, the one behind the batch that is opened: its seal waits for it.
+   * @param isLong whether it may have to last for long. Else it is as long as the last batches show: each nonce costs
+   *   0.1 ms of a core, and a batch whose table is too short is sealed earlier
+   */
+  prepare(number: number, isLong: boolean): void {
+    const last = this.records.get(number - 2)
+    const { ticks } = this.parts.params.caps
+    const enough = last === undefined || isLong ? ticks : SPARE_TICKS + 4 * last.ticks.next
+    this.next = { number, length: Math.min(enough, ticks) }
     void this.made(this.childOf(number - 1))
   }
 
   isOpen(number: number): boolean {
     return this.current?.id.number === number
+  }
+
+  /** How many ticks a batch has nonces for. */
+  lengthOf(number: number): number {
+    return this.recordOf(number).length
   }
 
   /** Which of a batch's tick slots are used up; undefined for one without a table here. */
@@ -113,7 +128,7 @@ export class Slots {
   /** A table that nobody has seen so far, for the batch behind resume `number` - 1. */
   fixBehindResume(number: number): Promise<Claimed<void> & { readonly nonceRoot: Uint8Array }> {
     const salt = Uint8Array.from(randomBytes(32))
-    return this.fix({ number, salt, isResumed: true, ticks: FRESH_LINE, header: FRESH_LINE })
+    return this.fix({ number, salt, isResumed: true, length: this.parts.params.caps.ticks, ...FRESH })
   }
 
   /** What a batch's header says of slots: its child's table, and its parent's signature. */
@@ -141,9 +156,8 @@ export class Slots {
   claimTick(tick: Tick): Claimed<SignedTick> {
     const table = this.current
     if (table?.id.number !== tick.number) throw new Error(`the table of batch ${tick.number} is not at hand`)
-    if (tick.index >= this.parts.params.caps.ticks)
-      throw new RangeError(`batch ${tick.number} has no slot for tick ${tick.index}`)
     const record = this.recordOf(tick.number)
+    if (tick.index >= record.length) throw new RangeError(`batch ${tick.number} has no slot for tick ${tick.index}`)
     const claim = granted(claimSlot(record.ticks, tick.index, tickSlotMessage(table, tick)))
     const claimed = { ...record, ticks: claim.line }
     return {
@@ -184,7 +198,8 @@ export class Slots {
 
   private childOf(number: number): SlotRecord {
     const { salt } = this.recordOf(number)
-    return { number: number + 1, salt, isResumed: false, ticks: FRESH_LINE, header: FRESH_LINE }
+    const length = this.next?.number === number + 1 ? this.next.length : this.parts.params.caps.ticks
+    return { number: number + 1, salt, isResumed: false, length, ...FRESH }
   }
 
   private recordOf(number: number): SlotRecord {
@@ -199,16 +214,17 @@ export class Slots {
     return made.table
   }
 
-  private made({ number, salt }: SlotRecord): Promise<Made> {
+  private made(record: SlotRecord): Promise<Made> {
+    const { number, salt, length } = record
     const known = this.tables.get(number)
-    if (known !== undefined && equalBytes(known.salt, salt)) return known.made
-    const made = this.begin({ network: this.parts.network, number, salt })
-    this.tables.set(number, { salt, made })
+    if (known !== undefined && equalBytes(known.record.salt, salt) && known.record.length === length) return known.made
+    const made = this.begin({ network: this.parts.network, number, salt }, length)
+    this.tables.set(number, { record, made })
     return made
   }
 
-  private begin(id: TableId): Promise<Made> {
-    return this.thread.make(id).then(
+  private begin(id: TableId, length: number): Promise<Made> {
+    return this.thread.make(id, length).then(
       (table) => ({ ok: true, table }),
       (error: unknown) => ({ ok: false, error }),
     )
@@ -217,6 +233,11 @@ export class Slots {
 
 /** A table, or what went wrong: whoever waits for it is told. */
 type Made = { readonly ok: true; readonly table: SlotTable } | { readonly ok: false; readonly error: unknown }
+
+const FRESH = { ticks: FRESH_LINE, header: FRESH_LINE }
+
+/** In a table beyond what the last batches show to be needed. */
+const SPARE_TICKS = 32
 
 /** The batch before the open one, whose header is signed in the open one's. */
 const KEPT = 2

@@ -5,7 +5,8 @@ import { type NoncePoint, type SlotTable, slotTable, type TableId, type XOnlyKey
 export interface TableRequest {
   readonly key: XOnlyKey
   readonly id: TableId
-  readonly ticks: number
+  /** How many points are wanted. */
+  readonly count: number
 }
 
 // Node 20 starts no worker from TypeScript: code that runs from src takes the built one.
@@ -20,27 +21,28 @@ const WORKER_FILE = new URL(
  */
 export class TableThread {
   private readonly key: XOnlyKey
-  private readonly ticks: number
+  private readonly leaves: number
   private worker: Worker | undefined
   private readonly waiting: {
     readonly resolve: (points: NoncePoint[]) => void
     readonly reject: (error: Error) => void
   }[] = []
 
-  constructor(key: XOnlyKey, ticks: number) {
+  /** @param leaves that each table's tree has */
+  constructor(key: XOnlyKey, leaves: number) {
     this.key = key
-    this.ticks = ticks
+    this.leaves = leaves
   }
 
   /** @throws TableThreadError when the thread is lost */
-  async make(id: TableId): Promise<SlotTable> {
-    const { key, ticks } = this
+  async make(id: TableId, count: number): Promise<SlotTable> {
+    const { key, leaves } = this
     const made = new Promise<NoncePoint[]>((resolve, reject) => {
       this.waiting.push({ resolve, reject })
     })
-    const request: TableRequest = { key, id, ticks }
+    const request: TableRequest = { key, id, count }
     this.start().postMessage(request)
-    return slotTable(key, id, await made)
+    return slotTable(key, id, await made, leaves)
   }
 
   async close(): Promise<void> {

@@ -5,4 +5,4 @@ import type { TableRequest } from './table-thread.ts'
 if (parentPort === null) throw new Error('this file runs as a worker thread')
 const port = parentPort
 
-port.on('message', ({ key, id, ticks }: TableRequest) => port.postMessage(tickPoints(key, id, 0, ticks)))
+port.on('message', ({ key, id, count }: TableRequest) => port.postMessage(tickPoints(key, id, 0, count)))

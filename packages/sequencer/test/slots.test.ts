@@ -1,7 +1,7 @@
 import { encodeReceipt, headOf, type Receipt, verifyReceipt } from '@kedge/core'
 import type { IntakeResult } from '@kedge/node'
 import { waitFor } from '@kedge/regtest'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Onlooker } from './onlooker.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
@@ -12,8 +12,9 @@ let workshop: Workshop
 let sequencer: Sequencer
 let nonce = 0n
 
-beforeAll(async () => {
-  workshop = await Workshop.start()
+async function open(ticks?: number, sealAfterMs = NEVER): Promise<void> {
+  nonce = 0n
+  workshop = await Workshop.start(ticks)
   sequencer = await workshop.open()
   await sequencer.turn()
   await workshop.deposit(keyOf(ALICE), 50_000n)
@@ -21,14 +22,14 @@ beforeAll(async () => {
   for (let block = 0; block < 4; block++) await mine()
   expect(headOf(sequencer.node.follower.chain).number).toBe(2)
   await sequencer.stop()
-  sequencer = await workshop.open(NEVER)
+  sequencer = await workshop.open(sealAfterMs)
   await sequencer.turn()
-}, 60_000)
+}
 
-afterAll(async () => {
+async function close(): Promise<void> {
   await sequencer.stop()
   await workshop.stop()
-})
+}
 
 async function mine(): Promise<void> {
   await sequencer.turn()
@@ -52,42 +53,76 @@ function takenOf(result: IntakeResult | undefined): { operation: Uint8Array; rec
   return { operation: taken.operation, receipt: taken.receipt }
 }
 
-it('used up, their batch is sealed and the next one goes on', { timeout: 60_000 }, async () => {
-  const { ticks } = workshop.params.caps
-  const places: (readonly [number, number])[] = []
-  for (let at = 0; at < 2 * ticks + 1; at++) {
-    const { number, index } = (await pay()).tick
-    places.push([number, index])
-  }
-  const slotsOf = (number: number) => Array.from({ length: ticks }, (_, index) => [number, index])
-  expect(places).toEqual([...slotsOf(3), ...slotsOf(4), [5, 0]])
-})
+describe('slots for ticks', () => {
+  beforeAll(() => open(), 60_000)
+  afterAll(close)
 
-it('taken up again behind a crash where they were left, the last one too', { timeout: 60_000 }, async () => {
-  const { ticks } = workshop.params.caps
-  for (let index = 1; index < ticks; index++) {
+  it('used up, their batch is sealed and the next one goes on', { timeout: 60_000 }, async () => {
+    const { ticks } = workshop.params.caps
+    const places: (readonly [number, number])[] = []
+    for (let at = 0; at < 2 * ticks + 1; at++) {
+      const { number, index } = (await pay()).tick
+      places.push([number, index])
+    }
+    const slotsOf = (number: number) => Array.from({ length: ticks }, (_, index) => [number, index])
+    expect(places).toEqual([...slotsOf(3), ...slotsOf(4), [5, 0]])
+  })
+
+  it('taken up again behind a crash where they were left, the last one too', { timeout: 60_000 }, async () => {
+    const { ticks } = workshop.params.caps
+    for (let index = 1; index < ticks; index++) {
+      await sequencer.crash()
+      sequencer = await workshop.open(NEVER)
+      await sequencer.turn()
+      expect((await pay()).tick).toMatchObject({ number: 5, index })
+    }
     await sequencer.crash()
     sequencer = await workshop.open(NEVER)
     await sequencer.turn()
-    expect((await pay()).tick).toMatchObject({ number: 5, index })
-  }
-  await sequencer.crash()
-  sequencer = await workshop.open(NEVER)
-  await sequencer.turn()
-  expect((await pay()).tick).toMatchObject({ number: 6, index: 0 })
+    expect((await pay()).tick).toMatchObject({ number: 6, index: 0 })
+  })
+
+  it('sign each header in the next one, as everybody checks', { timeout: 60_000 }, async () => {
+    await mine()
+    const onlooker = await Onlooker.open(workshop, sequencer, 'onlooker')
+    await waitFor({ until: 'the onlooker has checked all batches' }, async (note) => {
+      await onlooker.turn()
+      const { head, rejection } = onlooker.node.executor
+      note(`${head.number} ${rejection?.fault}`)
+      return head.number === 5 ? true : undefined
+    })
+    const head = await sequencer.node.data.header(headOf(sequencer.node.follower.chain).headerHash)
+    expect(head?.number).toBe(5)
+    expect(head?.prevSig.some((byte) => byte !== 0)).toBe(true)
+    await onlooker.close()
+  })
 })
 
-it('sign each header in the next one, as everybody checks', { timeout: 60_000 }, async () => {
-  await mine()
-  const onlooker = await Onlooker.open(workshop, sequencer, 'onlooker')
-  await waitFor({ until: 'the onlooker has checked all batches' }, async (note) => {
-    await onlooker.turn()
-    const { head, rejection } = onlooker.node.executor
-    note(`${head.number} ${rejection?.fault}`)
-    return head.number === 5 ? true : undefined
+describe('a table of nonces', () => {
+  beforeAll(() => open(200, 0), 60_000)
+  afterAll(close)
+
+  it('is as long as the batches before show, and used up seals its batch early', { timeout: 60_000 }, async () => {
+    const lengths: number[] = []
+    for (let number = 3; number < 7; number++) {
+      lengths.push(sequencer.slots.lengthOf(number))
+      if (number === 6) break
+      for (let index = 0; index < 2; index++) expect((await pay()).tick).toMatchObject({ number, index })
+      // Seals it.
+      await sequencer.turn()
+    }
+    // The first batch behind a resume has none before it; the next one held a deposit alone, under one tick.
+    expect(lengths).toEqual([200, 36, 40, 40])
+    const places: number[] = []
+    for (let at = 0; at < 41; at++) places.push((await pay()).tick.number)
+    expect(places).toEqual([...new Array<number>(40).fill(6), 7])
   })
-  const head = await sequencer.node.data.header(headOf(sequencer.node.follower.chain).headerHash)
-  expect(head?.number).toBe(5)
-  expect(head?.prevSig.some((byte) => byte !== 0)).toBe(true)
-  await onlooker.close()
+
+  it('is made anew by a start as it was', { timeout: 60_000 }, async () => {
+    await sequencer.crash()
+    sequencer = await workshop.open(NEVER)
+    await sequencer.turn()
+    expect(sequencer.slots.lengthOf(7)).toBe(40)
+    expect((await pay()).tick).toMatchObject({ number: 7, index: 1 })
+  })
 })

@@ -82,7 +82,8 @@ export class Workshop {
     this.vault = { head: params.vault, value: VAULT_VALUE }
   }
 
-  static async start(): Promise<Workshop> {
+  /** @param ticks slots for ticks that a batch has */
+  static async start(ticks = 5): Promise<Workshop> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-sequencer-'))
     const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
     await bitcoind.start()
@@ -93,7 +94,13 @@ export class Workshop {
       watchers: WATCHERS.map(publicKeyOf),
       threshold: 2,
     }
-    const caps = { operations: 8, deposits: 4, forced: 2, ticks: 5, answerVbytesPerBlock: 1_000_000 }
+    const caps = {
+      operations: ticks < 8 ? 8 : 2 * ticks,
+      deposits: 4,
+      forced: 2,
+      ticks,
+      answerVbytesPerBlock: 1_000_000,
+    }
     const nowhere = { txid: ZERO_HASH, vout: 0 }
     const draft = {
       ...regtestRules,
