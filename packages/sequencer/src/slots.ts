@@ -101,7 +101,7 @@ export class Slots {
   prepare(number: number, isLong: boolean): void {
     const last = this.records.get(number - 2)
     const { ticks } = this.parts.params.caps
-    const enough = last === undefined || isLong ? ticks : SPARE_TICKS + 4 * last.ticks.next
+    const enough = last === undefined || isLong ? ticks : SPARE_TICKS + 2 * last.ticks.next
     this.next = { number, length: Math.min(enough, ticks) }
     void this.made(this.childOf(number - 1))
   }
@@ -112,7 +112,7 @@ export class Slots {
 
   /** How many ticks a batch has nonces for. */
   lengthOf(number: number): number {
-    return this.recordOf(number).length
+    return this.expected(number).length
   }
 
   /** Which of a batch's tick slots are used up; undefined for one without a table here. */
@@ -122,7 +122,7 @@ export class Slots {
 
   /** Above all ticks of the batch that a signature may have been given for. */
   firstTick(number: number): number {
-    return this.recordOf(number).ticks.next
+    return this.expected(number).ticks.next
   }
 
   /** A table that nobody has seen so far, for the batch behind resume `number` - 1. */
@@ -202,6 +202,11 @@ export class Slots {
     return { number: number + 1, salt, isResumed: false, length, ...FRESH }
   }
 
+  /** The table of the batch behind the one that is being sealed is fixed by that seal. */
+  private expected(number: number): SlotRecord {
+    return this.records.get(number) ?? this.childOf(number - 1)
+  }
+
   private recordOf(number: number): SlotRecord {
     const record = this.records.get(number)
     if (record === undefined) throw new Error(`there is no table for batch ${number}`)
@@ -237,7 +242,7 @@ type Made = { readonly ok: true; readonly table: SlotTable } | { readonly ok: fa
 const FRESH = { ticks: FRESH_LINE, header: FRESH_LINE }
 
 /** In a table beyond what the last batches show to be needed. */
-const SPARE_TICKS = 32
+const SPARE_TICKS = 16
 
 /** The batch before the open one, whose header is signed in the open one's. */
 const KEPT = 2

@@ -20,6 +20,8 @@ export interface JournalPlace {
   readonly nextGroup: number
   /** Go with the first group: the batch's mark. */
   readonly firstWrites: readonly Write[]
+  /** The batch before is on disk. Nothing is promised before, on top of what may still be lost. */
+  readonly behind?: Promise<void>
 }
 
 /**
@@ -31,7 +33,7 @@ export class Ticks {
   private readonly parts: TickParts
   private readonly place: JournalPlace
   readonly batch: OpenBatch
-  private waiting: Waiting[] = []
+  private readonly waiting: Waiting[] = []
   private running: Promise<void> | undefined
   private sequence: number
   /** The last one. */
@@ -111,9 +113,10 @@ export class Ticks {
   private async run(): Promise<void> {
     // Whoever is being served in this turn of the event loop comes along.
     await new Promise((resolve) => setImmediate(resolve))
-    const served = this.waiting
-    this.waiting = []
+    let served: Waiting[] = []
     try {
+      await this.place.behind
+      served = this.waiting.splice(0)
       if (this.failed !== undefined) throw this.failed
       const { claimed, paths } = await this.cut(served.map(({ index }) => index))
       const signed = await claimed.keep()
@@ -122,7 +125,7 @@ export class Ticks {
         resolve(this.told({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] }))
     } catch (cause) {
       this.failed ??= new PromiseError({ cause })
-      for (const { reject } of served) reject(this.failed)
+      for (const { reject } of [...served, ...this.waiting.splice(0)]) reject(this.failed)
     }
   }
 

@@ -129,10 +129,14 @@ async function sendAndSeal(rollup: Rollup, load: Load, payers: number): Promise<
   return { sent, batches: await rollup.sealedOperations(1 + payers + sent.transfers) }
 }
 
-/** From the first request to the last sealed batch; min and max are what was acknowledged in fifths of the time. */
+/**
+ * From the first request to the last batch but one: the last is sealed when it is old enough, not when the load has filled
+ * it. min and max are what was acknowledged in fifths of the time.
+ */
 function rowOf(name: string, { transfers, from, fifths }: SentLoad, batches: readonly SealedLine[]): Row {
-  const to = batches.at(-1)?.time ?? from
-  const value = (1000 * transfers) / (to - from)
+  const [before, last] = batches.slice(-2)
+  if (before === undefined || last === undefined) throw new Error('the load made fewer than two batches')
+  const value = (1000 * (transfers - last.operations)) / (before.time - from)
   return { name, unit: UNIT, value, min: Math.min(...fifths), max: Math.max(...fifths) }
 }
 
