@@ -73,7 +73,7 @@ function networksOf(scenarios: readonly Scenario[]): readonly Played[] {
 const tell: Step = (title, work, seen) => progress.step(title, work, seen)
 
 function start(folder: string, alone: Partial<NetworkOptions> = {}): Promise<RegtestNetwork> {
-  const options = { folder, challengers: 2, sealAfterMs: 250, mayLie: true, logLevel: 'debug', ...alone }
+  const options = { folder, challengers: 2, sealAfterMs: 100, mayLie: true, logLevel: 'debug', ...alone }
   const title = `bitcoind, a sequencer and ${options.challengers} challengers start, and find each other`
   return progress.step(title, (onProgress) => RegtestNetwork.start({ ...options, onProgress }))
 }

@@ -32,7 +32,7 @@ const DEPOSIT = 400_000n
 const NAMES = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank', 'grace', 'heidi']
 
 /** The mempool has to stand still for so long before a block is mined: a miner that is faster than everybody else. */
-const QUIET_MS = 200
+const QUIET_MS = 100
 
 const BLOCKS_MAX = 40
 

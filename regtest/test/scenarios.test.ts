@@ -13,7 +13,7 @@ describeOnBitcoind('scenarios', () => {
   let stage: Stage | undefined
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kedge-scenarios-'))
-    const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 250, mayLie: true })
+    const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 100, mayLie: true })
     stage = new Stage(network, (_, work) => work(() => undefined))
   }, 90_000)
   afterAll(async () => {
@@ -36,7 +36,7 @@ describeOnBitcoind('scenarios on networks of their own', () => {
     '$name',
     async ({ run, alone }) => {
       const folder = await mkdtemp(join(tmpdir(), 'kedge-scenario-'))
-      const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 250, mayLie: true, ...alone })
+      const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 100, mayLie: true, ...alone })
       try {
         await run(new Stage(network, (_, work) => work(() => undefined)))
       } finally {

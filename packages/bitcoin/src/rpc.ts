@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { isRecord } from './answer.ts'
+import { httpPost } from './http-post.ts'
 
 /** Where a bitcoind answers, and how to log in to it. */
 export interface Rpc {
@@ -84,25 +85,26 @@ function resultOf(answer: unknown, method: string): unknown {
 
 /** Errors come with any HTTP status; what matters is whether the body is an answer. */
 async function post(rpc: Rpc, body: unknown, timeoutMs: number, methods: string): Promise<unknown> {
-  const headers = { authorization: `Basic ${Buffer.from(await credentials(rpc.login)).toString('base64')}` }
-  const signal = AbortSignal.timeout(timeoutMs)
+  const authorization = `Basic ${Buffer.from(credentials(rpc.login)).toString('base64')}`
+  const posted = { authorization, body: JSON.stringify(body) }
   let status = 'no answer'
   try {
-    const response = await fetch(rpc.url, { method: 'POST', headers, body: JSON.stringify(body), signal })
-    status = response.status === 401 ? 'the login is wrong' : `HTTP ${response.status}`
-    return await response.json()
+    const answer = await httpPost(rpc.url, posted, timeoutMs, () => {
+      status = `no answer in ${timeoutMs} ms`
+      return new Error(status)
+    })
+    status = answer.status === 401 ? 'the login is wrong' : `HTTP ${answer.status}`
+    return JSON.parse(answer.text)
   } catch (cause) {
-    throw new RpcUnreachableError(
-      `${methods} at ${rpc.url}: ${signal.aborted ? `no answer in ${timeoutMs} ms` : status}`,
-      { cause },
-    )
+    throw new RpcUnreachableError(`${methods} at ${rpc.url}: ${status}`, { cause })
   }
 }
 
-async function credentials(login: RpcLogin): Promise<string> {
+/** The cookie is one line on this machine: to hand its reading to other threads takes longer than to read it. */
+function credentials(login: RpcLogin): string {
   if ('user' in login) return `${login.user}:${login.password}`
   try {
-    return await readFile(login.cookieFile, 'utf8')
+    return readFileSync(login.cookieFile, 'utf8')
   } catch (cause) {
     throw new RpcUnreachableError(`no cookie at ${login.cookieFile}: bitcoind is not running, or runs elsewhere`, {
       cause,

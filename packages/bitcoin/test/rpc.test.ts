@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +78,29 @@ describe('a call', () => {
     server?.removeAllListeners('request')
     await expect(callRpc({ ...rpc, timeoutMs: 50 }, 'm', [])).rejects.toThrow(/no answer in 50 ms/)
     await expect(callRpc({ ...rpc, url: 'http://127.0.0.1:1' }, 'm', [])).rejects.toBeInstanceOf(RpcUnreachableError)
+  })
+
+  test('whose answer stops in the middle ends too: when time is over, and at once where the connection does', async () => {
+    const { rpc } = await serve(200, '')
+    const begin = (end: (response: ServerResponse) => void) =>
+      server?.removeAllListeners('request').once('request', (_, response: ServerResponse) => {
+        response.writeHead(200).write('{"id":0,')
+        end(response)
+      })
+    begin(() => undefined)
+    await expect(callRpc({ ...rpc, timeoutMs: 50 }, 'm', [])).rejects.toThrow(/no answer in 50 ms/)
+    begin((response) => setImmediate(() => response.destroy()))
+    await expect(callRpc({ ...rpc, timeoutMs: 60_000 }, 'm', [])).rejects.toBeInstanceOf(RpcUnreachableError)
+  })
+
+  test('uses the connection of the one before', async () => {
+    const { rpc } = await serve(200, '{"id":0,"result":1}')
+    let connections = 0
+    server?.on('connection', () => {
+      connections += 1
+    })
+    for (let times = 0; times < 5; times++) await callRpc(rpc, 'm', [])
+    expect(connections).toBe(1)
   })
 })
 

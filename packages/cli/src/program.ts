@@ -40,7 +40,10 @@ Exit status: 0 it is done, 1 it failed, 2 it was asked or configured wrongly.`,
     )
 }
 
-/** Runs a command line, and says on standard error what keeps it from being done; with --json, as JSON on standard output. */
+/**
+ * Runs a command line, and says on standard error what keeps it from being done; with --json, as JSON on standard output.
+ * The process ends with it, once that is written.
+ */
 export async function runCommand(command: Command, args: readonly string[]): Promise<void> {
   prepare(command)
   try {
@@ -48,6 +51,8 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
   } catch (error) {
     process.exitCode = report(error, args.includes('--json'))
   }
+  // libp2p leaves a timer behind when it is stopped, for which the process would live another second.
+  process.stdout.write('', () => process.exit())
 }
 
 /** A subcommand that was made by itself inherits nothing. */

@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
+import { kedgeProgram } from '../src/program.ts'
 import { freshFolder } from './folder.ts'
 import { kedge } from './kedge.ts'
 import { KEYS, paramsText } from './params.ts'
@@ -10,37 +12,55 @@ const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon a
 /** On regtest; nobody here has its key. */
 const ADDRESS = 'bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg'
 
-describe('help', () => {
-  const commands = [
-    ...['', 'sequencer', 'challenger', 'keys', 'keys new', 'keys show'],
-    ...['', 'create', 'restore', 'address', 'balance', 'deposit', 'send', 'resume', 'history', 'status'].map(
-      (name) => `wallet ${name}`,
-    ),
-    ...['receipt', 'proof', 'verify-receipt', 'verify-proof'].map((name) => `wallet ${name}`),
-    ...['', 'status', 'mine', 'reorg', 'fund'].map((name) => `regtest ${name}`),
-  ]
+/** Tells on standard error what a program loads. */
+const LOADED = new URL('./loaded.mjs', import.meta.url).href
 
-  test.concurrent.each(commands)('kedge %s --help: with an example', async (command) => {
-    const { code, stdout, stderr } = await kedge([...command.split(' ').filter((word) => word !== ''), '--help'])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^Usage: kedge/)
-    expect(stdout).not.toMatch(/: -- is|KEDGE_ here/)
-    expect(stdout).toMatch(/Examples?:\n {2}(KEDGE_\S+ )?kedge /)
-    // Rollup addresses are 64 hex digits: no example may look like a compressed key.
-    expect(stdout).not.toMatch(/\b0[23][0-9a-f]+…/)
+/** A command and all below it, each with the words that call it. */
+function everyCommand(command: Command, name = ''): [string, Command][] {
+  const below = command.commands.flatMap((each) => everyCommand(each, `${name} ${each.name()}`.trim()))
+  return [[name, command], ...below]
+}
+
+function helpOf(command: Command): string {
+  let help = ''
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text
+    },
   })
+  command.outputHelp()
+  return help
+}
 
+describe('help', () => {
+  const program = kedgeProgram({}, '0')
+  // What starts a network has its help from the program that it starts.
+  const own = everyCommand(program).filter(([name]) => name !== 'regtest up')
+
+  test.each(own)('kedge %s: with an example', (name, command) => {
+    const help = helpOf(command)
+    expect(help).toMatch(new RegExp(`^Usage: kedge ${name}`))
+    expect(help).not.toMatch(/: -- is|KEDGE_ here/)
+    expect(help).toMatch(/Examples?:\n {2}(KEDGE_\S+ )?kedge /)
+    // Rollup addresses are 64 hex digits: no example may look like a compressed key.
+    expect(help).not.toMatch(/\b0[23][0-9a-f]+…/)
+  })
   test('each setting of a node stands in its help, with its default', async () => {
-    const { stdout } = await kedge(['sequencer', '--help'])
+    const { code, stdout, stderr } = await kedge(['sequencer', '--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^Usage: kedge sequencer/)
     expect(stdout).toContain('--api-port <N>')
     expect(stdout).toContain('its port; 0 takes a free one (default: 8780)')
     expect(stdout).toContain("the network's parameters, params.json (required)")
   })
 
-  test('what a regtest network can be asked for stands in the help', async () => {
-    expect((await kedge(['regtest', 'mine', '--help'])).stdout).toContain('1 to 1000')
-    expect((await kedge(['regtest', 'reorg', '--help'])).stdout).toContain('1 to 100')
-    expect((await kedge(['regtest', 'fund', '--help'])).stdout).toContain('330sat to 10btc')
+  test('what a regtest network can be asked for stands in the help', () => {
+    const [mine, reorg, fund] = ['regtest mine', 'regtest reorg', 'regtest fund'].map((wanted) =>
+      everyCommand(program).flatMap(([name, command]) => (name === wanted ? [helpOf(command)] : [])),
+    )
+    expect(mine).toMatchObject([expect.stringContaining('1 to 1000')])
+    expect(reorg).toMatchObject([expect.stringContaining('1 to 100')])
+    expect(fund).toMatchObject([expect.stringContaining('330sat to 10btc')])
   })
 
   test('the version', async () => {
@@ -49,6 +69,17 @@ describe('help', () => {
     }
     expect(await kedge(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
   })
+})
+
+test.each([
+  ['help', ['--help']],
+  ['a command on a wallet', ['wallet', 'balance', '--wallet', '/nowhere/w.json']],
+])('%s loads nothing that only nodes need', async (_, args) => {
+  const { stderr } = await kedge(args, { environment: { NODE_OPTIONS: `--import ${LOADED}` } })
+  const loaded = stderr.split('\n').filter((line) => line.startsWith('file:'))
+  expect(loaded).toContainEqual(expect.stringContaining('/packages/cli/dist/program.js'))
+  const ofNodes = /\/packages\/(?:node|sequencer|challenger|p2p|storage|signatures|commitment)\/|\/(?:@?libp2p|hono)\//
+  expect(loaded.filter((url) => ofNodes.test(url))).toEqual([])
 })
 
 describe('what is asked wrongly: exit status 2, and what is wrong', () => {

@@ -12,20 +12,22 @@ import {
 } from '@kedge/core'
 import type { IntakeResult } from '@kedge/node'
 import { journal } from '@kedge/storage'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Tamper } from '../src/seal.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
 const [ALICE, BOB, CAROL] = [20, 21, 22]
 const NEVER = 1e9
 
+/** What each test begins on a copy of. */
+let made: Workshop
 let workshop: Workshop
 let sequencer: Sequencer
 
-beforeEach(async () => {
-  workshop = await Workshop.start()
-  sequencer = await workshop.open()
-  await sequencer.turn()
+beforeAll(async () => {
+  made = await Workshop.start()
+  workshop = made
+  await begin()
   for (const seed of [ALICE, BOB]) {
     await workshop.deposit(keyOf(seed), 5_000n)
     await workshop.bitcoind.mine(1)
@@ -35,12 +37,25 @@ beforeEach(async () => {
   for (let block = 0; block < 4; block++) await mine()
   expect(sequencer.node.executor.ledger.totals.count).toBe(2)
   expect(headOf(sequencer.node.follower.chain).number).toBe(2)
+  await sequencer.stop()
+  await made.bitcoind.stop()
+})
+
+afterAll(() => made.stop())
+
+beforeEach(async () => {
+  workshop = await made.copy()
 })
 
 afterEach(async () => {
   await sequencer.crash()
   await workshop.stop()
 })
+
+async function begin(sealAfterMs = 0): Promise<void> {
+  sequencer = await workshop.open(sealAfterMs)
+  await sequencer.turn()
+}
 
 /** The loop turns before the block too: what it sends then is in it. */
 async function mine(blocks = 1): Promise<void> {
@@ -73,14 +88,14 @@ async function makeVoid(): Promise<void> {
 
 describe('taking transfers', () => {
   it('goes on while the ledger is being moved', async () => {
+    await begin()
     const acting = sequencer.act()
     expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true, index: 0 })
     await acting
   })
 
   it('answers from the last tick when nothing came since', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     const bytes = aliceToBob(0n)
     const [result] = await sequencer.submit(bytes)
     expect(result).toMatchObject({ ok: true, taken: { index: 0 } })
@@ -97,8 +112,7 @@ describe('taking transfers', () => {
   })
 
   it('ends the node when they can not be written, rather than seal or promise on top of them', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     for (let nonce = 0n; nonce < 7n; nonce++)
       expect(await sequencer.submit(aliceToBob(nonce))).toMatchObject([{ ok: true }])
     await sequencer.node.store.close()
@@ -117,8 +131,7 @@ describe('a withdrawal', () => {
   const owed = () => sequencer.node.executor.ledger.totals.owed
 
   it('is promised like a transfer, once, and found by what was signed', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     const out = aliceOut(1n)
     expect(await sequencer.withdraw(out)).toMatchObject({ ok: false, code: 'nonce-ahead' })
     expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
@@ -136,8 +149,7 @@ describe('a withdrawal', () => {
   })
 
   it('that was promised outlives a crash, and a batch that lost its place', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     expect(await sequencer.withdraw(aliceOut(0n))).toMatchObject({ ok: true })
     await sequencer.crash()
     sequencer = await workshop.open(NEVER)
@@ -154,6 +166,7 @@ describe('a withdrawal', () => {
 
 describe('an open batch', () => {
   it('makes way for deposits when nobody could be added to it', async () => {
+    await begin()
     expect(await sequencer.submit(aliceToBob(9n))).toMatchObject([{ ok: false, code: 'nonce-ahead' }])
     expect(openBatch()).toMatchObject({ count: 0 })
     await workshop.deposit(keyOf(CAROL), 5_000n)
@@ -162,6 +175,7 @@ describe('an open batch', () => {
   })
 
   it('does not grow old while nobody sends', async () => {
+    await begin()
     expect(await sequencer.submit(aliceToBob(9n))).toMatchObject([{ ok: false, code: 'nonce-ahead' }])
     await workshop.bitcoind.mine(workshop.params.windows.staleness + 1)
     await sequencer.turn()
@@ -172,8 +186,7 @@ describe('an open batch', () => {
   })
 
   it('gives way when its origin is too old, and its transfers go into the next one', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
     await sequencer.stop()
     await workshop.bitcoind.mine(workshop.params.windows.staleness + 1)
@@ -185,6 +198,7 @@ describe('an open batch', () => {
   })
 
   it('is taken up again after a crash, with payments from cells that it made', async () => {
+    await begin()
     await restart(NEVER)
     await workshop.deposit(keyOf(CAROL), 5_000n)
     await workshop.bitcoind.mine(2)
@@ -201,6 +215,7 @@ describe('an open batch', () => {
   })
 
   it('is on disk before it is given up, promised or not', async () => {
+    await begin()
     expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true })
     await workshop.bitcoind.reorg(2, 3)
     await sequencer.follow()
@@ -212,8 +227,7 @@ describe('an open batch', () => {
   })
 
   it('is on disk after a clean stop, promised or not', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     expect(await sequencer.add(aliceToBob(0n))).toMatchObject({ ok: true })
     await restart(NEVER)
     expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: false, code: 'syncing' }])
@@ -223,8 +237,7 @@ describe('an open batch', () => {
   })
 
   it('that is given up has its transfers in the next one before anybody else has', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
     await workshop.bitcoind.reorg(2, 3)
     await sequencer.follow()
@@ -237,8 +250,7 @@ describe('an open batch', () => {
   })
 
   it('signs no tick of a number twice, whoever was promised what under it before', async () => {
-    await restart(NEVER)
-    await sequencer.turn()
+    await begin(NEVER)
     const [first] = await sequencer.submit(aliceToBob(0n))
     await workshop.bitcoind.reorg(2, 3)
     await sequencer.turn()
@@ -265,6 +277,7 @@ function tickOf(result: IntakeResult | undefined): Tick {
 
 describe('after a void', () => {
   beforeEach(async () => {
+    await begin()
     const bobOut = workshop.withdrawal(BOB, { from: 1, amount: 1_000n, nonce: 0n })
     const taken = [sequencer.submit(aliceToBob(0n)), sequencer.withdraw(bobOut)]
     expect(await Promise.all(taken)).toMatchObject([[{ ok: true }], { ok: true }])
@@ -345,7 +358,6 @@ const wrongEnd: Tamper = {
 
 describe('a batch that is found faulty', () => {
   it('keeps transfers out by a code of its own, until it is void and the chain resumed', async () => {
-    await sequencer.stop()
     sequencer = await workshop.open(0, wrongEnd)
     await sequencer.turn()
     expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])

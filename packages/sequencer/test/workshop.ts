@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -67,25 +67,31 @@ export interface MadeDeposit {
 /** What a payment says beside who pays. */
 type Payment = Pick<Transfer, 'from' | 'to' | 'amount' | 'nonce'> & Partial<Transfer>
 
+interface Vault {
+  readonly head: Outpoint
+  readonly value: bigint
+}
+
 export class Workshop {
   readonly bitcoind: Bitcoind
   readonly params: Params
   readonly network: Uint8Array
   readonly folder: string
 
-  vault: { readonly head: Outpoint; readonly value: bigint }
-  private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
+  vault: Vault
+
+  private constructor(bitcoind: Bitcoind, params: Params, folder: string, vault: Vault) {
     this.bitcoind = bitcoind
     this.params = params
     this.network = networkId(params)
     this.folder = folder
-    this.vault = { head: params.vault, value: VAULT_VALUE }
+    this.vault = vault
   }
 
   /** @param ticks slots for ticks that a batch has */
   static async start(ticks = 5): Promise<Workshop> {
-    const folder = await mkdtemp(join(tmpdir(), 'kedge-sequencer-'))
-    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
+    const folder = await freshFolder()
+    const bitcoind = bitcoindIn(folder)
     await bitcoind.start()
     const keys = {
       anchor: publicKeyOf(ANCHOR),
@@ -116,12 +122,21 @@ export class Workshop {
     // Nothing below the scan height is anybody's.
     for (let coin = 0; coin < 8; coin++) await bitcoind.fund(coinKey(COINS).script, 20_000_000n)
     await bitcoind.mine(1)
-    return new Workshop(bitcoind, { ...draft, genesis, vault }, folder)
+    return new Workshop(bitcoind, { ...draft, genesis, vault }, folder, { head: vault, value: VAULT_VALUE })
   }
 
   async stop(): Promise<void> {
     await this.bitcoind.stop()
     await rm(this.folder, { recursive: true })
+  }
+
+  /** Another one that stands where this one does, whose bitcoind has stopped, and which no sequencer has open. */
+  async copy(): Promise<Workshop> {
+    const folder = await freshFolder()
+    await cp(this.folder, folder, { recursive: true })
+    const bitcoind = bitcoindIn(folder)
+    await bitcoind.start()
+    return new Workshop(bitcoind, this.params, folder, this.vault)
   }
 
   /** On the folder of the one before it. */
@@ -193,6 +208,14 @@ export class Workshop {
     const sent = await sendTransaction(this.bitcoind.rpc, raw, burn)
     if (!sent.ok) throw new Error(`a transaction is refused: ${sent.detail}`)
   }
+}
+
+function freshFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'kedge-sequencer-'))
+}
+
+function bitcoindIn(folder: string): Bitcoind {
+  return new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
 }
 
 /** What a node is started with. It has its peer's address for as long as it runs. */

@@ -28,6 +28,13 @@ export function forceCommand(environment: Environment): Command {
     .description('publish a payment or a withdrawal on Bitcoin, so that no sequencer can leave it out')
     .addCommand(forceTransferCommand(environment))
     .addCommand(forceWithdrawCommand(environment))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kedge wallet force transfer d1c4…7e 1500sat --config wallet.toml
+  kedge wallet force withdraw 50000sat bc1q…9x --config wallet.toml`,
+    )
 }
 
 function forceTransferCommand(environment: Environment): Command {
