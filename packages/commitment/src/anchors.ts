@@ -84,14 +84,12 @@ export class AnchorKeeper {
    * @throws Error when the number is bound to another anchor, or out of turn
    */
   intent(number: number, anchor: Anchor, originHeight?: number): Write[] {
-    if (anchor.number !== number) throw new Error(`the anchor says number ${anchor.number}, not ${number}`)
-    return [this.loaded.propose(anchor, originHeight)]
+    return [this.loaded.propose(number, anchor, originHeight)]
   }
 
   /** That commit is on disk: the next `advance` sends the anchor. */
   noted(number: number, anchor: Anchor): void {
-    if (anchor.number !== number) throw new Error(`the anchor says number ${anchor.number}, not ${number}`)
-    this.loaded.noted(anchor)
+    this.loaded.noted(number, anchor)
   }
 
   /** Intents that no block holds yet. At `MAX_UNCONFIRMED` no more should be added. */

@@ -246,16 +246,16 @@ export class World {
 }
 
 /** Binds the keeper to an anchor, as a sequencer does. */
-export async function bind(world: World, keeper: AnchorKeeper, anchor: Anchor): Promise<void> {
-  await world.store.commit(keeper.intent(anchor.number, anchor))
-  keeper.noted(anchor.number, anchor)
+export async function bind(world: World, keeper: AnchorKeeper, number: number, anchor: Anchor): Promise<void> {
+  await world.store.commit(keeper.intent(number, anchor))
+  keeper.noted(number, anchor)
 }
 
 /** The resume that begins a chain, as number 1, then batches, each on the one before it. @param origin of a batch that is to live */
 export function anchorOf(number: number, origin = { height: 0, hash: hashOf(0) }): Anchor {
-  if (number === 1) return resumeAnchor(number, hashOf(0), hashOf(9))
+  if (number === 1) return resumeAnchor(hashOf(0), hashOf(9))
   const parent = number === 2 ? hashOf(0) : hashOf(number - 1)
-  return batchAnchor({ number, parent, origin, post: hashOf(number) }, hashOf(number))
+  return batchAnchor({ parent, origin, post: hashOf(number) }, hashOf(number))
 }
 
 function paramsWith(rules: Partial<Params['windows']>, genesis: Params['genesis'], scanHeight: number): Params {

@@ -240,7 +240,7 @@ export class Rollup {
     this.unanchored = []
     this.parent = parent
     this.isBehindResume = true
-    await this.sendLink(resumeAnchor(this.number + 1, parent, this.slots.rootOf(this.number + 2)))
+    await this.sendLink(resumeAnchor(parent, this.slots.rootOf(this.number + 2)))
   }
 
   /** Hash of the last live header, as a node has it. */
