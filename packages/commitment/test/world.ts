@@ -97,9 +97,10 @@ export class World {
     policy: RelayPolicy,
     coins: readonly bigint[],
     rules: Partial<Params['windows']> = {},
+    blocks: { readonly blockWeight?: number } = {},
   ): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-commitment-'))
-    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy })
+    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy, ...blocks })
     await bitcoind.start()
     const blank = paramsWith(rules, { txid: new Uint8Array(32), vout: 0 }, 0)
     const genesis = await bitcoind.fund(anchorScript(blank), 30_000n)
