@@ -27,6 +27,8 @@ export interface BitcoindOptions {
   /** Kept when the node stops: a start on the same folder goes on with its chain. */
   readonly datadir: string
   readonly policy: RelayPolicy
+  /** Weight units of its blocks; Bitcoin's own limit unless given. Small ones fill up, and then fees decide. */
+  readonly blockWeight?: number
 }
 
 /** What relays: `default` as the binary comes, `core` as Bitcoin Core would. The same thing where it is Core. */
@@ -165,13 +167,19 @@ export class Bitcoind {
   }
 
   private launch(binary: string): ChildProcess {
-    const { datadir, policy } = this.options
+    const { datadir, policy, blockWeight = 4_000_000 } = this.options
     const args = [
       ...['-regtest', '-server', '-disablewallet', '-printtoconsole=0', '-listen=0', '-dnsseed=0', '-fixedseeds=0'],
       ...[`-datadir=${datadir}`, `-rpcport=${this.port}`, '-rpcbind=127.0.0.1', '-rpcallowip=127.0.0.1'],
       // Every node of a scenario keeps one call waiting for the next block.
-      ...['-rpcthreads=16', '-rpcworkqueue=256', '-blockmaxweight=4000000'],
-      ...(isKnots(binary) ? ['-blockmaxsize=4000000', ...(policy === 'core' ? ['-corepolicy=1'] : [])] : []),
+      ...['-rpcthreads=16', '-rpcworkqueue=256', `-blockmaxweight=${blockWeight}`],
+      ...(isKnots(binary)
+        ? [
+            '-blockmaxsize=4000000',
+            ...(blockWeight < 4_000_000 ? ['-blockprioritysize=0'] : []),
+            ...(policy === 'core' ? ['-corepolicy=1'] : []),
+          ]
+        : []),
     ]
     const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     const orphaned = () => child.kill('SIGKILL')

@@ -1,4 +1,5 @@
 export { Bitcoind, type BitcoindOptions, findBitcoind, type RelayPolicy } from './bitcoind.ts'
+export { FeeMarket, MARKET_BLOCK_WEIGHT, risingRate } from './fee-market.ts'
 export { force, signWithdrawal } from './force.ts'
 export { LIES, type LieName } from './lies.ts'
 export { type NetworkOptions, RegtestNetwork } from './network.ts'

@@ -37,6 +37,10 @@ export interface NetworkOptions {
   readonly logLevel?: string
   /** Bitcoind's, `default` unless given. */
   readonly policy?: RelayPolicy
+  /** Of bitcoind's blocks. */
+  readonly blockWeight?: number
+  /** The nodes' cap, in sat/vB. */
+  readonly maxFeeRate?: number
   /** Told of each part of the start. */
   readonly onProgress?: Note
 }
@@ -71,7 +75,9 @@ export class RegtestNetwork {
     const options = { ...given, folder: resolve(given.folder) }
     const note: Note = options.onProgress ?? (() => undefined)
     note('bitcoind starts')
-    const bitcoind = new Bitcoind({ datadir: bitcoindFolder(options.folder), policy: options.policy ?? 'default' })
+    const { policy = 'default', blockWeight } = options
+    const datadir = bitcoindFolder(options.folder)
+    const bitcoind = new Bitcoind({ datadir, policy, ...(blockWeight && { blockWeight }) })
     await bitcoind.start()
     let network: RegtestNetwork | undefined
     try {
@@ -259,6 +265,7 @@ export class RegtestNetwork {
       ...bitcoinSettings(this.bitcoind.rpc),
       'api.port': apiPort === undefined ? await freePort() : apiPort + this.made.length,
       'log-level': this.options.logLevel ?? 'info',
+      'max-fee-rate': this.options.maxFeeRate,
     }
   }
 }

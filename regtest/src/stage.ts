@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Account, ApiError, type Payment } from '@kedge/api'
 import { printHash, readMempool } from '@kedge/bitcoin'
+import { toHex } from '@kedge/core'
 import { createWallet, deposit, openWallet, type Wallet } from '@kedge/wallet'
 import { walletsFolder } from './layout.ts'
 import { readWaitingMessages, type WaitingMessage } from './mempool-messages.ts'
@@ -137,6 +138,15 @@ export class Stage {
       const waiting = await readWaitingMessages(this.network.bitcoind.rpc)
       tell(waiting.length === 0 ? 'nothing in the mempool' : waiting.map(({ message }) => message.kind).join(', '))
       return waiting.find(wanted)
+    })
+  }
+
+  /** The number that a mined anchor's batch has, which its place in the chain gives it. */
+  numberOf(headerHash: Uint8Array): Promise<number> {
+    const name = toHex(headerHash)
+    return this.network.waitFor({ until: 'the sequencer lists the batch' }, async () => {
+      const { batches } = await this.network.sequencer.client.batches({})
+      return batches.find((batch) => batch.outcome === 'batch' && batch.headerHash === name)?.number
     })
   }
 

@@ -172,7 +172,7 @@ async function lie(): Promise<void> {
     const lines = readFileSync(challenger.logFile, 'utf8').trim().split('\n')
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ proven }) => proven === true)
   })
-  const number = message.kind === 'batch' ? message.number : 0
+  const number = message.kind === 'batch' ? await stage.numberOf(message.headerHash) : 0
   expect(told).toMatchObject({ level: 40, number, fault: 'wrong-root', msg: 'a batch is rejected: it is faulty' })
 }
 

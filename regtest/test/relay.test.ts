@@ -7,8 +7,10 @@ import {
   buildDeposit,
   buildPayment,
   buildReveal,
+  type Coin,
   type Coins,
   type Funding,
+  keySpend,
   MAX_PUBLICATION,
   NO_COINS,
   printOutpoint,
@@ -19,11 +21,13 @@ import {
   testAccept,
 } from '@kedge/bitcoin'
 import {
+  concatBytes,
   dataCarrier,
   depositOutput,
   encodeMessage,
   equalBytes,
   type L1Output,
+  networkId,
   readPieces,
   SIGNAL_VALUE,
   signalScript,
@@ -122,7 +126,37 @@ describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (po
     }
     expect(readPieces(await mineAndRead(bitcoind(), reveal.txid))).toEqual(publication.bytes)
   })
+
+  test('nobody hangs a child on a message that waits; a block later anybody cleans its signal output up', async () => {
+    const payload = encodeMessage({ kind: 'challenge', headerHash: HASH, data: 'data' })
+    const message = buildChallenge(PARAMS, payload, await fundedKey(bitcoind(), 1, 100_000n))
+    await expectRelayed(bitcoind(), message, PARAMS.fees.challenge)
+    const { key, coins } = await fundedKey(bitcoind(), 1, 10_000n)
+    const cleanUp = (sequence: number) =>
+      build(
+        [signalSpend(message, sequence), keySpend(coins[0] as Coin, key.script, key.spendingSecret)],
+        [{ script: key.script, value: 9_000n }],
+      )
+    const child = cleanUp(1)
+    expect(await testAccept(bitcoind().rpc, child.raw)).toMatchObject({ ok: false, reason: 'early' })
+    // Without the wait the script is not met.
+    expect(await testAccept(bitcoind().rpc, cleanUp(0xfffffffd).raw)).toMatchObject({ reason: 'invalid' })
+    await expect(bitcoind().mineBlock([message.raw, child.raw])).rejects.toThrow(/generateblock/)
+    await mineAndRead(bitcoind(), message.txid)
+    // Knots by itself takes the network's id in the script for data, and relays nothing that shows it.
+    if (policy === 'core') await expectRelayed(bitcoind(), child)
+    await bitcoind().mineBlock([child.raw])
+  })
 })
+
+/** Of a message, as anybody can write it. */
+function signalSpend({ txid }: Built, sequence: number): Spend {
+  const script = concatBytes(Uint8Array.of(32), networkId(PARAMS), Uint8Array.of(0x75, 0x51, 0xb2))
+  return {
+    ...{ outpoint: { txid, vout: 1 }, value: SIGNAL_VALUE, script: signalScript(PARAMS), sequence, leaf: undefined },
+    witness: () => [script],
+  }
+}
 
 /** The reveal's pieces in a transaction of somebody else's, with the signatures as they were or with his own. */
 function snipe(commit: Built, reveal: Built, signature: 'copied' | 'own'): Uint8Array {

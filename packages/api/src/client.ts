@@ -148,7 +148,7 @@ async function readText(response: Response, url: string): Promise<string> {
 }
 
 function readAnswer(route: Route, text: string, url: string): unknown {
-  const decoded = z.safeDecode(route.response, parseJson(text, url))
+  const decoded = z.safeDecode(route.response, route.text === undefined ? parseJson(text, url) : text)
   if (decoded.success) return decoded.data
   const [[field, message] = []] = Object.entries(detailsOf(decoded.error))
   throw badAnswer(url, `in its answer ${field} ${message}`)

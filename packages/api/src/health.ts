@@ -38,6 +38,14 @@ export const health = z
     pending: z.object({ number: u32, reason: sentence }).optional(),
     /** The batch that the node found faulty; it follows nothing behind it. */
     rejected: z.object({ number: u32, fault: reason }).optional(),
+    /**
+     * What no block has taken yet though it pays all that the node's cap on fees allows: it may miss its deadline, the last
+     * height at which it counts. Absent where all is well.
+     */
+    capped: z
+      .array(z.object({ what: sentence, deadline: height.optional() }))
+      .min(1)
+      .optional(),
     peers: u32,
     /** What checks signatures. */
     engine: z.string().max(100),

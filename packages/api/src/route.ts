@@ -16,6 +16,8 @@ export interface Route {
   readonly query?: z.ZodObject
   readonly body?: z.ZodObject | BinaryBody
   readonly response: z.ZodType
+  /** The media type of an answer that is a text by itself, in place of JSON. */
+  readonly text?: string
 }
 
 type Fields<S> = S extends z.ZodObject ? z.output<S> : unknown

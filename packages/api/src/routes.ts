@@ -9,6 +9,7 @@ import { evidencePage } from './evidence.ts'
 import { hash, key, limit, placeText, positionText, u32Text } from './fields.ts'
 import { forcedPage } from './forced.ts'
 import { health, network } from './health.ts'
+import { metrics } from './metrics.ts'
 import { MAX_TRANSFERS, payment, paymentId, submitted, submittedRows, transferBody, withdrawalBody } from './payment.ts'
 import { defineRoute, type RequestOf, type ResponseOf } from './route.ts'
 import { vault } from './vault.ts'
@@ -27,6 +28,13 @@ export const routes = {
     path: '/params',
     summary: 'The network’s parameters, which hash to its id',
     response: network,
+  }),
+  metrics: defineRoute({
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Deadlines, balances, heights and fees, for Prometheus',
+    response: metrics,
+    text: 'text/plain; version=0.0.4; charset=utf-8',
   }),
   account: defineRoute({
     method: 'GET',

@@ -82,6 +82,7 @@ const batch: RouteResponse<'batch'> = {
 
 export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   health: {},
+  metrics: {},
   params: {},
   account: { key },
   accountHistory: { key, before: { batch: 7, index: 12 }, limit: 20 },
@@ -118,12 +119,14 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     balance: { assets: 2_000_000n, liabilities: 1_999_999n },
     exit: { from: 128, root: fill(0x77) },
     watcher: 'waiting',
+    capped: [{ what: 'anchor 8', deadline: 141 }, { what: 'the vault’s payout' }],
     pending: { number: 8, reason: 'no peer has its data yet' },
     rejected: { number: 9, fault: 'wrong-root' },
     peers: 3,
     engine: 'tiny-secp256k1 × 2',
   },
   params: { network: fill(9), params },
+  metrics: '# HELP kedge_peers Peers that are connected.\n# TYPE kedge_peers gauge\nkedge_peers 3\n',
   account: {
     key,
     balance: 2_100_000_000_000_000_000n,

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Waiting } from '@kedge/commitment'
 import { decodeHeader } from '@kedge/core'
 import type { NodeParts } from '@kedge/node'
 import { BondGuard } from './bond-guard.ts'
@@ -27,14 +28,22 @@ export class BondDesk {
   }
 }
 
-/** Gives what is to be done at each turn of the node's loop. */
-export function guardBond(node: NodeParts, desk: BondDesk): (signal: AbortSignal) => Promise<void> {
+export interface BondRole {
+  /** What is to be done at each turn of the node's loop. */
+  act(signal: AbortSignal): Promise<void>
+  waiting(): readonly Waiting[]
+}
+
+export function guardBond(node: NodeParts, desk: BondDesk): BondRole {
   const guard = guardOf(node, desk)
   node.host.subscribe((bytes) => guard.note(decodeHeader(bytes)))
   const noteAnchored = anchoredReader(node, guard)
-  return async (signal) => {
-    await noteAnchored()
-    await guard.act(node.follower.chain, signal)
+  return {
+    act: async (signal) => {
+      await noteAnchored()
+      await guard.act(node.follower.chain, signal)
+    },
+    waiting: () => guard.waiting,
   }
 }
 

@@ -51,10 +51,11 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
     if (secret !== undefined) await desk.open(node, secret)
     const intake = passOn(node.host, node.network, (receipt) => node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
-    const handlers = respondersOf({ node, intake, role: 'challenger', ...watcher })
+    const role = await challengerOf(node, keeper, desk)
+    const handlers = respondersOf({ node, intake, role: 'challenger', upkeep: () => role.upkeep(), ...watcher })
     // A challenger accepts nothing that a stop would have to finish, and a watcher asks no more.
     const settle = async () => keeper?.close()
-    return startNode(node, await challengerOf(node, keeper, desk), handlers, settle)
+    return startNode(node, role, handlers, settle)
   })
 }
 
@@ -94,7 +95,12 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
       await answerer.act()
       await publisher.advance(follower.chain)
       keeper?.act()
-      await guard(signal)
+      await guard.act(signal)
+    },
+    upkeep: () => {
+      const spend = keeper?.waiting
+      const waiting = [...publisher.waiting, ...(spend === undefined ? [] : [spend]), ...guard.waiting()]
+      return { purse: purse.balance, cap: fees.cap, waiting }
     },
   }
 }

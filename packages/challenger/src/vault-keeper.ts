@@ -8,7 +8,15 @@ import {
   sendTransaction,
   vaultToSign,
 } from '@kedge/bitcoin'
-import { descending, ESTIMATE_BLOCKS, type FeePolicy, feeRate, LEAST_RATE, leastRaise } from '@kedge/commitment'
+import {
+  descending,
+  ESTIMATE_BLOCKS,
+  type FeePolicy,
+  feeRate,
+  LEAST_RATE,
+  leastRaise,
+  type Waiting,
+} from '@kedge/commitment'
 import {
   equalBytes,
   judgeProposal,
@@ -69,6 +77,8 @@ export class VaultKeeper {
   private present: { readonly head: string; readonly since: number | undefined } | undefined
   private raisedAt = 0
   private warned = ''
+  /** The spend that the mempool holds, or that is due. */
+  waiting: Waiting | undefined
   /** Claims that others have bound themselves to, of the present head. A plan within one of them may be what they sign. */
   private told: ReadonlySet<number>[] = []
   private asked = 0
@@ -124,6 +134,14 @@ export class VaultKeeper {
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
     const target = feeRate(estimate, waited, DEADLINE_BLOCKS, fees.cap)
     const proposal = this.propose(view, target, pending, waited)
+    const due = proposeNext(view, [BigInt(LEAST_RATE * 1000)], undefined)
+    this.waiting = due && {
+      kind: due.kind,
+      name: `the vault's ${due.kind}`,
+      deadline: undefined,
+      feeRate: pending?.rate,
+      isCapped: target >= fees.cap,
+    }
     if (proposal === undefined) return pending === undefined ? 'idle' : 'sent'
     const before = pending === undefined ? 'waiting' : 'sent'
     if (!this.isMyTurn(chain.height) || performance.now() < this.askAgainAt) return before

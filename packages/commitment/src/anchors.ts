@@ -8,6 +8,7 @@ import { type Intent, Intents } from './intents.ts'
 import type { CommitmentLog } from './log.ts'
 import { isSame, signedAt } from './signed.ts'
 import { buildOn, fits, type Price, type Signer, type Stack, tipOf, withAnchor, withoutNewest } from './stack.ts'
+import type { Waiting } from './waiting.ts'
 
 /** Default relay takes 25 transactions in a chain (Core before 31, Knots); some room is left for what was not foreseen. */
 export const MAX_UNCONFIRMED = 20
@@ -43,6 +44,8 @@ export interface AnchorStatus {
   readonly linkValue: bigint | undefined
   /** Satoshis that are free in the purse. */
   readonly purse: bigint
+  /** The oldest of those that no block holds, for which all are raised. */
+  readonly waiting: Waiting | undefined
 }
 
 /** What one reconciliation goes by. */
@@ -65,6 +68,7 @@ export class AnchorKeeper {
   private intents: Intents | undefined
   private stack: Stack | undefined
   private oldestAge = 0
+  private oldest: Pick<Waiting, 'name' | 'deadline' | 'isCapped'> | undefined
   /** What the last complete `advance` saw: the same again needs no more than a look. */
   private settled: { readonly hash: Uint8Array; readonly last: number; readonly outcome: AnchorOutcome } | undefined
 
@@ -84,14 +88,12 @@ export class AnchorKeeper {
    * @throws Error when the number is bound to another anchor, or out of turn
    */
   intent(number: number, anchor: Anchor, originHeight?: number): Write[] {
-    if (anchor.number !== number) throw new Error(`the anchor says number ${anchor.number}, not ${number}`)
-    return [this.loaded.propose(anchor, originHeight)]
+    return [this.loaded.propose(number, anchor, originHeight)]
   }
 
   /** That commit is on disk: the next `advance` sends the anchor. */
   noted(number: number, anchor: Anchor): void {
-    if (anchor.number !== number) throw new Error(`the anchor says number ${anchor.number}, not ${number}`)
-    this.loaded.noted(anchor)
+    this.loaded.noted(number, anchor)
   }
 
   /** Intents that no block holds yet. At `MAX_UNCONFIRMED` no more should be added. */
@@ -102,10 +104,12 @@ export class AnchorKeeper {
   get status(): AnchorStatus {
     const { stack, oldestAge } = this
     const path = stack?.path ?? []
+    const feeRate = path.length === 0 ? undefined : rateOf(path)
     return {
       unconfirmed: path.length,
       oldestAge,
-      feeRate: path.length === 0 ? 0 : rateOf(path),
+      feeRate: feeRate ?? 0,
+      waiting: this.oldest && { kind: 'anchor', ...this.oldest, feeRate },
       linkValue: stack && tipOf(stack).value,
       purse: this.parts.purse.balance,
     }
@@ -155,6 +159,7 @@ export class AnchorKeeper {
     this.holdCoins(chain.link.number)
     this.stack = undefined
     this.oldestAge = 0
+    this.oldest = undefined
     if (chain.mode === 'closed') return { kind: 'closed' }
     const foreign = await this.findForeign(chain)
     if (foreign !== undefined) return { kind: 'conflict', ...foreign }
@@ -166,6 +171,11 @@ export class AnchorKeeper {
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
     const { age, deadline } = this.timeOf(chain, chain.link.number + 1)
     const round = { chain, target: feeRate(estimate, age, deadline, fees.cap) }
+    this.oldest = {
+      name: `anchor ${chain.link.number + 1}`,
+      deadline: Number.isFinite(deadline) ? chain.height + 1 + deadline - age : undefined,
+      isCapped: round.target >= fees.cap,
+    }
     const reason = await this.sendAll(round, last)
     await this.raiseNewest(round, this.present)
     if (this.present.path.length > 0) this.oldestAge = age - 1

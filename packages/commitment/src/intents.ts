@@ -67,8 +67,8 @@ export class Intents {
    * The write that makes an intent durable. Asked again with the same anchor it gives the same write.
    * @throws Error for another anchor under a number that is taken, or for a number that leaves a gap
    */
-  propose(anchor: Anchor, originHeight?: number): Write {
-    const { number, headerHash } = anchor
+  propose(number: number, anchor: Anchor, originHeight?: number): Write {
+    const { headerHash } = anchor
     const record = { payload: encodeMessage(anchor), headerHash, ...(originHeight !== undefined && { originHeight }) }
     const known = this.get(number)?.record ?? (this.proposed?.number === number ? this.proposed.record : undefined)
     if (known !== undefined && !equalBytes(known.payload, record.payload)) {
@@ -84,8 +84,7 @@ export class Intents {
   }
 
   /** The proposed intent is on disk. */
-  noted(anchor: Anchor): void {
-    const { number } = anchor
+  noted(number: number, anchor: Anchor): void {
     if (this.byNumber.has(number)) return
     if (this.proposed?.number !== number || !equalBytes(this.proposed.record.payload, encodeMessage(anchor))) {
       throw new Error(`the intent for anchor ${number} was never asked for`)

@@ -199,6 +199,6 @@ export class PublishRound {
   }
 }
 
-function nameOf({ kind, headerHash }: PublicationRecord): string {
+export function nameOf({ kind, headerHash }: PublicationRecord): string {
   return `${kind} on batch ${printHash(headerHash)}`
 }

@@ -1,11 +1,12 @@
 import { estimateFeeRate, readMempoolEntry } from '@kedge/bitcoin'
 import { type Chain, equalBytes } from '@kedge/core'
 import type { PublicationRecord, SignedRecord, Store } from '@kedge/storage'
-import { ESTIMATE_BLOCKS, feeRate, LEAST_RATE } from './fees.ts'
+import { ESTIMATE_BLOCKS, feeRate, LEAST_RATE, rateOf } from './fees.ts'
 import { MinedTransactions } from './mined.ts'
 import { newRecord, type PublicationRequest, publicationId, purposeOf } from './publication.ts'
 import { type Publication, Publications, signedOf, withoutTagged } from './publications.ts'
-import { type Due, PublishRound, type RoundParts } from './publish-round.ts'
+import { type Due, nameOf, PublishRound, type RoundParts } from './publish-round.ts'
+import type { Waiting } from './waiting.ts'
 
 /** Blocks on top of a publication after which nobody looks at it any more: a coinbase is money that deep. */
 const BURIED = 100
@@ -33,6 +34,7 @@ export class Publisher {
   /** What the last complete `advance` saw: the same again needs no more than a look. */
   private settled: { readonly hash: Uint8Array; readonly revision: number } | undefined
   private sample: SignedRecord | undefined
+  private due: readonly Due[] = []
 
   constructor(parts: PublisherParts) {
     this.parts = parts
@@ -79,6 +81,17 @@ export class Publisher {
     return live.filter(({ record }) => this.publications.taggedHeight(record) === undefined).length
   }
 
+  /** What was to be in the mempool at the last complete `advance`, the most urgent first. */
+  get waiting(): Waiting[] {
+    const live = this.due.filter(({ publication }) => publication.record.state === 'live')
+    return live.map(({ publication: { record }, deadline, target }) => {
+      const sent = [...this.publications.belowTagged(record), ...(record.tagged === undefined ? [] : [record.tagged])]
+      const feeRate = sent.length === 0 ? undefined : rateOf(sent)
+      const isCapped = target >= this.parts.fees.cap
+      return { kind: record.kind, name: nameOf(record), deadline, feeRate, isCapped }
+    })
+  }
+
   /**
    * Brings bitcoind's mempool in line with what is to be published. Call it after every change of the chain, and as
    * often as you like.
@@ -95,6 +108,7 @@ export class Publisher {
   }
 
   private rest(): boolean {
+    this.due = []
     this.mined.clear()
     return true
   }
@@ -105,7 +119,8 @@ export class Publisher {
     if (!(await this.mined.follow(chain, this.readFrom(chain.height), this.watched))) return false
     for (const publication of this.publications.active) await this.settle(chain, publication)
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
-    const round = new PublishRound(this.parts, this.publications, chain, this.findDue(chain, estimate))
+    this.due = this.findDue(chain, estimate)
+    const round = new PublishRound(this.parts, this.publications, chain, this.due)
     const complete = await round.send()
     this.sample = round.sample
     return complete

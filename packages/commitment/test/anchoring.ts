@@ -17,7 +17,7 @@ export async function newestOf(world: World, number: number): Promise<SignedReco
 }
 
 export async function bindAll(world: World, keeper: AnchorKeeper, numbers: readonly number[]): Promise<void> {
-  for (const number of numbers) await bind(world, keeper, anchorOf(number, world.chain))
+  for (const number of numbers) await bind(world, keeper, number, anchorOf(number, world.chain))
 }
 
 /** Binds the keeper to the next `count` numbers, and sends nothing. */

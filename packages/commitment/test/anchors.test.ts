@@ -83,15 +83,16 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
 
     test('when the intent is on disk, and nobody noted it', async () => {
       const doomed = await world.keeper()
-      const anchor = anchorOf(world.chain.link.number + 1)
-      await world.store.commit(doomed.intent(anchor.number, anchor))
+      const number = world.chain.link.number + 1
+      const anchor = anchorOf(number)
+      await world.store.commit(doomed.intent(number, anchor))
       const keeper = await world.keeper()
-      expect(() => keeper.intent(anchor.number, { ...anchor, word: new Uint8Array(32).fill(99) })).toThrow(
+      expect(() => keeper.intent(number, { ...anchor, word: new Uint8Array(32).fill(99) })).toThrow(
         'bound to another anchor',
       )
       await keeper.advance(world.chain)
       await world.mine()
-      expect(minedNumbers(world)).toEqual([anchor.number])
+      expect(minedNumbers(world)).toEqual([number])
     })
 
     test('no transaction goes out whose bytes are not on disk', async () => {
@@ -142,12 +143,13 @@ describe.skipIf(NO_BITCOIND)('anchors', () => {
     const rates: number[] = []
     for (const age of [2, 10, 18, 19, 30]) {
       const keeper = await world.keeper()
-      const anchor = anchorOf(world.chain.link.number + 1)
+      const number = world.chain.link.number + 1
+      const anchor = anchorOf(number)
       const origin = world.chain.height + 1 - age - world.params.windows.originDepth
-      await world.store.commit(keeper.intent(anchor.number, anchor, origin))
-      keeper.noted(anchor.number, anchor)
+      await world.store.commit(keeper.intent(number, anchor, origin))
+      keeper.noted(number, anchor)
       await (await world.keeper()).advance(world.chain)
-      rates.push(rateOf([await newestOf(world, anchor.number)]))
+      rates.push(rateOf([await newestOf(world, number)]))
       await world.mine()
     }
     // 20 − 1 blocks from 2 sat/vB to 50.

@@ -9,7 +9,6 @@ import { Intents } from '../src/intents.ts'
 const hashOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 const anchor = (number: number, seed = number): Anchor => ({
   kind: 'batch',
-  number,
   headerHash: hashOf(seed),
   word: hashOf(seed),
   mark: hashOf(seed).slice(0, 7),
@@ -31,8 +30,8 @@ describe('intents', () => {
   })
 
   async function bind(held: Intents, number: number): Promise<void> {
-    await store.commit([held.propose(anchor(number))])
-    held.noted(anchor(number))
+    await store.commit([held.propose(number, anchor(number))])
+    held.noted(number, anchor(number))
   }
 
   test('are found again, with what was signed for them', async () => {
@@ -53,40 +52,40 @@ describe('intents', () => {
   test('there is one anchor a number, over crashes too', async () => {
     const held = await Intents.load(store)
     await bind(held, 1)
-    expect(held.propose(anchor(1))).toEqual(
+    expect(held.propose(1, anchor(1))).toEqual(
       intents.put(1, { payload: encodeMessage(anchor(1)), headerHash: hashOf(1) }),
     )
-    expect(() => held.propose(anchor(1, 99))).toThrow('number 1 is bound to another anchor')
+    expect(() => held.propose(1, anchor(1, 99))).toThrow('number 1 is bound to another anchor')
     const again = await Intents.load(store)
-    expect(() => again.propose(anchor(1, 99))).toThrow('number 1 is bound to another anchor')
+    expect(() => again.propose(1, anchor(1, 99))).toThrow('number 1 is bound to another anchor')
   })
 
   test('one that was handed out counts, though nobody knows yet whether it is on disk', async () => {
     const held = await Intents.load(store)
-    held.propose(anchor(1))
-    expect(() => held.propose(anchor(1, 99))).toThrow('number 1 is bound to another anchor')
-    expect(() => held.noted(anchor(1, 99))).toThrow('was never asked for')
+    held.propose(1, anchor(1))
+    expect(() => held.propose(1, anchor(1, 99))).toThrow('number 1 is bound to another anchor')
+    expect(() => held.noted(1, anchor(1, 99))).toThrow('was never asked for')
     // After a crash before the commit, nothing was ever said.
-    expect((await Intents.load(store)).propose(anchor(1, 99))).toBeDefined()
+    expect((await Intents.load(store)).propose(1, anchor(1, 99))).toBeDefined()
   })
 
   test('numbers leave no gap and never go back', async () => {
     const held = await Intents.load(store)
     await bind(held, 4)
     for (const number of [6, 3, 1])
-      expect(() => held.propose(anchor(number))).toThrow('out of turn: the next number is 5')
+      expect(() => held.propose(number, anchor(number))).toThrow('out of turn: the next number is 5')
   })
 
   test('numbers that Bitcoin gave to others are left out', async () => {
     const held = await Intents.load(store)
     await bind(held, 4)
     held.sawLinks(7)
-    expect(() => held.propose(anchor(5))).toThrow('the next number is 8')
+    expect(() => held.propose(5, anchor(5))).toThrow('the next number is 8')
     await bind(held, 8)
     expect([held.first, held.last, held.get(6)]).toEqual([4, 8, undefined])
     await store.commit([links.put(9, { number: 9, outcome: 'null', height: 1, txid: hashOf(9) })])
-    expect(() => held.propose(anchor(10))).toThrow('the next number is 9')
-    expect((await Intents.load(store)).propose(anchor(10))).toBeDefined()
+    expect(() => held.propose(10, anchor(10))).toThrow('the next number is 9')
+    expect((await Intents.load(store)).propose(10, anchor(10))).toBeDefined()
   })
 
   test('those buried under a thousand final ones are forgotten, and still never bound again', async () => {
@@ -95,7 +94,7 @@ describe('intents', () => {
     await held.forgetBuried(1_003)
     expect([held.first, held.last, held.all.length]).toEqual([3, 3, 1])
     expect(await store.get(intents, 2)).toBeUndefined()
-    expect(() => held.propose(anchor(2, 99))).toThrow('out of turn')
+    expect(() => held.propose(2, anchor(2, 99))).toThrow('out of turn')
     expect((await Intents.load(store)).all.length).toBe(1)
   })
 

@@ -64,16 +64,16 @@ describe.skipIf(NO_BITCOIND)('evidence that a reorganisation puts before its bat
     const world = await World.open('default', [5_000_000n, 3_000_000n], WINDOWS)
     onTestFinished(() => world.close())
     const keeper = await world.keeper()
-    await bind(world, keeper, anchorOf(1))
+    await bind(world, keeper, 1, anchorOf(1))
     await keeper.advance(world.chain)
     await world.mine()
     const header = noise('no header', 100)
     const { height, hash } = world.chain
     const anchor = batchAnchor(
-      { number: 2, parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
+      { parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
       headerHash(header),
     )
-    await bind(world, keeper, anchor)
+    await bind(world, keeper, 2, anchor)
     await keeper.advance(world.chain)
     await world.mine()
     const publisher = await world.publisher()

@@ -59,7 +59,7 @@ function batchOf(world: World, number: number, count: number): TestBatch {
     prevSig: new Uint8Array(96),
   })
   const anchor = batchAnchor(
-    { number, parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
+    { parent: new Uint8Array(32), origin: { height, hash }, post: GENESIS_ROOT },
     headerHash(headerBytes),
   )
   return { anchor, source: { headerBytes, pre: GENESIS_ROOT, operations, stepRoots: new Uint8Array(32 * count) } }
@@ -68,11 +68,11 @@ function batchOf(world: World, number: number, count: number): TestBatch {
 /** A chain that is active, with one batch. */
 export async function withBatch(world: World, count: number): Promise<TestBatch> {
   const keeper = await world.keeper()
-  await bind(world, keeper, anchorOf(1))
+  await bind(world, keeper, 1, anchorOf(1))
   await keeper.advance(world.chain)
   await world.mine()
   const batch = batchOf(world, 2, count)
-  await bind(world, keeper, batch.anchor)
+  await bind(world, keeper, 2, batch.anchor)
   await keeper.advance(world.chain)
   await world.mine()
   expect(world.chain.line.map(({ number }) => number)).toEqual([2])

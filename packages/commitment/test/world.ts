@@ -97,9 +97,10 @@ export class World {
     policy: RelayPolicy,
     coins: readonly bigint[],
     rules: Partial<Params['windows']> = {},
+    blocks: { readonly blockWeight?: number } = {},
   ): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-commitment-'))
-    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy })
+    const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy, ...blocks })
     await bitcoind.start()
     const blank = paramsWith(rules, { txid: new Uint8Array(32), vout: 0 }, 0)
     const genesis = await bitcoind.fund(anchorScript(blank), 30_000n)
@@ -246,16 +247,16 @@ export class World {
 }
 
 /** Binds the keeper to an anchor, as a sequencer does. */
-export async function bind(world: World, keeper: AnchorKeeper, anchor: Anchor): Promise<void> {
-  await world.store.commit(keeper.intent(anchor.number, anchor))
-  keeper.noted(anchor.number, anchor)
+export async function bind(world: World, keeper: AnchorKeeper, number: number, anchor: Anchor): Promise<void> {
+  await world.store.commit(keeper.intent(number, anchor))
+  keeper.noted(number, anchor)
 }
 
 /** The resume that begins a chain, as number 1, then batches, each on the one before it. @param origin of a batch that is to live */
 export function anchorOf(number: number, origin = { height: 0, hash: hashOf(0) }): Anchor {
-  if (number === 1) return resumeAnchor(number, hashOf(0), hashOf(9))
+  if (number === 1) return resumeAnchor(hashOf(0), hashOf(9))
   const parent = number === 2 ? hashOf(0) : hashOf(number - 1)
-  return batchAnchor({ number, parent, origin, post: hashOf(number) }, hashOf(number))
+  return batchAnchor({ parent, origin, post: hashOf(number) }, hashOf(number))
 }
 
 function paramsWith(rules: Partial<Params['windows']>, genesis: Params['genesis'], scanHeight: number): Params {

@@ -230,13 +230,13 @@ class BlockStep {
       })
       return
     }
-    const reason = this.findNullity(anchor, number)
+    const reason = this.findNullity(anchor)
     if (reason !== undefined) {
       this.chain = { ...this.chain, mode: 'broken' }
       this.events.push({ kind: 'link', number, outcome: 'null', anchor, reason, txid })
       return
     }
-    if (anchor.kind === 'batch') this.appendBatch(anchor, before.nonceRoot)
+    if (anchor.kind === 'batch') this.appendBatch(anchor, number, before.nonceRoot)
     else this.chain = { ...this.chain, mode: 'active', link: { ...this.chain.link, nonceRoot: anchor.word } }
     this.events.push({
       kind: 'link',
@@ -264,8 +264,7 @@ class BlockStep {
    * Why a well-formed link is without effect: it takes its number all the same. What was built on it names it in turn,
    * and the batch with the next number has no table of nonces, so nothing counts before a resume.
    */
-  private findNullity(anchor: Anchor, number: number): string | undefined {
-    if (anchor.number !== number) return `it says number ${anchor.number}`
+  private findNullity(anchor: Anchor): string | undefined {
     if (anchor.kind === 'batch') return this.findBatchNullity(anchor) ?? this.findMarkFault(anchor)
     const isAtHead = equalBytes(anchor.headerHash, headOf(this.chain).headerHash)
     return isAtHead ? undefined : 'the resume names another header than the head'
@@ -279,10 +278,10 @@ class BlockStep {
   }
 
   /** @param nonceRoot of the link before, if that is a resume */
-  private appendBatch(anchor: BatchAnchor, nonceRoot: Uint8Array | undefined): void {
+  private appendBatch(anchor: BatchAnchor, number: number, nonceRoot: Uint8Array | undefined): void {
     const head = headOf(this.chain)
     const batch: AnchoredBatch = {
-      number: anchor.number,
+      number,
       headerHash: anchor.headerHash,
       post: anchor.word,
       anchorHeight: this.height,

@@ -43,6 +43,7 @@ export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.t
 export {
   type AnchoredBatch,
   aliveSince,
+  answerBlocks,
   type Chain,
   type Challenge,
   challengeLimit,
@@ -144,6 +145,7 @@ export {
   type BatchAnchor,
   batchAnchor,
   type ChallengeTag,
+  CLAIM_SPAN,
   type DataKind,
   type DepositTag,
   decodeMessage,
@@ -189,11 +191,13 @@ export {
 } from './payment-proof.ts'
 export {
   lonePayoutVbytes,
+  MAX_SWEPT,
   maySweep,
   type PlannedInput,
   plannedVbytes,
   planPayout,
   planSweep,
+  sweepOf,
   type VaultPlan,
 } from './payout.ts'
 export { INPUT_CAPACITY, pieceOutput, pieceWitness, readPieces, splitPieces } from './pieces.ts'

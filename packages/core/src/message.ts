@@ -4,12 +4,11 @@ import type { Header } from './header.ts'
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
 export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag | ForcedTag | BondTag
 
-/** What a link of the anchor chain says. */
+/** What a link of the anchor chain says. Its number is not written: the outputs that it spends one after another give it. */
 export type Anchor = BatchAnchor | ResumeAnchor
 
 export interface BatchAnchor {
   readonly kind: 'batch'
-  readonly number: number
   readonly headerHash: Uint8Array
   /** The post state root. */
   readonly word: Uint8Array
@@ -18,7 +17,6 @@ export interface BatchAnchor {
 
 export interface ResumeAnchor {
   readonly kind: 'resume'
-  readonly number: number
   /** The parent's. */
   readonly headerHash: Uint8Array
   /** Zeros (a nonce root later). */
@@ -91,15 +89,12 @@ const KINDS = {
 const DATA_KINDS: readonly DataKind[] = ['data', 'steps']
 
 /** @param nonceRoot of the table that the next batch's ticks and header are signed with */
-export function resumeAnchor(number: number, parent: Uint8Array, nonceRoot: Uint8Array): ResumeAnchor {
-  return { kind: 'resume', number, headerHash: parent, word: nonceRoot }
+export function resumeAnchor(parent: Uint8Array, nonceRoot: Uint8Array): ResumeAnchor {
+  return { kind: 'resume', headerHash: parent, word: nonceRoot }
 }
 
-export function batchAnchor(
-  header: Pick<Header, 'number' | 'parent' | 'origin' | 'post'>,
-  hash: Uint8Array,
-): BatchAnchor {
-  return { kind: 'batch', number: header.number, headerHash: hash, word: header.post, mark: markOf(header) }
+export function batchAnchor(header: Pick<Header, 'parent' | 'origin' | 'post'>, hash: Uint8Array): BatchAnchor {
+  return { kind: 'batch', headerHash: hash, word: header.post, mark: markOf(header) }
 }
 
 /**
@@ -136,7 +131,7 @@ export function encodeMessage(message: Message): Uint8Array {
 
 /** All anchors are of one size. */
 function writeAnchor(writer: Writer, anchor: Anchor): Writer {
-  writer.u32(anchor.number).hash(anchor.headerHash).hash(anchor.word)
+  writer.hash(anchor.headerHash).hash(anchor.word)
   if (anchor.kind === 'resume') return writer.zeros(MARK_BYTES)
   return writer.fixed(anchor.mark, MARK_BYTES)
 }
@@ -185,13 +180,13 @@ export function isKedgePayload(payload: Uint8Array): boolean {
 function readBody(reader: Reader, kind: number): Message | undefined {
   switch (kind) {
     case KINDS.batch: {
-      const [number, hash, word] = [reader.u32(), reader.hash(), reader.hash()]
-      return { kind: 'batch', number, headerHash: hash, word, mark: reader.fixed(MARK_BYTES) }
+      const [hash, word] = [reader.hash(), reader.hash()]
+      return { kind: 'batch', headerHash: hash, word, mark: reader.fixed(MARK_BYTES) }
     }
     case KINDS.resume: {
-      const [number, parent, word] = [reader.u32(), reader.hash(), reader.hash()]
+      const [parent, word] = [reader.hash(), reader.hash()]
       reader.zeros(MARK_BYTES)
-      return { kind: 'resume', number, headerHash: parent, word }
+      return { kind: 'resume', headerHash: parent, word }
     }
     case KINDS.deposit:
       return { kind: 'deposit', key: reader.hash(), refundKey: reader.hash() }

@@ -138,7 +138,7 @@ function findAnchorFault(
   if (message?.kind !== 'batch') return 'the transaction anchors no batch'
   if (!equalBytes(message.headerHash, hash)) return 'the transaction anchors another header'
   if (!equalBytes(encodeMessage(message), encodeMessage(batchAnchor(header, hash))))
-    return 'the anchor’s number, state root, origin or parent is not the header’s'
+    return 'the anchor’s state root, origin or parent is not the header’s'
   const carriesOn = next !== undefined && equalBytes(next.script, anchorScript(params))
   return carriesOn ? undefined : 'the transaction does not carry the anchor chain on'
 }

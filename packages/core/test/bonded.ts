@@ -82,7 +82,7 @@ export class World {
 
   /** From the head, with a table that nobody looks at. */
   resume(): L1Transaction {
-    return this.link(resumeAnchor(this.chain.link.number + 1, this.head, bytes32(5)))
+    return this.link(resumeAnchor(this.head, bytes32(5)))
   }
 
   /** A batch that is no more than its anchor: with the right mark of an origin one block below. */
@@ -95,7 +95,7 @@ export class World {
       ...origin.hash.slice(0, 2),
       ...this.head.slice(0, 3),
     )
-    return this.link({ kind: 'batch', number, headerHash: bytes32(number), word: bytes32(7), mark })
+    return this.link({ kind: 'batch', headerHash: bytes32(number), word: bytes32(7), mark })
   }
 
   private get head(): Uint8Array {

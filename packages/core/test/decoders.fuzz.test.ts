@@ -95,8 +95,8 @@ const evidence: fc.Arbitrary<Evidence> = fc.oneof(
 )
 const dataKind = fc.constantFrom('data' as const, 'steps' as const)
 const message: fc.Arbitrary<Message> = fc.oneof(
-  fc.record({ kind: fc.constant('batch' as const), number: u32, headerHash: hash, word: hash, mark: bytesOf(7) }),
-  fc.record({ kind: fc.constant('resume' as const), number: u32, headerHash: hash, word: hash }),
+  fc.record({ kind: fc.constant('batch' as const), headerHash: hash, word: hash, mark: bytesOf(7) }),
+  fc.record({ kind: fc.constant('resume' as const), headerHash: hash, word: hash }),
   fc.record({ kind: fc.constant('deposit' as const), key: hash, refundKey: hash }),
   fc.record({ kind: fc.constantFrom('challenge' as const, 'part' as const), headerHash: hash, data: dataKind }),
   fc.record({ kind: fc.constant('evidence' as const), headerHash: hash }),

@@ -133,7 +133,7 @@ function forge(name: string, made: Shown): [string, PaymentProof] {
     case 'anchor: no next link':
       return [name, reanchored(rawTransaction([spend], outputs.slice(0, 1)))]
     case 'anchor: a resume of the same header': {
-      const resume = { kind: 'resume', number: 9, headerHash: bytes32(1), word: bytes32(0) } as const
+      const resume = { kind: 'resume', headerHash: bytes32(1), word: bytes32(0) } as const
       const tag = { value: 0n, script: dataCarrierScript(encodeMessage(resume)) }
       return [name, reanchored(rawTransaction([spend], [tag, ...outputs.slice(1)]))]
     }

@@ -117,7 +117,7 @@ function linksOf({ number, coins }: Setting, { hash, header }: ReturnType<typeof
       ],
     )
   const start = number === 2 ? params.genesis : { txid: bytes32(0xaa), vout: 1 }
-  const resume = encodeMessage({ kind: 'resume', number: number - 1, headerHash: bytes32(0), word: bytes32(0) })
+  const resume = encodeMessage({ kind: 'resume', headerHash: bytes32(0), word: bytes32(0) })
   const previous = link(start, resume)
   const tag = encodeMessage(batchAnchor(header, hash))
   const anchor = link({ txid: hashTwice(previous), vout: 1 }, tag)

@@ -13,7 +13,7 @@ import { encodeHeader, type Header, headerHash, type Origin } from '../src/heade
 import type { L1Block, L1Input, L1Output, L1Transaction, Outpoint } from '../src/l1.ts'
 import { Ledger } from '../src/ledger.ts'
 import { merkleRoot, rowOf } from '../src/merkle.ts'
-import { type BatchAnchor, batchAnchor, markOf, type ResumeAnchor, resumeAnchor } from '../src/message.ts'
+import { type Anchor, batchAnchor, markOf, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { CommittedBatch } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
@@ -263,10 +263,9 @@ export class Rollup {
   }
 
   /** The next link; several before the next block follow one another. */
-  link(anchor: Omit<BatchAnchor, 'number'> | Omit<ResumeAnchor, 'number'>): L1Transaction {
-    const number = this.next.number + 1
-    const transaction = linkTransaction(this.next.outpoint, { ...anchor, number })
-    this.next = { outpoint: { txid: transaction.txid, vout: 1 }, number }
+  link(anchor: Anchor): L1Transaction {
+    const transaction = linkTransaction(this.next.outpoint, anchor)
+    this.next = { outpoint: { txid: transaction.txid, vout: 1 }, number: this.next.number + 1 }
     return transaction
   }
 
@@ -297,7 +296,7 @@ export class Rollup {
   }
 
   resume(): L1Transaction {
-    return this.link(resumeAnchor(0, headOf(this.chain).headerHash, tableRootOf(this.next.number + 2)))
+    return this.link(resumeAnchor(headOf(this.chain).headerHash, tableRootOf(this.next.number + 2)))
   }
 
   anchor(batch: Batch): L1Transaction {

@@ -51,7 +51,7 @@ describe('a spend of the head', () => {
     expect(said).toEqual(['link 2: close, the spend of the anchor link is malformed', 'vault 1: other', 'exit'])
     expect(rollup.chain.vault.value).toBe(9_000n)
     const { said: again } = after((at) => {
-      const anchor = { kind: 'resume', number: 2, headerHash: bytes32(0), word: bytes32(0) } as const
+      const anchor = { kind: 'resume', headerHash: bytes32(0), word: bytes32(0) } as const
       const { inputs, outputs } = linkTransaction(at.chain.link.outpoint, anchor)
       return transaction([...inputs, headOf(at)], outputs)
     })

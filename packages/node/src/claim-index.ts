@@ -1,4 +1,13 @@
-import { type Chain, type Claim, equalBytes, isPaid, type L1Facts, type Params, type PayableClaim } from '@kedge/core'
+import {
+  type Chain,
+  type Claim,
+  equalBytes,
+  isPaid,
+  type L1Facts,
+  type Params,
+  type PayableClaim,
+  payableAt,
+} from '@kedge/core'
 import { claims, DamagedError, type Store, type Write } from '@kedge/storage'
 import type { LinkIndex } from './links.ts'
 import type { Head } from './snapshot.ts'
@@ -72,19 +81,35 @@ export class ClaimIndex {
   }
 
   /** Those that are owed and not paid: of final batches, and of steps of the exit, when k blocks have passed since. */
-  payable({ params, chain, links, facts }: PayableParts): PayableClaim[] {
-    const deep = chain.height - params.windows.originDepth
+  payable(parts: PayableParts): PayableClaim[] {
+    return this.due(parts).map(({ claim }) => claim)
+  }
+
+  /** The height from which the oldest of those could be paid. */
+  payableSince(parts: PayableParts): number | undefined {
+    const heights = this.due(parts).map(({ since }) => since)
+    return heights.length === 0 ? undefined : Math.min(...heights)
+  }
+
+  private due({ params, chain, links, facts }: PayableParts): { claim: PayableClaim; since: number }[] {
     return this.owed.slice(chain.vault.paid.below).flatMap(({ claim, from }) => {
       if (isPaid(chain.vault.paid, claim.number)) return []
-      if ('hash' in from)
-        return from.height <= deep && isSame(facts.blockHash(from.height), from.hash)
-          ? [{ ...claim, batch: chain.final.number }]
-          : []
-      const { number, headerHash } = from
-      const finalAt = links.isLive(number, headerHash) ? links.get(number)?.finalAt : undefined
-      return finalAt !== undefined && finalAt <= deep ? [{ ...claim, batch: number }] : []
+      const isStep = 'hash' in from
+      const final = isStep ? finalStep(facts, from) : finalBatch(links, from)
+      if (final === undefined || payableAt(params, final) > chain.height) return []
+      const batch = isStep ? chain.final.number : from.number
+      return [{ claim: { ...claim, batch }, since: payableAt(params, final) }]
     })
   }
+}
+
+/** Since when nothing can change it any more. */
+function finalStep(facts: L1Facts, { height, hash }: { height: number; hash: Uint8Array }): number | undefined {
+  return isSame(facts.blockHash(height), hash) ? height : undefined
+}
+
+function finalBatch(links: LinkIndex, { number, headerHash }: Head): number | undefined {
+  return links.isLive(number, headerHash) ? links.get(number)?.finalAt : undefined
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -9,7 +9,7 @@ import {
   type RouteRequest,
   type RouteResponse,
 } from '@kedge/api'
-import { comparePositions, encodeSigned, type ForcedEntry, signedMessage, toHex } from '@kedge/core'
+import { comparePositions, encodeSigned, type ForcedEntry, type Params, signedMessage, toHex } from '@kedge/core'
 import { readIdle } from './claims.ts'
 import type { Line } from './line.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
@@ -47,19 +47,22 @@ async function viewsOf(
 
 async function viewOf(context: QueryContext, line: Line, entry: ForcedEntry): Promise<Forced> {
   const { network, options } = context.node
-  const { forced, staleness } = options.params.windows
   const { position, operation } = entry
-  const dueFrom = position.height + forced
   const carried = await findCarrier(context, line, entry)
   return {
     id: toHex(signedMessage(network, operation)),
     kind: operation.kind,
     operation: toHex(encodeSigned(operation)),
     position,
-    dueFrom,
-    lastWithout: dueFrom - 1 + staleness,
+    ...dueBy(options.params, entry),
     ...(carried ?? { rung: 'waiting' }),
   }
+}
+
+/** From which origin on batches must carry an entry, and the last height at which one without it can be anchored and live. */
+export function dueBy({ windows }: Params, { position }: ForcedEntry): Pick<Forced, 'dueFrom' | 'lastWithout'> {
+  const dueFrom = position.height + windows.forced
+  return { dueFrom, lastWithout: dueFrom - 1 + windows.staleness }
 }
 
 type Carrier = Pick<Forced, 'rung' | 'effect'> & ({ readonly carriedIn: Place } | { readonly carriedAt: number })

@@ -5,6 +5,7 @@ import { type Chain, GENESIS_ROOT, headOf, toHex } from '@kedge/core'
 import { isSynced, type QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
 import { solvencyOf } from './solvency.ts'
+import { cappedOf } from './upkeep.ts'
 
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json')
 
@@ -21,6 +22,7 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
       const balance = solvencyOf(params, follower, executor)
       const { exitFrom: from } = chain
       const watcher = context.watcher?.()
+      const capped = cappedOf(context.upkeep())
       return answer({
         network: toHex(network),
         chain: params.chain,
@@ -36,6 +38,9 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
         ...(balance && { balance }),
         ...(from !== undefined && { exit: { from, root: toHex(executor.ledger.root) } }),
         ...(watcher && { watcher }),
+        ...(capped.length > 0 && {
+          capped: capped.map(({ name, deadline }) => ({ what: name, ...(deadline !== undefined && { deadline }) })),
+        }),
         ...(pending && { pending: { number: pending.number, reason: pending.reason } }),
         ...(rejection && { rejected: { number: rejection.number, fault: rejection.fault } }),
         peers: node.host.peers().length,

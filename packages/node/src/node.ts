@@ -40,6 +40,7 @@ import { SeenTicks } from './seen-ticks.ts'
 import type { Head } from './snapshot.ts'
 import { solvencyOf } from './solvency.ts'
 import { StepThread } from './step-thread.ts'
+import { cappedOf, type Upkeep } from './upkeep.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
@@ -47,6 +48,7 @@ export interface Role {
   stepped(step: Exclude<FollowStep, { kind: 'tip' }>): Promise<void>
   /** Moves the ledger, and acts: at every turn of the loop, also when nothing moved. */
   act(signal: AbortSignal): Promise<void>
+  upkeep(): Upkeep
 }
 
 /** The parts that all nodes have. */
@@ -161,12 +163,14 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
   const { log, rpc } = parts.options
   let told: Rejection | undefined
   let weighed: Uint8Array | undefined
+  let capped: ReadonlySet<string> = new Set()
   while (!signal.aborted) {
     try {
       await followToTip(parts, role, signal)
       await role.act(signal)
       told = tellRejection(parts, told)
       weighed = weigh(parts, weighed)
+      capped = tellCapped(parts, role.upkeep(), capped)
       await parts.news.next(POLL_MS, signal)
     } catch (error) {
       if (signal.aborted && (error === signal.reason || isTemporary(error))) break
@@ -202,6 +206,17 @@ function weigh({ options, follower, executor }: NodeParts, weighed: Uint8Array |
   if (balance !== undefined && balance.assets < balance.liabilities)
     options.log.error({ height, ...balance }, 'the vault holds less than is owed')
   return hash
+}
+
+/** Once for each transaction that the cap on fees holds back, as long as it does. Gives their names. */
+function tellCapped({ options }: NodeParts, upkeep: Upkeep, told: ReadonlySet<string>): ReadonlySet<string> {
+  const capped = cappedOf(upkeep)
+  for (const { name, deadline, feeRate } of capped.filter((one) => !told.has(one.name)))
+    options.log.error(
+      { name, deadline, feeRate, cap: upkeep.cap },
+      'it pays all that the cap on fees allows, and waits: raise --max-fee-rate before its deadline',
+    )
+  return new Set(capped.map(({ name }) => name))
 }
 
 /** Once for each batch that is found faulty, and once more when its proof is complete. */

@@ -4,6 +4,7 @@ import { blockHeaderQueries } from './block-header-queries.ts'
 import { bondQueries } from './bond-queries.ts'
 import { forcedQueries } from './forced-queries.ts'
 import { healthQueries } from './health-queries.ts'
+import { metricsQueries } from './metrics.ts'
 import { paymentQueries } from './payment-queries.ts'
 import { contextOf, type QueryParts } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -16,6 +17,7 @@ export function respondersOf(parts: QueryParts): Responders {
   const context = contextOf(parts)
   return {
     ...healthQueries(context),
+    ...metricsQueries(context),
     ...accountQueries(context),
     ...submitQueries(context),
     ...paymentQueries(context),

@@ -18,6 +18,7 @@ import { type Line, readLine } from './line.ts'
 import { Lookup } from './lookup.ts'
 import { OpenLookup, type OpenOperations } from './open-lookup.ts'
 import type { NodeOptions } from './options.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** Of a node, what its API tells about. */
 export interface QueriedNode {
@@ -35,6 +36,7 @@ export interface QueryParts {
   readonly node: QueriedNode
   readonly intake: Intake
   readonly role: 'sequencer' | 'challenger'
+  readonly upkeep: () => Upkeep
   /** How far a watcher is with the vault's next spend. */
   readonly watcher?: () => Health['watcher']
   /** The batch that a sequencer is building: its operations are in the ledger already. */

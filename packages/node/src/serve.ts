@@ -142,7 +142,9 @@ export function buildApi({ handlers, log, origins = [], limits = defaultServeLim
       const request = await readRequest(context, route, limits)
       if (!request.ok) return faultResponse(request.fault)
       const answered = await answerInTime(name, () => respond(request.value), limits.answerMs, log)
-      return answered.ok ? jsonResponse(200, route.response.encode(answered.value)) : faultResponse(answered.fault)
+      if (!answered.ok) return faultResponse(answered.fault)
+      const body = route.response.encode(answered.value)
+      return route.text === undefined ? jsonResponse(200, body) : textResponse(route.text, body as string)
     })
   }
   api.notFound(() => faultResponse({ code: 'not-found' }))
@@ -248,6 +250,10 @@ async function answerInTime(
 
 function jsonResponse(status: number, body: unknown, headers?: Record<string, string>): Response {
   return new Response(JSON.stringify(body), { status, headers: { ...jsonHeaders, ...headers } })
+}
+
+function textResponse(type: string, text: string): Response {
+  return new Response(text, { headers: { ...jsonHeaders, 'content-type': type } })
 }
 
 function faultResponse(fault: Fault): Response {

@@ -45,6 +45,7 @@ const batch: RouteResponse<'batch'> = {
 
 export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   health: {},
+  metrics: {},
   params: {},
   account: { key },
   accountHistory: { key, before: { batch: 7, index: 12 }, limit: 20 },
@@ -82,6 +83,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     engine: 'tiny-secp256k1',
   },
   params: { network: fill(9), params },
+  metrics: '# HELP kedge_peers Peers that are connected.\n# TYPE kedge_peers gauge\nkedge_peers 3\n',
   account: {
     key,
     balance: 2n ** 61n,

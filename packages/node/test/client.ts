@@ -19,9 +19,13 @@ export function clientOf(handlers: Responders): Client {
   return createClient('http://node', { fetch: async (input, init) => api.fetch(new Request(input as string, init)) })
 }
 
+const IDLE = { purse: 0n, cap: 100, waiting: [] }
+
 /** A client of a challenger, or what `parts` make of it. */
 export function clientOfNode(node: TestNode, parts: Partial<QueryParts> = {}): Client {
-  return clientOf(respondersOf({ node: node.queried, intake: nobody(node), role: 'challenger', ...parts }))
+  return clientOf(
+    respondersOf({ node: node.queried, intake: nobody(node), role: 'challenger', upkeep: () => IDLE, ...parts }),
+  )
 }
 
 /** The intake of a node to which no sequencer is connected. */

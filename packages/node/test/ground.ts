@@ -32,6 +32,7 @@ import {
   type Header,
   headOf,
   Ledger,
+  type Message,
   networkId,
   type Outpoint,
   type Params,
@@ -240,7 +241,7 @@ export class Rollup {
     this.unanchored = []
     this.parent = parent
     this.isBehindResume = true
-    await this.sendLink(resumeAnchor(this.number + 1, parent, this.slots.rootOf(this.number + 2)))
+    await this.sendLink(resumeAnchor(parent, this.slots.rootOf(this.number + 2)))
   }
 
   /** Hash of the last live header, as a node has it. */
@@ -286,8 +287,16 @@ export class Rollup {
 
   /** Publishes an operation so that batches must contain it. */
   async force(operation: SignedOperation): Promise<void> {
-    const payload = encodeMessage({ kind: 'forced' })
-    const publication = { params: this.params, payload, bytes: encodeSigned(operation) }
+    await this.publish({ kind: 'forced' }, encodeSigned(operation))
+  }
+
+  /** Answers a challenge in full. */
+  async answer({ hash, wholes }: Built, data: 'data' | 'steps'): Promise<void> {
+    await this.publish({ kind: 'part', headerHash: hash, data }, wholes[data])
+  }
+
+  private async publish(message: Message, bytes: Uint8Array): Promise<void> {
+    const publication = { params: this.params, payload: encodeMessage(message), bytes }
     const funding = await this.fund(20_000n)
     const commit = buildCommit(publication, FEE_RATE, funding)
     await this.send(commit.raw, 0n)

@@ -65,7 +65,8 @@ function sentOf(...nonces: number[]) {
 }
 
 function handlersOf(intake: Intake, role: 'sequencer' | 'challenger' = 'sequencer'): Responders {
-  return respondersOf({ node: node.queried, intake, role })
+  const upkeep = () => ({ purse: 0n, cap: 100, waiting: [] })
+  return respondersOf({ node: node.queried, intake, role, upkeep })
 }
 
 const scripted = (fates: (nonce: bigint) => IntakeResult | 'take' | 'tick') => new Script(rollup.params, fates)

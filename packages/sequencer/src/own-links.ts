@@ -1,5 +1,5 @@
 import { MAX_UNCONFIRMED } from '@kedge/commitment'
-import { type Anchor, decodeHeader, decodeMessage, type Header } from '@kedge/core'
+import { decodeHeader, decodeMessage, type Header } from '@kedge/core'
 import type { LinkIndex } from '@kedge/node'
 import { DamagedError, headers, intents, marks, type Store, type Write } from '@kedge/storage'
 import type { OwnBatch, OwnLink } from './plan.ts'
@@ -27,7 +27,7 @@ export class OwnLinks {
     for await (const [number, { payload }] of store.range(intents)) {
       const anchor = decodeMessage(payload)
       if (anchor?.kind === 'resume') links.push({ number, kind: 'resume', headerHash: anchor.headerHash })
-      else if (anchor?.kind === 'batch') links.push(await loadBatch(store, anchor))
+      else if (anchor?.kind === 'batch') links.push(await loadBatch(store, number, anchor.headerHash))
       else throw new DamagedError(`the record of intent ${number} can’t be read`)
     }
     const settled = new Set<number>()
@@ -103,7 +103,7 @@ export function ownBatchOf(header: Pick<Header, 'number' | 'parent' | 'origin'>,
   return { kind: 'batch', number, headerHash, parent, origin }
 }
 
-async function loadBatch(store: Store, { number, headerHash }: Anchor): Promise<OwnBatch> {
+async function loadBatch(store: Store, number: number, headerHash: Uint8Array): Promise<OwnBatch> {
   const bytes = await store.get(headers, headerHash)
   const header = bytes && decodeHeader(bytes)
   if (header === undefined) throw new DamagedError(`the header of batch ${number}, which was sealed here, is missing`)

@@ -312,7 +312,7 @@ export class Producer {
   private async resume({ lastNumber, head }: Plan): Promise<void> {
     const { number, headerHash } = { number: lastNumber + 1, headerHash: head.headerHash }
     const table = await this.parts.slots.fixBehindResume(number + 1)
-    const anchor = resumeAnchor(number, headerHash, table.nonceRoot)
+    const anchor = resumeAnchor(headerHash, table.nonceRoot)
     await this.intend(anchor, { kind: 'resume', number, headerHash }, table.writes)
     await table.keep()
     this.parts.node.options.log.info({ number }, 'resuming from the head')
@@ -321,8 +321,8 @@ export class Producer {
   /** A durable intent, with whatever must not be without it. */
   private async intend(anchor: Anchor, link: OwnLink, writes: readonly Write[], originHeight?: number): Promise<void> {
     const { keeper, own, node } = this.parts
-    await node.store.commit([...keeper.intent(anchor.number, anchor, originHeight), ...writes])
-    keeper.noted(anchor.number, anchor)
+    await node.store.commit([...keeper.intent(link.number, anchor, originHeight), ...writes])
+    keeper.noted(link.number, anchor)
     own.add(link)
   }
 

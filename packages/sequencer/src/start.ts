@@ -61,7 +61,8 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
     const honest = new SequencerIntake(node, producer)
     const intake = options.tamper === undefined ? honest : ignoring(honest, node, options.tamper)
     const openBatch = () => producer.openBatch?.batch
-    late.handlers = respondersOf({ node, intake, role: 'sequencer', openBatch })
+    const upkeep = () => role.upkeep()
+    late.handlers = respondersOf({ node, intake, role: 'sequencer', upkeep, openBatch })
     return startNode(node, role, late.handlers, () => producer.close().finally(() => slots.close()))
   })
 }
@@ -100,6 +101,12 @@ async function sequencerOf(
       if (tamper === undefined) await proveRejection({ follower, executor, publisher })
       refuseConflict(await keeper.advance(follower.chain))
       await publisher.advance(follower.chain)
+    },
+    upkeep: () => {
+      const { status } = keeper
+      const waiting = [...(status.waiting === undefined ? [] : [status.waiting]), ...publisher.waiting]
+      const anchors = { ...status, backlog: keeper.backlog(follower.chain) }
+      return { purse: purse.balance, cap: fees.cap, waiting, anchors }
     },
   }
   return { producer, slots, role }

@@ -109,7 +109,7 @@ async function fundingOf(bitcoind: Bitcoind, value: bigint) {
 async function measureAnchor(bitcoind: Bitcoind): Promise<Row> {
   const link = { outpoint: await bitcoind.fund(anchorScript(params), 50_000n), value: 50_000n }
   const origin = { height: 100, hash: of(9) }
-  const payload = encodeMessage(batchAnchor({ number: 1, parent: of(0), origin, post: of(8) }, of(6)))
+  const payload = encodeMessage(batchAnchor({ parent: of(0), origin, post: of(8) }, of(6)))
   const budget = { floor: 1_000n, refill: 30_000n }
   const funding = { key: coinKey(of(21)), coins: [], feeRate: RATE }
   const built = buildAnchor({ params, link, payload, budget, funding }, SECRETS.anchor)

@@ -163,7 +163,7 @@ function anchorLie(stage: Stage): Promise<number> {
       )
       await stage.network.mine()
       if (message.kind !== 'batch') throw new Error('another message than was waited for')
-      return message.number
+      return stage.numberOf(message.headerHash)
     },
     (number) => `batch ${number}`,
   )

@@ -5,12 +5,9 @@ import { type Json, toJson } from './json.ts'
 
 export function messageVectors(): Json {
   const messages: Message[] = [
-    { kind: 'batch', number: 7, headerHash: bytes32(1), word: bytes32(2), mark: bytes32(3).slice(0, 7) },
-    {
-      ...{ kind: 'batch', number: 0xffffffff, headerHash: bytes32(0xff), word: bytes32(0) },
-      mark: bytes32(0xff).slice(0, 7),
-    },
-    resumeAnchor(8, bytes32(3), bytes32(6)),
+    { kind: 'batch', headerHash: bytes32(1), word: bytes32(2), mark: bytes32(3).slice(0, 7) },
+    { kind: 'batch', headerHash: bytes32(0xff), word: bytes32(0), mark: bytes32(0xff).slice(0, 7) },
+    resumeAnchor(bytes32(3), bytes32(6)),
     { kind: 'deposit', key: bytes32(4), refundKey: bytes32(5) },
     { kind: 'challenge', headerHash: bytes32(6), data: 'data' },
     { kind: 'challenge', headerHash: bytes32(6), data: 'steps' },

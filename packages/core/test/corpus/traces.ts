@@ -14,7 +14,6 @@ import {
   evidenceTransaction,
   forcedTransaction,
   linkOutput,
-  linkTransaction,
   partTransaction,
   resetCoins,
   spend,
@@ -113,17 +112,14 @@ function links(): Json {
   const [one, two] = [rollup.build(), rollup.build()]
   story.mine('two batches in one block', rollup.anchor(one), rollup.anchor(two))
   const three = rollup.build()
-  const wrong = { ...batchAnchor(three.header, three.hash), number: 9 }
-  story.mine('a batch with another number: null', linkTransaction(rollup.chain.link.outpoint, wrong))
+  const wrong = { ...batchAnchor(three.header, three.hash), mark: new Uint8Array(7) }
+  story.mine('a batch of no origin: null', rollup.link(wrong))
   story.mine('a batch whose header is anchored already: null', rollup.anchor(two))
   const stale = { kind: 'resume', headerHash: one.hash, word: bytes32(0) } as const
   story.mine('a resume from another header than the head: null', rollup.link(stale))
   story.mine('a resume from the head, while all is well', rollup.resume())
   story.mine('a batch on it', rollup.anchor(rollup.build()))
-  const last = transaction(
-    [coin(), spend(rollup.chain.link.outpoint)],
-    [tagOutput({ ...wrong, number: 10 }), linkOutput()],
-  )
+  const last = transaction([coin(), spend(rollup.chain.link.outpoint)], [tagOutput(wrong), linkOutput()])
   story.mine('the link spent as the second input: closed', last)
   story.empty(6)
   return story.end('links: batches, resumes, null links, two in one block, and the end of the chain')
@@ -321,7 +317,7 @@ function exit(): Json {
     'another forced withdrawal, and a transfer',
     ...[withdraw(1, 0, {}, realOwners), pay(2, 1, 0)].map(forcedTransaction),
   )
-  story.mine('an anchor: it counts no more', rollup.link(resumeAnchor(0, rollup.chain.final.headerHash, bytes32(1))))
+  story.mine('an anchor: it counts no more', rollup.link(resumeAnchor(rollup.chain.final.headerHash, bytes32(1))))
   return { ...(story.end('the chain ends for want of a live batch; the exit') as object), ...ledgerToJson(rollup) }
 }
 

@@ -1,0 +1,17 @@
+import type { AnchorStatus, Waiting } from '@kedge/commitment'
+
+/** What a node has on its way to Bitcoin, and what it pays for that with: of its role, at the last turn of its loop. */
+export interface Upkeep {
+  /** Satoshis that nothing is meant for yet. */
+  readonly purse: bigint
+  /** sat/vB that it pays at most. */
+  readonly cap: number
+  readonly waiting: readonly Waiting[]
+  /** Of a sequencer. `backlog`: anchors that no block holds, sent or not. */
+  readonly anchors?: AnchorStatus & { readonly backlog: number }
+}
+
+/** Those that the cap keeps from paying more, though no block has taken them yet. */
+export function cappedOf({ waiting }: Upkeep): Waiting[] {
+  return waiting.filter(({ isCapped }) => isCapped)
+}

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs'
+import {
+  type Built,
+  buildChallenge,
+  buildCommit,
+  buildDeposit,
+  buildPayment,
+  buildReveal,
+  coinKey,
+  type Funding,
+} from '@kedge/bitcoin'
+import {
+  answerBlocks,
+  CLAIM_SPAN,
+  type DataKind,
+  type Deposit,
+  dataCarrierScript,
+  encodeMessage,
+  leastWithdrawal,
+  MAX_SWEPT,
+  type Message,
+  type Params,
+  plannedVbytes,
+  regtestRules,
+  SIGNAL_VALUE,
+  signalScript,
+  sweepOf,
+} from '@kedge/core'
+import { expect, test } from 'vitest'
+
+/** What the specification says that attacks on Bitcoin cost, computed again from the transactions and the rules. */
+
+const of = (byte: number) => new Uint8Array(32).fill(byte)
+const point = (byte: number) => coinKey(of(byte)).publicKey
+
+/** Regtest's rules, with 3 of 5 watchers. */
+const params: Params = {
+  ...regtestRules,
+  genesis: { txid: of(7), vout: 0 },
+  vault: { txid: of(7), vout: 1, value: 10_000n },
+  scanHeight: 101,
+  keys: { anchor: point(1), slot: point(2), fees: point(3), watchers: [11, 12, 13, 14, 15].map(point), threshold: 3 },
+}
+const { windows, caps, fees } = params
+
+/** One coin, and change. */
+const funding: Funding = {
+  key: coinKey(of(20)),
+  coins: [{ outpoint: { txid: of(21), vout: 0 }, value: 100_000_000n, height: undefined, coinbase: false }],
+  feeRate: 1,
+}
+
+const challenge = (data: DataKind) =>
+  buildChallenge(params, encodeMessage({ kind: 'challenge', headerHash: of(9), data }), funding)
+
+/** Both transactions. */
+function published(message: Message, size: number): number {
+  const publication = { params, payload: encodeMessage(message), bytes: new Uint8Array(size).fill(5) }
+  const commit = buildCommit(publication, 10, funding)
+  return commit.vsize + buildReveal(publication, commit.raw, { ...funding, coins: [] }).vsize
+}
+
+/** A message without what should come with it. */
+function bare(message: Message): Built {
+  const outputs = [
+    { script: dataCarrierScript(encodeMessage(message)), value: 0n },
+    { script: signalScript(params), value: SIGNAL_VALUE },
+  ]
+  return buildPayment(outputs, funding)
+}
+
+function deposits(count: number): Deposit[] {
+  return Array.from({ length: count }, (_, index) => ({
+    ...{ key: of(30), refundKey: point(31), value: fees.minDeposit, txid: of(32), vout: index },
+    position: { height: 120, tx: 1, index },
+  }))
+}
+
+function sweepVbytes(count: number): number {
+  const { inputs, outputs } = sweepOf(params, { ...vault }, deposits(count), 0n)
+  return plannedVbytes(params, inputs, outputs)
+}
+const vault = { head: params.vault, value: params.vault.value, number: 0, paid: { below: 0, more: [] } }
+
+/** Vbytes of the largest answer: at one a block it takes as many blocks. */
+const worst = (kind: DataKind) => answerBlocks({ ...params, caps: { ...caps, answerVbytesPerBlock: 1 } }, kind)
+
+/** Asked at the last moment, answered at the last moment; for data first, and then for steps. */
+const queued = answerBlocks(params, 'data') + answerBlocks(params, 'steps')
+const delay = 2 * (windows.challenge + windows.answer) + queued + windows.proof - windows.dispute
+
+const number = (value: number | bigint) => value.toLocaleString('en')
+const tag = { kind: 'evidence', headerHash: of(9) } as const
+const signature = { kind: 'bond', signature: new Uint8Array(64) } as const
+const output = 43
+
+test('the table of the specification is what the transactions and the rules make', () => {
+  const rows = [
+    [
+      'false challenges of a batch’s data and steps',
+      `${challenge('data').vsize} + ${challenge('steps').vsize} vB, and ${number(2n * fees.challenge)} sat burnt`,
+      `answers of at most ${number(worst('data'))} + ${number(worst('steps'))} vB: ${worst('data') / caps.operations} + ${worst('steps') / caps.operations} vB for each operation`,
+      `${delay} blocks; ${queued} more for each further batch that is challenged before it`,
+    ],
+    [
+      'evidence that proves nothing, of 8,192 bytes',
+      `${number(published(tag, 8_192))} vB`,
+      'a verdict, nothing on Bitcoin',
+      '0',
+    ],
+    ['messages about nothing', `${bare(tag).vsize} vB each`, 'a look', '0'],
+    ['signatures for no bond', `${bare(signature).vsize} vB each`, 'a check for each bond that is not signed for', '0'],
+    [
+      'forced operations, be they void',
+      `${published({ kind: 'forced' }, 174)} vB each`,
+      `one of ${number(caps.forced)} places in a batch, 185 bytes of its data`,
+      `0; others’ wait a batch longer for ${number(caps.forced)} of them`,
+    ],
+    ['pieces, spent again without their message', 'no block takes it', 'nothing', '0'],
+    [
+      'deposits of the least amount',
+      `${buildDeposit(params, { key: of(30), refundKey: point(31) }, fees.minDeposit, funding).vsize} vB, ${output} more for each further one; ${number(fees.deposit)} of ${number(fees.minDeposit)} sat each`,
+      `${sweepVbytes(2) - sweepVbytes(1)} vB of a sweep each, out of those ${number(fees.deposit)} sat; one of ${number(caps.deposits)} places in a batch`,
+      `0; others’ wait a sweep longer for ${number(MAX_SWEPT)} of them`,
+    ],
+    [
+      'withdrawals of the least amount',
+      `${number(fees.transfer)} msat and the payout’s fee, of ${number(leastWithdrawal(params, fees.payout))} sat each`,
+      `${output} vB of a payout each, out of that fee`,
+      `0; claims of a lower limit wait a payout longer for ${number(CLAIM_SPAN)} of them`,
+    ],
+  ]
+  const table = [
+    '| attack | its sender pays | the honest pay | it delays finality by at most |',
+    '|---|---|---|---|',
+    ...rows.map((cells) => `| ${cells.join(' | ')} |`),
+  ]
+  const perOperation = (worst('data') + worst('steps')) / caps.operations
+  const asked = challenge('data').vsize + challenge('steps').vsize
+  const figures = [
+    `${Math.floor((asked + Number(2n * fees.challenge)) / perOperation)} operations; `,
+    `payment of ${number((worst('data') + worst('steps') - asked) / 2)} sat for each sat/vB`,
+    `more than ${number(Math.floor(caps.answerVbytesPerBlock / perOperation))} operations; beyond`,
+    `some ${Math.floor(Number(fees.deposit) / (sweepVbytes(2) - sweepVbytes(1)))} sat/vB`,
+  ]
+  const spec = readFileSync(new URL('../packages/core/spec/protocol.md', import.meta.url), 'utf8')
+  expect(spec).toContain(table.join('\n'))
+  for (const figure of figures) expect(spec.replaceAll('\n', ' ')).toContain(figure)
+})
