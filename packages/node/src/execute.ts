@@ -182,11 +182,6 @@ export class Executor {
     await this.snapshot.changed(head, sealed.delta)
   }
 
-  /** Whether the ledger has to stand exactly at the next batch's end when that is adopted: it goes to disk then. */
-  get isSnapshotDue(): boolean {
-    return this.snapshot.isDue
-  }
-
   /** Writes what the next start would have to replay. */
   async flush(): Promise<void> {
     if (!this.exit.isUnderWay) await this.snapshot.flush(this.head)

@@ -41,11 +41,6 @@ export class Snapshot {
     return head
   }
 
-  /** Whether the next batch brings a snapshot. */
-  get isDue(): boolean {
-    return this.batches + 1 >= BATCHES_BETWEEN
-  }
-
   /** A batch was applied or taken back; `delta` names the cells. */
   async changed(head: Head, delta: Uint8Array): Promise<void> {
     for (const cell of decodeDelta(delta).cells) this.dirty.add(Math.floor(cell / PAGE_CELLS))

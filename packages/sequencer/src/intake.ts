@@ -21,7 +21,7 @@ import type { Ticks } from './ticks.ts'
 export class SequencerIntake implements Intake {
   private readonly node: NodeParts
   private readonly producer: Producer
-  /** Ids of what was signed in an open batch, filled as somebody asks. */
+  /** Ids of what was signed in the open batch, filled as somebody asks. */
   private readonly index = new WeakMap<OpenBatch, { readonly byId: Map<string, number>; read: number }>()
 
   constructor(node: NodeParts, producer: Producer) {
@@ -52,10 +52,11 @@ export class SequencerIntake implements Intake {
   }
 
   async find(id: Uint8Array): Promise<Taken | undefined> {
-    const found = this.findUnsealed(id)
-    if (found === undefined) return undefined
-    const { index, promises } = found
+    const promises = this.producer.openBatch
+    if (promises === undefined) return undefined
     const { batch } = promises
+    const index = this.indexOf(batch).get(toHex(id))
+    if (index === undefined) return undefined
     const operation = batch.operations[index] as Uint8Array
     const receipt = await promises.promise(index)
     return { number: batch.place.number, index, operation, ...(receipt && { receipt }) }
@@ -110,7 +111,7 @@ export class SequencerIntake implements Intake {
     })
   }
 
-  /** An operation that is in an open batch already is answered for like the first time: once it is on disk. */
+  /** An operation that is in the open batch already is answered for like the first time: once it is on disk. */
   private async refuse(
     { operation }: Candidate,
     { code }: Added & { ok: false },
@@ -118,19 +119,12 @@ export class SequencerIntake implements Intake {
     results: IntakeResult[],
   ): Promise<void> {
     results[row] = { ok: false, code }
-    if (code !== 'nonce-used') return
-    const found = this.findUnsealed(signedMessage(this.node.network, operation))
-    if (found === undefined) return
-    await found.promises.promise(found.index)
+    const open = this.producer.openBatch
+    if (code !== 'nonce-used' || open === undefined) return
+    const index = this.indexOf(open.batch).get(toHex(signedMessage(this.node.network, operation)))
+    if (index === undefined) return
+    await open.promise(index)
     results[row] = { ok: true, repeated: true }
-  }
-
-  private findUnsealed(id: Uint8Array): { readonly promises: Ticks; readonly index: number } | undefined {
-    for (const promises of this.producer.unsealed) {
-      const index = this.indexOf(promises.batch).get(toHex(id))
-      if (index !== undefined) return { promises, index }
-    }
-    return undefined
   }
 
   private indexOf(open: OpenBatch): ReadonlyMap<string, number> {

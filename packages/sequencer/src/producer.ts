@@ -3,7 +3,6 @@ import {
   type Anchor,
   aliveSince,
   type BatchPlace,
-  type BuiltHeader,
   batchLimits,
   type Due,
   equalBytes,
@@ -24,7 +23,6 @@ import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
 import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
 import { type JournalPlace, Ticks } from './ticks.ts'
-import { Turns } from './turns.ts'
 
 export interface ProducerParts {
   readonly node: NodeParts
@@ -47,12 +45,11 @@ export class Producer {
   private readonly carried: Carried
   /** The batch that takes transfers, with its promises. */
   private open: Ticks | undefined
-  /** While `open` is written at its seal: the one behind it, which takes transfers already. */
-  private ahead: Ticks | undefined
   private unready: Unready | undefined = 'syncing'
   private nextGroup = 0
   private restored = false
-  private readonly turns = new Turns()
+  /** The ledger, or the batch that is open on it, is being changed: nobody adds meanwhile. */
+  private turn: Promise<void> | undefined
   /** A batch was sealed and could not be written: memory is ahead of the disk, so the node must end. */
   private failure: Error | undefined
   /** The head's origin height: a child's is no lower. */
@@ -67,14 +64,9 @@ export class Producer {
     })
   }
 
-  /** The batch that is open, with its promises. While it is sealed it is so still. */
+  /** The batch that takes transfers now, with its promises. */
   get openBatch(): Ticks | undefined {
     return this.open
-  }
-
-  /** Batches that hold what was taken and is not sealed yet. */
-  get unsealed(): readonly Ticks[] {
-    return [this.open, this.ahead].filter((each) => each !== undefined)
   }
 
   /** Why transfers of others aren't taken now. */
@@ -106,7 +98,7 @@ export class Producer {
   /** Brings the producer in line with Bitcoin. The node's loop calls it at Bitcoin's tip. */
   async reconcile(signal: AbortSignal): Promise<void> {
     this.throwIfFailed()
-    await this.turns.take(() => this.move(signal))
+    await this.inTurn(() => this.move(signal))
     const { executor } = this.parts.node
     let plan = this.plan()
     const reason = findUnreadiness(this.parts.node.follower, executor, plan)
@@ -117,14 +109,13 @@ export class Producer {
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
-    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_UNCONFIRMED)
-      await this.seal(this.open)
+    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_UNCONFIRMED) await this.seal()
   }
 
   /** The chain stands at a fork: the ledger goes back to it, without the open batch where that lost its place. */
   async rolledBack(): Promise<void> {
     this.unready ??= 'syncing'
-    await this.turns.take(async () => {
+    await this.inTurn(async () => {
       await this.dropMisplaced()
       await this.parts.node.executor.rolledBack()
     })
@@ -136,7 +127,7 @@ export class Producer {
    */
   async close(): Promise<void> {
     this.unready = 'syncing'
-    await this.turns.take(async () => {
+    await this.inTurn(async () => {
       this.throwIfFailed()
       await this.open?.finish()
       await this.open?.batch.abandon()
@@ -144,8 +135,21 @@ export class Producer {
     })
   }
 
+  /** One after another. Whoever waits for a turn finds it over when he wakes. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const before = this.turn
+    const mine = (async () => {
+      await before
+      await work()
+    })().finally(() => {
+      if (this.turn === mine) this.turn = undefined
+    })
+    this.turn = mine
+    return mine
+  }
+
   private throwIfFailed(): void {
-    const failure = this.failure ?? this.open?.failure ?? this.ahead?.failure
+    const failure = this.failure ?? this.open?.failure
     if (failure !== undefined) throw failure
   }
 
@@ -176,10 +180,7 @@ export class Producer {
     for (;;) {
       const placed = this.placeNow(candidate, findRefusal())
       if (placed !== undefined) return placed
-      const full = this.ahead ?? this.open
-      // Nobody waits for the end of a seal that lets others go on: what fails there is the producer's failure.
-      const sealing = this.turns.pending === undefined && full !== undefined ? [this.seal(full)] : []
-      await Promise.race([...sealing, this.turns.pending])
+      await (this.turn ?? this.seal())
     }
   }
 
@@ -187,9 +188,9 @@ export class Producer {
   private placeNow(candidate: Candidate, code: Unready | undefined): Added | undefined {
     this.throwIfFailed()
     if (code !== undefined) return { ok: false, code }
-    if (this.turns.pending !== undefined) return undefined
+    if (this.turn !== undefined) return undefined
     if (this.open === undefined && !this.begin()) return { ok: false, code: 'syncing' }
-    const open = this.ahead ?? this.open
+    const { open } = this
     if (open === undefined) return undefined
     if (!this.isFull(open)) return this.addNow(open, candidate)
     return this.backlog() >= MAX_UNCONFIRMED ? { ok: false, code: 'overloaded' } : undefined
@@ -215,28 +216,8 @@ export class Producer {
     const firstGroup = this.nextGroup
     const mark = putOpenMark({ number, parent, origin, firstGroup })
     const batch = this.openAt({ network, number, parent, origin })
-    this.goOnWith(this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, firstWrites: [mark] }))
+    this.open = this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, firstWrites: [mark] })
     return true
-  }
-
-  /**
-   * Opens the batch behind a full one that is ready to be written: it takes transfers while that is under way, and
-   * promises nothing before. Undefined where the ledger has to stay at the full one's end, or nothing can stand on it.
-   */
-  private beginBehind(full: Ticks, { hash, header }: BuiltHeader, behind: Promise<void>): Ticks | undefined {
-    const { network, follower, executor } = this.parts.node
-    const origin = nameOrigin(follower, header.origin.height)
-    const isReady = this.unready === undefined && findUnreadiness(follower, executor, this.plan()) === undefined
-    if (!isReady || origin === undefined || executor.isSnapshotDue || !this.isFull(full)) return undefined
-    const firstGroup = full.nextGroup
-    const place = { network, number: header.number + 1, parent: hash, origin }
-    const mark = putOpenMark({ ...place, firstGroup })
-    return this.promisesOf(this.openAt(place), { firstGroup, nextGroup: firstGroup, firstWrites: [mark], behind })
-  }
-
-  private goOnWith(open: Ticks): void {
-    this.open = open
-    this.parts.slots.prepare(open.batch.place.number + 1, this.backlog() >= QUEUE)
   }
 
   private openAt(place: BatchPlace): OpenBatch {
@@ -244,6 +225,7 @@ export class Producer {
     const ground = { ledger: executor.ledger, steps }
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
     const firstTick = this.parts.slots.firstTick(place.number)
+    this.parts.slots.prepare(place.number + 1, this.backlog() >= QUEUE)
     return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
   }
 
@@ -253,60 +235,49 @@ export class Producer {
     return new Ticks({ store: node.store, slots, ticks, tamper }, batch, journal)
   }
 
-  private seal(open: Ticks): Promise<void> {
-    return this.turns.take((letGo) => this.sealNow(open, letGo))
+  private seal(): Promise<void> {
+    return this.inTurn(() => this.sealNow())
   }
 
   /**
    * Order of effects: everything accepted is on disk and promised, while its steps are hashed; then one synced commit of
-   * batch, intent and emptied journal; only then is the batch the head, announced, and its anchor sent. While that commit
-   * is under way the next batch takes transfers already.
-   * @param open what was found ripe; a block may have come since, or others may have sealed it
+   * batch, intent and emptied journal; only then is the batch the head, announced, and its anchor sent.
    */
-  private async sealNow(open: Ticks, letGo: () => void): Promise<void> {
+  private async sealNow(): Promise<void> {
+    // A block may have come since it was found ripe.
     await this.dropMisplaced()
-    if (this.open !== open) return
-    const { node, tamper, slots } = this.parts
-    const { number, parent } = open.batch.place
-    try {
-      const fields = slots.fieldsOf(number, parent)
-      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
-      const written = this.writeSealed(open, sealing)
-      this.ahead = this.beginBehind(open, sealing.built, written)
-      if (this.ahead !== undefined) letGo()
-      await written
-      await this.adopt(open, sealing)
-    } catch (cause) {
-      this.failure = new SealError(number, { cause })
-      throw this.failure
-    }
-  }
-
-  private async writeSealed({ groups }: Ticks, { anchor, built, writes }: Sealing): Promise<void> {
-    const { header, hash } = built
-    const claimed = await this.parts.slots.claimHeader(header.number, hash)
-    const all = [...writes, ...claimed.writes, ...delGroups(groups), delOpenMark()]
-    await this.intend(anchor, ownBatchOf(header, hash), all, header.origin.height)
-    await claimed.keep()
-  }
-
-  /** A sealed batch is on disk: the ledger's head. */
-  private async adopt(sealed: Ticks, { built, honest }: Sealing): Promise<void> {
+    const { open } = this
+    if (open === undefined) return
     const { node } = this.parts
+    const { built, honest } = await this.writeSealed(open)
     const { number, origin, opCount } = built.header
-    const adopted = node.executor.adopt({ number, headerHash: built.hash }, honest)
-    const { ahead } = this
-    this.nextGroup = sealed.nextGroup
-    this.originFloor = origin.height
+    this.nextGroup = open.nextGroup
     this.open = undefined
-    this.ahead = undefined
-    if (ahead !== undefined) this.goOnWith(ahead)
-    await adopted
+    this.originFloor = origin.height
+    await node.executor.adopt({ number, headerHash: built.hash }, honest)
     node.options.log.info({ number, operations: opCount }, 'sealed')
     node.news.ring()
     node.host
       .announce(built.bytes)
       .catch((error: unknown) => node.options.log.info({ err: error }, 'nobody was told of the batch: Bitcoin will'))
+  }
+
+  private async writeSealed(open: Ticks): Promise<Sealing> {
+    const { node, tamper, slots } = this.parts
+    const { origin, number, parent } = open.batch.place
+    try {
+      const fields = slots.fieldsOf(number, parent)
+      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
+      const { anchor, built } = sealing
+      const claimed = await slots.claimHeader(number, built.hash)
+      const writes = [...sealing.writes, ...claimed.writes, ...delGroups(open.groups), delOpenMark()]
+      await this.intend(anchor, ownBatchOf(built.header, built.hash), writes, origin.height)
+      await claimed.keep()
+      return sealing
+    } catch (cause) {
+      this.failure = new SealError(number, { cause })
+      throw this.failure
+    }
   }
 
   private async resume({ lastNumber, head }: Plan): Promise<void> {
@@ -379,7 +350,7 @@ export class Producer {
       return false
     }
     batch.markPromised()
-    this.goOnWith(this.promisesOf(batch, { firstGroup, nextGroup: this.nextGroup, firstWrites: [] }))
+    this.open = this.promisesOf(batch, { firstGroup, nextGroup: this.nextGroup, firstWrites: [] })
     node.options.log.info({ number, operations: batch.count }, 'took up the open batch again')
     return true
   }

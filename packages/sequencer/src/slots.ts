@@ -112,7 +112,7 @@ export class Slots {
 
   /** How many ticks a batch has nonces for. */
   lengthOf(number: number): number {
-    return this.expected(number).length
+    return this.recordOf(number).length
   }
 
   /** Which of a batch's tick slots are used up; undefined for one without a table here. */
@@ -122,7 +122,7 @@ export class Slots {
 
   /** Above all ticks of the batch that a signature may have been given for. */
   firstTick(number: number): number {
-    return this.expected(number).ticks.next
+    return this.recordOf(number).ticks.next
   }
 
   /** A table that nobody has seen so far, for the batch behind resume `number` - 1. */
@@ -200,11 +200,6 @@ export class Slots {
     const { salt } = this.recordOf(number)
     const length = this.next?.number === number + 1 ? this.next.length : this.parts.params.caps.ticks
     return { number: number + 1, salt, isResumed: false, length, ...FRESH }
-  }
-
-  /** The table of the batch behind the one that is being sealed is fixed by that seal. */
-  private expected(number: number): SlotRecord {
-    return this.records.get(number) ?? this.childOf(number - 1)
   }
 
   private recordOf(number: number): SlotRecord {

@@ -20,8 +20,6 @@ export interface JournalPlace {
   readonly nextGroup: number
   /** Go with the first group: the batch's mark. */
   readonly firstWrites: readonly Write[]
-  /** The batch before is on disk. Nothing is promised before, on top of what may still be lost. */
-  readonly behind?: Promise<void>
 }
 
 /**
@@ -33,7 +31,7 @@ export class Ticks {
   private readonly parts: TickParts
   private readonly place: JournalPlace
   readonly batch: OpenBatch
-  private readonly waiting: Waiting[] = []
+  private waiting: Waiting[] = []
   private running: Promise<void> | undefined
   private sequence: number
   /** The last one. */
@@ -113,10 +111,9 @@ export class Ticks {
   private async run(): Promise<void> {
     // Whoever is being served in this turn of the event loop comes along.
     await new Promise((resolve) => setImmediate(resolve))
-    let served: Waiting[] = []
+    const served = this.waiting
+    this.waiting = []
     try {
-      await this.place.behind
-      served = this.waiting.splice(0)
       if (this.failed !== undefined) throw this.failed
       const { claimed, paths } = await this.cut(served.map(({ index }) => index))
       const signed = await claimed.keep()
@@ -125,7 +122,7 @@ export class Ticks {
         resolve(this.told({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] }))
     } catch (cause) {
       this.failed ??= new PromiseError({ cause })
-      for (const { reject } of [...served, ...this.waiting.splice(0)]) reject(this.failed)
+      for (const { reject } of served) reject(this.failed)
     }
   }
 

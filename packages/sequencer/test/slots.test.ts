@@ -112,17 +112,17 @@ describe('a table of nonces', () => {
       await sequencer.turn()
     }
     // The first batch behind a resume has none before it; the next one held a deposit alone, under one tick.
-    expect(lengths).toEqual([200, 36, 40, 40])
+    expect(lengths).toEqual([200, 18, 20, 20])
     const places: number[] = []
-    for (let at = 0; at < 41; at++) places.push((await pay()).tick.number)
-    expect(places).toEqual([...new Array<number>(40).fill(6), 7])
+    for (let at = 0; at < 21; at++) places.push((await pay()).tick.number)
+    expect(places).toEqual([...new Array<number>(20).fill(6), 7])
   })
 
   it('is made anew by a start as it was', { timeout: 60_000 }, async () => {
     await sequencer.crash()
     sequencer = await workshop.open(NEVER)
     await sequencer.turn()
-    expect(sequencer.slots.lengthOf(7)).toBe(40)
+    expect(sequencer.slots.lengthOf(7)).toBe(20)
     expect((await pay()).tick).toMatchObject({ number: 7, index: 1 })
   })
 })
