@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { LoadAnswer, LoadRequest, SentLoad } from './load-process.ts'
 
-/** Requests under way at a time: enough that the node never waits for one. */
-export const LANES = 16
+/** Requests under way at a time: enough to fill the next batch while one is sealed; more would only wait longer. */
+export const LANES = 12
 
 const PROGRAM = fileURLToPath(new URL('load-process.js', import.meta.url))
 
