@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError, type Client, createClient, MAX_TRANSFERS } from '@kedge/api'
 import { networkId, type Params, paramsFromJson, TRANSFER_BYTES } from '@kedge/core'
-import { LANES } from './load.ts'
+import { PACED_ROWS } from './load.ts'
 import { fillCreations, fillTransfers } from './payers.ts'
 import { plainFetch } from './plain-fetch.ts'
 import { makeKeys, signRows } from './signing.ts'
@@ -12,10 +12,10 @@ export type LoadRequest =
   | { readonly kind: 'prepare'; readonly params: unknown; readonly payers: number; readonly isSigned: boolean }
   /** Makes the payers' cells at this node, out of payer 0's. */
   | { readonly kind: 'create'; readonly url: string }
-  /** Makes transfers, and signs them. */
-  | { readonly kind: 'sign'; readonly transfers: number }
-  /** Sends them, for so long or until there are no more. */
-  | { readonly kind: 'send'; readonly url: string; readonly seconds: number }
+  /** Makes transfers in lanes of equal length, each with payers of its own, and signs them. */
+  | { readonly kind: 'sign'; readonly transfers: number; readonly lanes: number }
+  /** Sends them, for so long or until there are no more; at a pace in transfers a second, or as fast as they are taken. */
+  | { readonly kind: 'send'; readonly url: string; readonly seconds: number; readonly pace?: number }
 
 export type LoadAnswer =
   | { readonly kind: 'done' }
@@ -29,8 +29,8 @@ export interface SentLoad {
   readonly to: number
   /** Transfers acknowledged a second, in each fifth of the time. */
   readonly fifths: readonly number[]
-  /** Milliseconds from a request to its receipts. */
-  readonly latency: { readonly median: number; readonly p99: number }
+  /** Milliseconds to a request's receipts, from when it was sent or, at a pace, when it should have been. */
+  readonly latency: { readonly median: number; readonly p99: number; readonly most: number }
 }
 
 const ROWS_BYTES = MAX_TRANSFERS * TRANSFER_BYTES
@@ -42,7 +42,7 @@ interface Load {
 }
 
 let load: Load | undefined
-let transfers: Uint8Array = new Uint8Array(0)
+let lanes: readonly Uint8Array[] = []
 
 process.on('message', (request: LoadRequest) => {
   answer(request).then(
@@ -60,11 +60,8 @@ async function answer(request: LoadRequest): Promise<LoadAnswer> {
     return { kind: 'done' }
   }
   if (load === undefined) throw new Error('there are no payers yet')
-  if (request.kind === 'send') return { kind: 'sent', sent: await sendAll(clientOf(request.url), request.seconds) }
-  if (request.kind === 'sign')
-    transfers = await makeRows(load, request.transfers, (rows, { keys, params }) =>
-      fillTransfers(rows, LANES, keys, params),
-    )
+  if (request.kind === 'send') return { kind: 'sent', sent: await sendAll(clientOf(request.url), request) }
+  if (request.kind === 'sign') lanes = await makeLanes(load, request)
   else await create(load, clientOf(request.url))
   return { kind: 'done' }
 }
@@ -90,15 +87,51 @@ async function makeRows(
   return new Uint8Array(memory)
 }
 
-/** Sends every lane, one request after another, all lanes at once. */
-async function sendAll(client: Client, seconds: number): Promise<SentLoad> {
+async function makeLanes(
+  payers: Load,
+  { transfers, lanes: count }: Extract<LoadRequest, { kind: 'sign' }>,
+): Promise<readonly Uint8Array[]> {
+  const all = await makeRows(payers, transfers, (rows, { keys, params }) => fillTransfers(rows, count, keys, params))
+  const perLane = all.length / count
+  return Array.from({ length: count }, (_, lane) => all.subarray(lane * perLane, (lane + 1) * perLane))
+}
+
+/** Milliseconds since 1970, and parts of them. */
+const now = () => performance.timeOrigin + performance.now()
+
+async function sendAll(client: Client, { seconds, pace }: Extract<LoadRequest, { kind: 'send' }>): Promise<SentLoad> {
   const acknowledged: Acknowledged[] = []
-  const from = Date.now()
+  const from = now()
   const until = from + 1000 * seconds
-  const perLane = transfers.length / LANES
-  const lanes = Array.from({ length: LANES }, (_, lane) => transfers.subarray(lane * perLane, (lane + 1) * perLane))
-  await Promise.all(lanes.map((lane) => sendLane(client, lane, until, acknowledged)))
-  return summarize(from, Date.now(), acknowledged)
+  if (pace === undefined) await Promise.all(lanes.map((lane) => sendLane(client, lane, until, acknowledged)))
+  else await sendPaced(client, { from, until, pace }, acknowledged)
+  return summarize(from, now(), acknowledged)
+}
+
+/**
+ * One request after another at its time, lane by lane, whether or not those before are answered: what a slow answer holds
+ * up counts too.
+ */
+async function sendPaced(
+  client: Client,
+  { from, until, pace }: { readonly from: number; readonly until: number; readonly pace: number },
+  acknowledged: Acknowledged[],
+): Promise<void> {
+  const bytes = PACED_ROWS * TRANSFER_BYTES
+  const underWay = lanes.map(() => Promise.resolve())
+  const perLane = (lanes[0] as Uint8Array).length / bytes
+  for (let at = 0; at < perLane * lanes.length; at++) {
+    const due = from + (1000 * PACED_ROWS * at) / pace
+    if (due > until) break
+    if (due > now()) await sleep(due - now())
+    const lane = at % lanes.length
+    const start = bytes * Math.floor(at / lanes.length)
+    underWay[lane] = (underWay[lane] as Promise<void>).then(async () => {
+      await submit(client, (lanes[lane] as Uint8Array).slice(start, start + bytes))
+      acknowledged.push({ at: now(), transfers: PACED_ROWS, latency: now() - due })
+    })
+  }
+  await Promise.all(underWay)
 }
 
 /** One request that was answered with receipts. */
@@ -109,13 +142,12 @@ interface Acknowledged {
 }
 
 async function sendLane(client: Client, lane: Uint8Array, until: number, acknowledged: Acknowledged[]): Promise<void> {
-  for (let at = 0; at < lane.length && Date.now() < until; at += ROWS_BYTES) {
+  for (let at = 0; at < lane.length && now() < until; at += ROWS_BYTES) {
     // What fetch sends must not lie on shared memory.
     const rows = lane.slice(at, at + ROWS_BYTES)
-    const start = Date.now()
+    const start = now()
     await submit(client, rows)
-    const now = Date.now()
-    acknowledged.push({ at: now, transfers: rows.length / TRANSFER_BYTES, latency: now - start })
+    acknowledged.push({ at: now(), transfers: rows.length / TRANSFER_BYTES, latency: now() - start })
   }
 }
 
@@ -169,6 +201,6 @@ function summarize(from: number, to: number, acknowledged: readonly Acknowledged
     transfers: sums.reduce((sum, each) => sum + each, 0),
     ...{ from, to },
     fifths: sums.map((sum) => (sum * 1000) / fifth),
-    latency: { median: quantile(0.5), p99: quantile(0.99) },
+    latency: { median: quantile(0.5), p99: quantile(0.99), most: quantile(1) },
   }
 }

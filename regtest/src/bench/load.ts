@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { LoadAnswer, LoadRequest, SentLoad } from './load-process.ts'
 
-/** Requests under way at a time: enough to fill the next batch while one is sealed; more would only wait longer. */
-export const LANES = 12
+/** Of a request that is sent at a pace. */
+export const PACED_ROWS = 10
 
 const PROGRAM = fileURLToPath(new URL('load-process.js', import.meta.url))
 
@@ -20,8 +20,9 @@ export class Load {
     await this.ask(request)
   }
 
-  async send(url: string, seconds: number): Promise<SentLoad> {
-    const answer = await this.ask({ kind: 'send', url, seconds })
+  /** @param pace transfers a second; without one as fast as they are taken */
+  async send(url: string, seconds: number, pace?: number): Promise<SentLoad> {
+    const answer = await this.ask({ kind: 'send', url, seconds, ...(pace && { pace }) })
     if (answer.kind !== 'sent') throw new Error('the load was not sent')
     return answer.sent
   }

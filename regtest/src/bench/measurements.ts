@@ -3,7 +3,7 @@ import { measureHashing } from './hashing.ts'
 import { measureProof } from './proof.ts'
 import { measureReceipts } from './receipt.ts'
 import type { Measurement } from './row.ts'
-import { measureSequencer, measureUnchecked } from './sequencer.ts'
+import { measureLatency, measureSequencer, measureUnchecked } from './sequencer.ts'
 import { measureSignatures } from './signatures.ts'
 import { measureTree } from './tree.ts'
 import { measureVbytes } from './vbytes.ts'
@@ -20,5 +20,6 @@ export const measurements: readonly Measurement[] = [
   measureReceipts(15),
   measureVbytes(),
   measureSequencer(10_000),
+  measureLatency(10_000),
   measureUnchecked(100_000),
 ]

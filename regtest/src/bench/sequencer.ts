@@ -7,7 +7,7 @@ import { MAX_TRANSFERS } from '@kedge/api'
 import { paramsToJson } from '@kedge/core'
 import { waitFor } from '../waiting.ts'
 import { measureBuilding } from './batch.ts'
-import { LANES, Load } from './load.ts'
+import { Load, PACED_ROWS } from './load.ts'
 import type { SentLoad } from './load-process.ts'
 import { depositFor, keyOf } from './payers.ts'
 import { Rollup, type SealedLine } from './rollup.ts'
@@ -17,6 +17,11 @@ import { printFigure } from './table.ts'
 
 const UNIT = 'transfers/s'
 const SECONDS = 22
+const PACED_SECONDS = 10
+/** Requests under way at a time: enough to fill the next batch while one is sealed; more would only wait longer. */
+const LANES = 12
+/** Where requests come at their times: nobody waits for another. */
+const PACED_LANES = 200
 /** The limit was measured a while before. */
 const RESERVE = 1.2
 const UNCHECKED = fileURLToPath(new URL('unchecked-process.js', import.meta.url))
@@ -42,6 +47,31 @@ export function measureSequencer(payers: number): Measurement {
         say('a challenger begins with an empty disk')
         const replay = await replayAll(rollup, batches)
         return [end, { name: 'challenger.replay', unit: UNIT, value: replay, min: replay, max: replay, limit }]
+      }),
+  }
+}
+
+/** How long a payer waits for the receipt, with the sequencer at half of what it can do. */
+export function measureLatency(payers: number): Measurement {
+  return {
+    rows: ['receipt.latency'],
+    does: `sends signed transfers among ${payers} payers at half the rate of checking signatures alone, ${PACED_ROWS} a request`,
+    run: (say) =>
+      onRollup([], async (rollup, load) => {
+        const pace = (await measureChecking()) / 2
+        const transfers = pace * PACED_SECONDS
+        const { sent } = await runLoad(rollup, load, { payers, isSigned: true, transfers, pace }, say)
+        const { median, p99, most } = sent.latency
+        return [
+          {
+            name: 'receipt.latency',
+            unit: 'ms, p99',
+            value: p99,
+            min: median,
+            max: most,
+            goal: { is: 'at most', value: 50 },
+          },
+        ]
       }),
   }
 }
@@ -94,6 +124,8 @@ interface Plan {
   readonly isSigned: boolean
   /** More than can be sent in the time. */
   readonly transfers: number
+  /** Transfers a second; without one as many as are taken. */
+  readonly pace?: number
 }
 
 interface Loaded {
@@ -102,7 +134,7 @@ interface Loaded {
 }
 
 async function runLoad(rollup: Rollup, load: Load, plan: Plan, say: Say): Promise<Loaded> {
-  const { payers, isSigned } = plan
+  const { payers, isSigned, pace } = plan
   const { params, sequencer } = rollup
   const url = sequencer.ready.api
   say(`making ${payers} payers`)
@@ -110,22 +142,28 @@ async function runLoad(rollup: Rollup, load: Load, plan: Plan, say: Say): Promis
   await rollup.deposit(keyOf(0, isSigned), depositFor(payers, params))
   await rollup.mineDuring(load.tell({ kind: 'create', url }))
   await rollup.sealedOperations(1 + payers)
+  const lanes = pace === undefined ? LANES : PACED_LANES
   // Whole requests in each of the lanes.
-  const round = LANES * MAX_TRANSFERS
+  const round = lanes * (pace === undefined ? MAX_TRANSFERS : PACED_ROWS)
   const transfers = round * Math.ceil(plan.transfers / round)
   say(`making ${isSigned ? 'and signing ' : ''}${transfers} transfers`)
-  await load.tell({ kind: 'sign', transfers })
-  say(`sending for ${SECONDS} s`)
-  const loaded = await rollup.mineDuring(sendAndSeal(rollup, load, payers))
+  await load.tell({ kind: 'sign', transfers, lanes })
+  const seconds = pace === undefined ? SECONDS : PACED_SECONDS
+  say(`sending for ${seconds} s${pace === undefined ? '' : `, ${printFigure(pace)} transfers a second`}`)
+  const loaded = await rollup.mineDuring(sendAndSeal(rollup, load, { payers, seconds, ...(pace && { pace }) }))
   const { latency, transfers: count } = loaded.sent
   say(
-    `${count} transfers in ${loaded.batches.length} batches; receipts after ${latency.median} ms (p99 ${latency.p99} ms)`,
+    `${count} transfers in ${loaded.batches.length} batches; receipts after ${printFigure(latency.median)} ms (p99 ${printFigure(latency.p99)} ms)`,
   )
   return loaded
 }
 
-async function sendAndSeal(rollup: Rollup, load: Load, payers: number): Promise<Loaded> {
-  const sent = await load.send(rollup.sequencer.ready.api, SECONDS)
+async function sendAndSeal(
+  rollup: Rollup,
+  load: Load,
+  { payers, seconds, pace }: { readonly payers: number; readonly seconds: number; readonly pace?: number },
+): Promise<Loaded> {
+  const sent = await load.send(rollup.sequencer.ready.api, seconds, pace)
   return { sent, batches: await rollup.sealedOperations(1 + payers + sent.transfers) }
 }
 
