@@ -81,11 +81,11 @@ export const LIES: Readonly<Record<LieName, Lie>> = {
   'withhold-data': { tell: (honest) => honest, hides: () => true },
   /** An honest batch that peers don't get to see, but whoever demands it on Bitcoin. */
   'show-late': { tell: (honest) => honest, hides: (_, where) => where === 'peers' },
-  /** The last payment is left out, though its payer was promised its place; the batch is in order. */
+  /** The first payment is left out, though its payer was promised its place; the batch is in order. */
   'break-promise': {
     tell: (honest, ground) => {
-      const last = honest.operations.findLastIndex(isTransfer)
-      return rewrite(honest, ground, { operations: honest.operations.toSpliced(last, 1) })
+      const first = honest.operations.findIndex(isTransfer)
+      return rewrite(honest, ground, { operations: honest.operations.toSpliced(first, 1) })
     },
     hides: nothing,
   },

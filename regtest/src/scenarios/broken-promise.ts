@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { BondView } from '@kedge/api'
 import { regtestBond } from '@kedge/core'
+import { send } from '@kedge/wallet'
 import { runKedge } from '../kedge.ts'
 import { expect, type Scenario } from '../scenario.ts'
 import type { Person, Stage } from '../stage.ts'
@@ -11,30 +12,36 @@ import { expectSlashed, pay, runSlash, stake } from './stake.ts'
 export const brokenPromise: Scenario = {
   name: 'broken-promise',
   title: 'broken-promise: a payment is promised a place and left out, and the receipt costs the sequencer its bond',
-  alone: { challengers: 3, bond: regtestBond },
+  // Both payments are to be in one batch.
+  alone: { challengers: 3, bond: regtestBond, sealAfterMs: 800 },
   run: async (stage) => {
     const { network } = stage
     const bond = await stake(stage)
-    const [alice, bob] = (await stage.people(2)) as [Person, Person]
+    const [alice, bob, carol] = (await stage.people(3)) as [Person, Person, Person]
     const promised = await stage.step(
-      'alice pays bob, and keeps the sequencer’s receipt, which her wallet finds in order',
+      'alice pays bob, and keeps the sequencer’s receipt, which her wallet finds in order; then carol pays bob',
       async () => {
         await network.sequencer.send({ lie: 'break-promise' })
-        return pay(stage, alice, bob, 9_000n)
+        const first = await pay(stage, alice, bob, 9_000n)
+        await send(carol.wallet, { to: bob.key, amount: 7_000n })
+        return first
       },
       ({ receipt: { tick, opIndex } }) => `operation ${opIndex} of batch ${tick.number}`,
     )
     const { tick, opIndex } = promised.receipt
-    await stage.step('the batch comes without her payment; every node finds it in order', async (note) => {
-      const { number } = tick
-      await stage.untilWaiting('the anchor', ({ message }) => message.kind === 'batch', note)
-      await network.mine()
-      const view = await network.waitFor({ until: 'the batch is checked' }, async () => {
-        const batch = await network.challengers[0]?.client.batch({ number })
-        return batch?.outcome === 'batch' && batch.verdict === 'checked' ? batch : undefined
-      })
-      expect(view.status === 'anchored' && view.header?.opCount === opIndex, 'it is another batch')
-    })
+    await stage.step(
+      'the batch comes with carol’s payment in the place of alice’s; every node finds it in order',
+      async (note) => {
+        const { number } = tick
+        await stage.untilWaiting('the anchor', ({ message }) => message.kind === 'batch', note)
+        await network.mine()
+        const view = await network.waitFor({ until: 'the batch is checked' }, async () => {
+          const batch = await network.challengers[0]?.client.batch({ number })
+          return batch?.outcome === 'batch' && batch.verdict === 'checked' ? batch : undefined
+        })
+        expect(view.status === 'anchored' && view.header?.opCount === 1 && opIndex === 0, 'it is another batch')
+      },
+    )
     const evidence = await show(stage, promised.file)
     await slash(stage, bond, evidence)
   },
@@ -43,7 +50,7 @@ export const brokenPromise: Scenario = {
 function show(stage: Stage, receipt: string): Promise<string> {
   const { network } = stage
   return stage.step(
-    'whoever has the receipt makes evidence of it, with the headers that a node gives: kedge bond evidence',
+    'whoever has the receipt makes evidence of it, with what a node says was anchored: kedge bond evidence',
     async () => {
       const file = join(network.folder, 'broken-promise.json')
       const own = ['--params', join(network.folder, 'params.json'), '--node', network.challengers[0]?.ready.api ?? '']
