@@ -31,12 +31,14 @@ export type LieName =
   | 'skip-forced'
   | 'garbage-steps'
   | 'withhold-data'
+  | 'show-late'
+  | 'break-promise'
   | 'promise-twice'
 
 interface Lie {
   readonly tell: (honest: SealedBatch, ground: Ground) => SealedBatch
   /** What of it nobody gets to see. */
-  readonly hides: (kind: 'header' | 'data' | 'steps') => boolean
+  readonly hides: (kind: 'header' | 'data' | 'steps', where: 'peers' | 'bitcoin') => boolean
 }
 
 /** What a batch stands on. */
@@ -77,6 +79,16 @@ export const LIES: Readonly<Record<LieName, Lie>> = {
   },
   /** An honest batch that nobody else gets to see. */
   'withhold-data': { tell: (honest) => honest, hides: () => true },
+  /** An honest batch that peers don't get to see, but whoever demands it on Bitcoin. */
+  'show-late': { tell: (honest) => honest, hides: (_, where) => where === 'peers' },
+  /** The first payment is left out, though its payer was promised its place; the batch is in order. */
+  'break-promise': {
+    tell: (honest, ground) => {
+      const first = honest.operations.findIndex(isTransfer)
+      return rewrite(honest, ground, { operations: honest.operations.toSpliced(first, 1) })
+    },
+    hides: nothing,
+  },
   /** Two payers are promised a place in one slot; the batches are honest. */
   'promise-twice': { tell: (honest) => honest, hides: nothing },
 }
@@ -96,7 +108,8 @@ export class Liar implements Tamper {
   private readonly hidden = new Map<string, Lie['hides']>()
 
   /** Asked by several parts of a node, without this object in front. */
-  readonly mayServe: Tamper['mayServe'] = (headerHash, kind) => this.hidden.get(toHex(headerHash))?.(kind) !== true
+  readonly mayServe: Tamper['mayServe'] = (headerHash, kind, where) =>
+    this.hidden.get(toHex(headerHash))?.(kind, where) !== true
 
   constructor(params: Params, slotSecret: Uint8Array) {
     this.params = params
@@ -195,8 +208,12 @@ function forge({ operations }: SealedBatch, { ledger, context }: Ground): Uint8A
 }
 
 function lastTransfer(operations: readonly Uint8Array[]): Transfer | undefined {
-  const last = operations.findLast((bytes) => decodeOperation(bytes)?.kind === 'transfer')
+  const last = operations.findLast(isTransfer)
   return last && decodeTransfer(last)
+}
+
+function isTransfer(bytes: Uint8Array): boolean {
+  return decodeOperation(bytes)?.kind === 'transfer'
 }
 
 function isDeposit(bytes: Uint8Array): boolean {

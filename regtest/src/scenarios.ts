@@ -1,4 +1,6 @@
 import type { Scenario } from './scenario.ts'
+import { answered } from './scenarios/answered.ts'
+import { brokenPromise } from './scenarios/broken-promise.ts'
 import { censored } from './scenarios/censored.ts'
 import { equivocation } from './scenarios/equivocation.ts'
 import { exit } from './scenarios/exit.ts'
@@ -14,7 +16,9 @@ export const SCENARIOS: readonly Scenario[] = [
   payments,
   withdraw,
   equivocation,
+  brokenPromise,
   ...lies,
+  answered,
   censored,
   lateJoiner,
   exit,

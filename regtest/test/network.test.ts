@@ -16,6 +16,30 @@ import { describeOnBitcoind } from './ground.ts'
 
 const OPTIONS = { challengers: 1, sealAfterMs: 250 }
 
+/** Of each node's metrics: what its other routes say, and bitcoind; one anchor of the sequencer's waits. */
+async function expectTold(network: RegtestNetwork): Promise<void> {
+  const { rpc } = network.bitcoind
+  for (const { client } of network.nodes) {
+    const [text, health, vault, tip] = await Promise.all([
+      client.metrics(),
+      client.health(),
+      client.vault(),
+      readTip(rpc),
+    ])
+    const told = (name: string) => Number(new RegExp(`^kedge_${name} (.*)$`, 'm').exec(text)?.[1])
+    expect([told('bitcoin_height'), told('derived_height')]).toEqual([tip.height, tip.height])
+    expect([told('head_batch'), told('final_batch')]).toEqual([health.head.number, health.final.number])
+    expect([told('synced'), told('peers')]).toEqual([Number(health.synced), health.peers])
+    expect(told('vault_satoshis')).toBe(Number(vault.head.sats))
+    expect(told('assets_satoshis')).toBe(Number(vault.assets) / 1000)
+    expect(told('purse_satoshis')).toBeGreaterThan(0)
+    expect(told('capped_transactions')).toBe(0)
+  }
+  const text = await network.sequencer.client.metrics()
+  expect(text).toMatch(/^kedge_unconfirmed_anchors 1$/m)
+  expect(text).toMatch(/^kedge_waiting_transactions\{kind="anchor"\} 1$/m)
+}
+
 describeOnBitcoind('a network', () => {
   let folder: string
   let network: RegtestNetwork
@@ -41,6 +65,17 @@ describeOnBitcoind('a network', () => {
     await stage.mineTo('anchored', network.sequencer, id, () => undefined)
     return network.agreed()
   }
+
+  test('each node tells Prometheus what its other routes say, and Bitcoin', async () => {
+    await anchored(await pay())
+    await pay()
+    await stage.untilWaiting(
+      'its anchor',
+      ({ message }) => message.kind === 'batch',
+      () => undefined,
+    )
+    await expectTold(network)
+  }, 60_000)
 
   test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
     const ids = [await pay(), await pay()]

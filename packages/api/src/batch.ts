@@ -1,3 +1,4 @@
+import { MAX_OPERATION_BYTES } from '@kedge/core'
 import { z } from 'zod'
 import { blockHash, bytes, hash, height, PAGE_LIMIT_MAX, reason, sentence, txid, u32 } from './fields.ts'
 
@@ -64,6 +65,17 @@ export const batch = z
   .meta({ id: 'Batch' })
 
 export type Batch = z.output<typeof batch>
+
+/** What stands at a place of a batch: anybody can check it against the header. */
+export const placedOperation = z
+  .object({
+    /** The leaf of the operations tree. */
+    id: hash,
+    operation: bytes(MAX_OPERATION_BYTES),
+    /** To the header's `opsRoot`, from the leaf up. */
+    path: z.array(hash).max(32),
+  })
+  .meta({ id: 'PlacedOperation' })
 
 /** Newest first. */
 export const batches = z

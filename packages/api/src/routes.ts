@@ -1,7 +1,7 @@
 import { TRANSFER_BYTES } from '@kedge/core'
 import { z } from 'zod'
 import { account, history } from './account.ts'
-import { batch, batches, header } from './batch.ts'
+import { batch, batches, header, placedOperation } from './batch.ts'
 import { blockHeaders } from './block-headers.ts'
 import { bonds } from './bond.ts'
 import { deposits } from './deposit.ts'
@@ -119,6 +119,13 @@ export const routes = {
     summary: 'One link of the anchor chain',
     params: z.strictObject({ number: u32Text }),
     response: batch,
+  }),
+  operation: defineRoute({
+    method: 'GET',
+    path: '/batches/:number/operations/:index',
+    summary: 'The operation at a place of a batch, with its path to the header',
+    params: z.strictObject({ number: u32Text, index: u32Text }),
+    response: placedOperation,
   }),
   batches: defineRoute({
     method: 'GET',

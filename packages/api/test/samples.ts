@@ -96,6 +96,7 @@ export const requests: { readonly [N in RouteName]: RouteRequest<N> } = {
   forced: { id },
   payment: { id },
   batch: { number: 7 },
+  operation: { number: 7, index: 3 },
   batches: { before: 8, limit: 200 },
   header: { hash: header.hash },
   blockHeaders: { height: 110, limit: 200 },
@@ -196,6 +197,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
   },
   payment: { rung: 'anchored', id, batch: 7, index: 4, depth: 2, acknowledgement, proof },
   batch,
+  operation: { id: fill(0x66), operation: 'ab'.repeat(174), path: [fill(1), fill(2)] },
   batches: {
     batches: [
       batch,

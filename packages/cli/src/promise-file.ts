@@ -7,8 +7,10 @@ import {
   equalBytes,
   fromHex,
   networkId,
+  operationId,
   type Params,
   showPromise,
+  toHex,
 } from '@kedge/core'
 import { ConfigError } from './config-error.ts'
 import { parseJson, readDocumentFile } from './document-file.ts'
@@ -17,8 +19,8 @@ import { parseJson, readDocumentFile } from './document-file.ts'
 const BRACE = 0x7b
 
 /**
- * A promise that was not kept: out of a file that shows so, or out of a receipt, to which a node gives the headers that
- * were anchored instead. Whether it was broken is for the watchers to judge.
+ * A promise that was not kept: out of a file that shows so, or out of a receipt, to which a node gives what was anchored:
+ * the headers, and what stands in the promised place. Whether it was broken is for the watchers to judge.
  * @throws ConfigError for a file that is neither
  */
 export async function readPromise(params: Params, node: string, file: string): Promise<BrokenPromise> {
@@ -28,9 +30,14 @@ export async function readPromise(params: Params, node: string, file: string): P
   const { document } = read
   if (!equalBytes(document.network, networkId(params))) throw new ConfigError(`${file}: it is of another network`)
   if (document.kind === 'broken-promise') return document
-  const number = document.kind === 'receipt' ? decodeReceipt(document.receipt)?.tick.number : undefined
-  if (document.kind !== 'receipt' || number === undefined) throw new ConfigError(`${file}: it is no receipt`)
-  return showPromise(document.operation, document.receipt, await readKnown(createClient(node), number))
+  const promised = document.kind === 'receipt' ? decodeReceipt(document.receipt) : undefined
+  if (document.kind !== 'receipt' || promised === undefined) throw new ConfigError(`${file}: it is no receipt`)
+  const { operation, receipt } = document
+  const [client, { number }] = [createClient(node), promised.tick]
+  const shown = showPromise(operation, receipt, await readKnown(client, number))
+  const there = await orNone(client.operation({ number, index: promised.opIndex }))
+  if (there === undefined || there.id === toHex(operationId(operation))) return shown
+  return { ...shown, instead: { id: fromHex(there.id), path: there.path.map(fromHex) } }
 }
 
 /** The headers of the batch with this number and of its parent; undefined where the number is no batch's. */

@@ -67,6 +67,9 @@ export const slashSettings = {
   'max-fee-rate': node['max-fee-rate'],
 }
 
+/** What evidence of a broken promise is made with. */
+export const evidenceSettings = { params: node.params, node: walletSettings.node }
+
 /** What a receipt is checked by. */
 export const receiptSettings = { params: node.params }
 

@@ -1,18 +1,28 @@
 import { answer, type Batch, type Evidence, type Header as HeaderView, PAGE_LIMIT, refuse } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { challengesOf, decodeHeader, finalHeight, fromHex, isOpen, toHex } from '@kedge/core'
+import { challengesOf, decodeHeader, finalHeight, fromHex, isOpen, operationId, toHex } from '@kedge/core'
 import { headers, type LinkRecord, type NoticeRecord, notices, operations, verdicts } from '@kedge/storage'
 import { noticeKey } from './follow.ts'
 import type { BatchLink } from './links.ts'
 import type { QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
-export function batchQueries(context: QueryContext): Pick<Responders, 'batch' | 'batches' | 'header' | 'evidence'> {
+export function batchQueries(
+  context: QueryContext,
+): Pick<Responders, 'batch' | 'batches' | 'operation' | 'header' | 'evidence'> {
   const { links } = context.node.follower
   return {
     batch: async ({ number }) => {
       const link = links.get(number)
       return link === undefined ? refuse('not-found') : answer(await linkView(context, link, finalHeights(context)))
+    },
+    operation: async ({ number, index }) => {
+      const link = links.get(number)
+      const batch = link !== undefined && isBatch(link) ? await context.held.get(link.headerHash) : undefined
+      const operation = batch?.operations[index]
+      if (batch === undefined || operation === undefined) return refuse('not-found')
+      const path = (await batch.prove(index)).map(toHex)
+      return answer({ id: toHex(operationId(operation)), operation: toHex(operation), path })
     },
     batches: async ({ before, limit = PAGE_LIMIT }) => {
       const newest = Math.min(links.last?.number ?? 0, before === undefined ? Number.POSITIVE_INFINITY : before - 1)

@@ -1,6 +1,6 @@
 import type { Client } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { fromHex, type SignedOperation, toHex } from '@kedge/core'
+import { computeRoot, fromHex, operationId, type SignedOperation, toHex } from '@kedge/core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { clientOfNode, failures } from './client.ts'
 import { keyHex, keyOf, Rollup, type TestNode } from './ground.ts'
@@ -111,4 +111,23 @@ it('what is forced shows when it is due, which batch carried it, and whether it 
   const { id } = { id: rollup.idOf(out) }
   expect(await clientOfNode(again).withdrawal({ id })).toEqual(await client.withdrawal({ id }))
   expect(await clientOfNode(again).vault()).toEqual(await client.vault())
+})
+
+it('shows what stands at a place of a batch, and its path to the header', async () => {
+  const { batches } = await client.batches({})
+  let shown = 0
+  for (const batch of batches) {
+    if (batch.outcome !== 'batch' || batch.header === undefined) continue
+    const { number, header } = batch
+    for (let index = 0; index < header.opCount; index++) {
+      const { id, operation, path } = await client.operation({ number, index })
+      expect(id).toBe(toHex(operationId(fromHex(operation))))
+      const root = computeRoot(header.opCount, [index], [fromHex(id)], path.map(fromHex))
+      expect(root && toHex(root)).toBe(header.opsRoot)
+      shown += 1
+    }
+    await expect(client.operation({ number, index: header.opCount })).rejects.toMatchObject({ code: 'not-found' })
+  }
+  expect(shown).toBeGreaterThanOrEqual(5)
+  await expect(client.operation({ number: 1, index: 0 })).rejects.toMatchObject({ code: 'not-found' })
 })

@@ -18,7 +18,8 @@ import type { OpenBatch } from './open-batch.ts'
 /** What a lying sequencer of the test network does to what it commits to and serves. */
 export interface Tamper {
   seal(sealed: SealedBatch, ledger: Ledger, place: BatchPlace, slots: SlotFields): SealedBatch
-  mayServe(headerHash: Uint8Array, kind: 'header' | DataKind): boolean
+  /** Whether it shows a batch's data to peers that ask, or on Bitcoin where it was challenged. */
+  mayServe(headerHash: Uint8Array, kind: 'header' | DataKind, where: 'peers' | 'bitcoin'): boolean
   /** What a payer is told instead of what was promised. */
   promise(honest: Receipt, operation: Uint8Array): Receipt
   /** Whether it takes nothing of the owner of this key. */

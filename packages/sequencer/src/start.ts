@@ -1,7 +1,7 @@
 import { publicKeyOf } from '@kedge/bitcoin'
 import { xOnlyKey } from '@kedge/bond'
 import { AnchorKeeper, type AnchorOutcome, Publisher, Purse } from '@kedge/commitment'
-import { equalBytes } from '@kedge/core'
+import { type DataKind, equalBytes } from '@kedge/core'
 import {
   Answerer,
   answerSubmit,
@@ -51,7 +51,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   const late: { producer?: Producer; handlers?: Responders } = {}
   const node = await openNode(options, {
     ownTail: () => late.producer?.plan().tail ?? [],
-    mayServe: options.tamper === undefined ? () => true : options.tamper.mayServe,
+    mayServe: (headerHash, kind) => options.tamper?.mayServe(headerHash, kind, 'peers') ?? true,
     takeTransfers: (bytes) => answerSubmit(late.handlers, bytes),
     ...(options.verifier && { verifier: options.verifier }),
   })
@@ -84,7 +84,7 @@ async function sequencerOf(
   const slots = await Slots.open(store, tally, { key: xOnlyKey(secrets.slot), network: node.network, params })
   const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
   const witnesses = new Witnesses({ node, params, slots })
-  const mayServe = tamper?.mayServe ?? (() => true)
+  const mayServe = (headerHash: Uint8Array, kind: DataKind) => tamper?.mayServe(headerHash, kind, 'bitcoin') ?? true
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
     stepped: async (step) => {

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { Environment } from '../options.ts'
+import { evidenceCommand } from './bond/evidence.ts'
 import { returnCommand } from './bond/return.ts'
 import { setupCommand } from './bond/setup.ts'
 import { slashCommand } from './bond/slash.ts'
@@ -11,6 +12,7 @@ export function bondCommand(environment: Environment): Command {
     .addCommand(setupCommand(environment))
     .addCommand(statusCommand(environment))
     .addCommand(returnCommand(environment))
+    .addCommand(evidenceCommand(environment))
     .addCommand(slashCommand(environment))
     .addHelpText(
       'after',
