@@ -1,11 +1,11 @@
 import { MAX_PUBLICATION } from '@kedge/bitcoin'
-import { type DataKind, encodeParts, HEADER_BYTES, type PartSource } from '@kedge/core'
+import { type DataKind, encodeParts, MAX_HEADER_BYTES, type PartSource } from '@kedge/core'
 
 /**
  * What stands in a part beside its leaves (spec §9): the header's and the helpers' u16, start, count, the root before
  * the first step, and a proof of two helpers at each of at most 20 levels (2^20 operations).
  */
-const AROUND = 2 + HEADER_BYTES + 4 + 4 + 32 + 2 + 2 * 20 * 32
+const AROUND = 2 + MAX_HEADER_BYTES + 4 + 4 + 32 + 2 + 2 * 20 * 32
 
 /** A batch's data of one kind in as few parts as reveals can carry, each of about the same size. */
 export function answerParts(kind: DataKind, source: PartSource): Uint8Array[] {

@@ -111,6 +111,7 @@ export {
 } from './hash.ts'
 export {
   type AnchoredLink,
+  certifiedBytes,
   decodeHeader,
   encodeHeader,
   genesisEnd,
@@ -119,7 +120,9 @@ export {
   type HeaderFault,
   hasLapsed,
   headerHash,
+  isVouchedFor,
   judgeHeader,
+  MAX_HEADER_BYTES,
   type Origin,
   type ParentEnd,
   PREV_SIG_BYTES,
@@ -156,6 +159,7 @@ export {
   type PayoutTag,
   resumeAnchor,
 } from './message.ts'
+export { type DataMode, dataModeOf, mostOperations } from './mode.ts'
 export { CellNodes, type NodeMemory } from './nodes.ts'
 export {
   applyOperation,
@@ -172,6 +176,7 @@ export {
 export {
   type BitcoinChain,
   type BondParams,
+  type DataParams,
   findParamsFault,
   networkId,
   type Params,
@@ -214,7 +219,17 @@ export {
   showPromise,
 } from './promise.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
-export { decodePart, encodeParts, encodeWhole, MAX_PART, type Part, type PartSource, readWhole } from './publication.ts'
+export {
+  decodePart,
+  encodeHeaderPart,
+  encodeParts,
+  encodeWhole,
+  MAX_CERTIFIED_PART,
+  MAX_PART,
+  type Part,
+  type PartSource,
+  readWhole,
+} from './publication.ts'
 export {
   decodeReceipt,
   encodeReceipt,

@@ -23,7 +23,16 @@ export interface Params {
   readonly fees: Fees
   /** A network without one asks for no bond: its batches count without. */
   readonly bond?: BondParams
+  /** A network without has its data between peers, and on Bitcoin where they are asked for there. */
+  readonly data?: DataParams
 }
+
+/** What else a network does for its batches' data (see `dataModeOf`). */
+export type DataParams =
+  /** All operations are published on Bitcoin. */
+  | { readonly kind: 'bitcoin' }
+  /** Batches of more than `caps.operations`, and of so many operations at most, are vouched for by watchers. */
+  | { readonly kind: 'certified'; readonly operations: number }
 
 /** What a network asks of the sequencer's bond. */
 export interface BondParams {
@@ -117,6 +126,7 @@ export interface Fees {
 }
 
 const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest']
+const DATA_KINDS: readonly DataParams['kind'][] = ['bitcoin', 'certified']
 
 /**
  * The largest cap on a batch's operations. Peers send a batch's data as one part of at most `MAX_PART` bytes: one of
@@ -124,6 +134,16 @@ const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest'
  * helpers: 3,031,419 bytes. A cap above that of one part would let an honest batch be one that no peer can serve.
  */
 export const MAX_OPERATIONS = 2 ** 14
+
+/** Of one that watchers vouch for: it is sent as one part too, so it is four times as much that a node has in memory. */
+export const MAX_CERTIFIED_OPERATIONS = 2 ** 16
+
+/**
+ * Virtual bytes on Bitcoin for one leaf of what is published, rounded up: published bytes take 0.48 vB each (measured,
+ * commit and reveal of 100 kB); the longest operation is 185 bytes with its length, a step root 32.
+ */
+export const OPERATION_PUBLISHED = 89
+export const STEP_ROOT_PUBLISHED = 16
 
 /** A table is made before its batch is opened, at some 0.1 ms a slot. */
 const MAX_TICKS = 2 ** 16
@@ -184,8 +204,14 @@ function encodeParams(params: Params): Uint8Array {
     writer.u32(cap)
   for (const fee of [fees.transfer, fees.cell, fees.minDeposit, fees.deposit]) writer.u64(fee)
   writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge)
-  // All before it tells its own length, so networks with and without a bond can't be taken for each other.
-  return (params.bond === undefined ? writer : writeBond(writer, params.bond)).bytes
+  // All before it tells its own length, a bond takes 84 bytes and more and data take 5: so networks with and without
+  // either can't be taken for each other.
+  if (params.bond !== undefined) writeBond(writer, params.bond)
+  return (params.data === undefined ? writer : writeData(writer, params.data)).bytes
+}
+
+function writeData(writer: Writer, data: DataParams): Writer {
+  return writer.u8(1 + DATA_KINDS.indexOf(data.kind)).u32(data.kind === 'certified' ? data.operations : 0)
 }
 
 function writeBond(writer: Writer, bond: BondParams): Writer {
@@ -222,8 +248,21 @@ export function findParamsFault(params: Params): string | undefined {
     [params.vault.value >= fees.dust, 'the vault must begin with no less than dust'],
     [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
   ]
-  const broken = must.find(([holds]) => !holds)?.[1] ?? (params.bond && findBondParamsFault(params, params.bond))
+  const broken =
+    must.find(([holds]) => !holds)?.[1] ??
+    (params.bond && findBondParamsFault(params, params.bond)) ??
+    (params.data && findDataParamsFault(params, params.data))
   return broken ?? (isOnCurve(keys.anchor) ? undefined : 'keys.anchor must be on the curve')
+}
+
+function findDataParamsFault({ caps, windows }: Params, data: DataParams): string | undefined {
+  if (data.kind === 'bitcoin')
+    return caps.operations * OPERATION_PUBLISHED <= windows.answer * caps.answerVbytesPerBlock
+      ? undefined
+      : 'what a batch publishes must fit into answer × caps.answerVbytesPerBlock'
+  return data.operations > caps.operations && data.operations <= MAX_CERTIFIED_OPERATIONS
+    ? undefined
+    : 'data.operations must be above caps.operations, and at most 2^16'
 }
 
 /** A bond must be there for as long as anything that it answers for can be found. */
@@ -275,6 +314,7 @@ export function paramsToJson(params: Params): unknown {
     caps: { ...params.caps },
     fees: Object.fromEntries(Object.entries(params.fees).map(([name, value]) => [name, String(value)])),
     ...(params.bond && { bond: bondToJson(params.bond) }),
+    ...(params.data && { data: { ...params.data } }),
   }
 }
 
@@ -305,10 +345,18 @@ function bondFromJson(json: unknown): BondParams {
   }
 }
 
+function dataFromJson(json: unknown): DataParams {
+  const { kind, operations } = fields(json, 'data', has(json, 'operations') ? ['kind', 'operations'] : ['kind'])
+  if (kind === 'certified' && operations !== undefined)
+    return { kind, operations: count(operations, 'data.operations') }
+  if (kind === 'bitcoin' && operations === undefined) return { kind }
+  throw new Error('params: data.kind must be bitcoin, or certified with data.operations')
+}
+
 /** @throws Error naming the key that is missing, unknown or out of shape. */
 export function paramsFromJson(json: unknown): Params {
   const names = ['chain', 'genesis', 'vault', 'scanHeight', 'keys', 'windows', 'caps', 'fees']
-  const top = fields(json, 'params', hasBond(json) ? [...names, 'bond'] : names)
+  const top = fields(json, 'params', [...names, ...OPTIONAL.filter((name) => has(json, name))])
   const genesis = fields(top.genesis, 'genesis', ['txid', 'vout'])
   const vault = fields(top.vault, 'vault', ['txid', 'vout', 'value'])
   const keys = fields(top.keys, 'keys', ['anchor', 'slot', 'fees', 'watchers', 'threshold'])
@@ -334,14 +382,17 @@ export function paramsFromJson(json: unknown): Params {
     caps: counts(top.caps, 'caps', Object.keys(regtestRules.caps)) as unknown as Caps,
     fees: amounts(top.fees, 'fees', Object.keys(regtestRules.fees)) as unknown as Fees,
     ...('bond' in top && { bond: bondFromJson(top.bond) }),
+    ...('data' in top && { data: dataFromJson(top.data) }),
   }
   const fault = findParamsFault(params)
   if (fault !== undefined) throw new Error(`params: ${fault}`)
   return params
 }
 
-function hasBond(json: unknown): boolean {
-  return typeof json === 'object' && json !== null && 'bond' in json
+const OPTIONAL = ['bond', 'data']
+
+function has(json: unknown, name: string): boolean {
+  return typeof json === 'object' && json !== null && name in json
 }
 
 function fields(json: unknown, at: string, names: readonly string[]): Record<string, unknown> {

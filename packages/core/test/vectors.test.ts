@@ -6,6 +6,7 @@ import { evidenceVectors } from './corpus/evidence.ts'
 import { headerVectors } from './corpus/headers.ts'
 import { type Json, render, toJson } from './corpus/json.ts'
 import { messageVectors } from './corpus/messages.ts'
+import { modeVectors } from './corpus/modes.ts'
 import { operationVectors, signatureVectors } from './corpus/operations.ts'
 import { promiseVectors } from './corpus/promises.ts'
 import { proofVectors } from './corpus/proofs.ts'
@@ -34,6 +35,7 @@ const files: Record<string, () => Json> = {
   proofs: proofVectors,
   bonds: bondVectors,
   promises: promiseVectors,
+  modes: modeVectors,
 }
 
 describe('the vectors are what the code gives', () => {

@@ -7,6 +7,7 @@ import {
   encodeWhole,
   equalBytes,
   type Header,
+  MAX_HEADER_BYTES,
   type Part,
   readWhole,
   toHex,
@@ -84,7 +85,7 @@ export class BatchData {
   ): Promise<Uint8Array | undefined> {
     const stored = await this.store.get(headers, hash)
     if (stored !== undefined) return stored
-    const accept = (bytes: Uint8Array) => bytes.length <= MAX_CLAIMED_HEADER && equalBytes(hashOf(bytes), hash)
+    const accept = (bytes: Uint8Array) => bytes.length <= MAX_HEADER_BYTES && equalBytes(hashOf(bytes), hash)
     const bytes = await this.ask({ headerHash: hash, kind: 'header' }, signal, accept)
     if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
     return bytes
@@ -178,12 +179,6 @@ export class BatchData {
 
 /** All live batches that are not final, many times over. */
 const RECENT_HEADERS = 1024
-
-/**
- * The longest bytes that evidence can show for a header (protocol.md, section 8). Whoever commits to more must show them
- * in answer to a challenge, and can't: they are no header.
- */
-const MAX_CLAIMED_HEADER = 1024
 
 /** More than one response may take; peers that let it pass are asked last the next time. */
 const FETCH_MS = 30_000

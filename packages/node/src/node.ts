@@ -15,7 +15,6 @@ import {
   decodeHeader,
   encodeSigned,
   equalBytes,
-  HEADER_BYTES,
   hasherName,
   installHasher,
   networkId,
@@ -288,7 +287,7 @@ async function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 function judgeAnnounced(network: Uint8Array, bytes: Uint8Array): 'accept' | 'reject' {
-  const header = bytes.length === HEADER_BYTES ? decodeHeader(bytes) : undefined
+  const header = decodeHeader(bytes)
   return header !== undefined && equalBytes(header.network, network) ? 'accept' : 'reject'
 }
 
