@@ -18,7 +18,7 @@ export interface WatcherSignature {
   readonly signature: Uint8Array
 }
 
-const SIGNATURE_BYTES = 64
+export const SIGNATURE_BYTES = 64
 const PLACES_BYTES = 2
 /** As many as a network may have. */
 const MAX_WATCHERS = 15
@@ -49,7 +49,7 @@ export function certificateMessage(certified: Uint8Array): Uint8Array {
   return taggedHash('kedge/certificate/1', certified)
 }
 
-function isWatcherSignature(
+export function isWatcherSignature(
   { watchers }: Pick<NetworkKeys, 'watchers'>,
   message: Uint8Array,
   { place, signature }: WatcherSignature,

@@ -40,6 +40,17 @@ export { type BondOutcome, bondOutcome, isSlashSigned, slashFrame, slashSighash,
 export { type Bond, covers, isCovered } from './bonds.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
+export type { Certificate, WatcherSignature } from './certificate.ts'
+export {
+  type Certifiable,
+  type CertifyAnswer,
+  certifiableOf,
+  certifyMessage,
+  decodeCertifyAnswer,
+  decodeCertifyRequest,
+  encodeCertifyAnswer,
+  encodeCertifyRequest,
+} from './certify.ts'
 export {
   type AnchoredBatch,
   aliveSince,
@@ -111,7 +122,6 @@ export {
 } from './hash.ts'
 export {
   type AnchoredLink,
-  certifiedBytes,
   decodeHeader,
   encodeHeader,
   genesisEnd,
