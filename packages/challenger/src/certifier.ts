@@ -5,11 +5,17 @@ import {
   decodeCertifyRequest,
   encodeCertifyAnswer,
   equalBytes,
+  type Params,
 } from '@kedge/core'
-import type { NodeParts } from '@kedge/node'
+import type { BatchData, NodeOptions } from '@kedge/node'
 
 export interface CertifierParts {
-  readonly node: Pick<NodeParts, 'options' | 'network' | 'follower' | 'data'>
+  readonly params: Params
+  readonly network: Uint8Array
+  readonly data: BatchData
+  readonly log: Pick<NodeOptions['log'], 'info'>
+  /** Number of the last final batch. */
+  readonly finalNumber: () => number
   /** One of the network's watchers'. */
   readonly secret: Uint8Array
 }
@@ -30,12 +36,12 @@ export class Certifier {
   constructor(parts: CertifierParts) {
     this.parts = parts
     const key = publicKeyOf(parts.secret)
-    this.place = parts.node.options.params.keys.watchers.findIndex((watcher) => equalBytes(watcher, key))
+    this.place = parts.params.keys.watchers.findIndex((watcher) => equalBytes(watcher, key))
   }
 
   async answer(request: Uint8Array): Promise<Uint8Array> {
-    const { node } = this.parts
-    const asked = decodeCertifyRequest(node.options.params, node.network, request)
+    const { params, network, log } = this.parts
+    const asked = decodeCertifyRequest(params, network, request)
     if (asked === undefined) return encodeCertifyAnswer('stranger')
     const work = () => this.judge(asked)
     const done = this.turn.then(work, work)
@@ -44,16 +50,16 @@ export class Certifier {
     const { number, opCount } = asked.header
     const refusal = typeof answer === 'string' ? answer : undefined
     const told = { number, operations: opCount, ...(refusal && { refusal }) }
-    node.options.log.info(told, refusal === undefined ? 'vouched for a batch' : 'did not vouch for a batch')
+    log.info(told, refusal === undefined ? 'vouched for a batch' : 'did not vouch for a batch')
     return encodeCertifyAnswer(answer)
   }
 
   private async judge({ header, hash, message }: Certifiable): Promise<CertifyAnswer> {
-    const { node, secret } = this.parts
-    if (header.number <= node.follower.chain.final.number) return 'over'
+    const { data, secret, finalNumber } = this.parts
+    if (header.number <= finalNumber()) return 'over'
     const signal = AbortSignal.timeout(FETCH_MS)
     try {
-      const isHeld = await node.data.hold(hash, signal)
+      const isHeld = await data.hold(hash, signal)
       return isHeld ? { place: this.place, signature: signHash(message, secret) } : 'missing'
     } catch (error) {
       if (signal.aborted) return 'missing'

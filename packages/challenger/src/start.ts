@@ -54,7 +54,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
   })
   return orClose(node, async () => {
     const keeper = secret && keeperOf(node, secret, late)
-    if (secret !== undefined) late.certifier = new Certifier({ node, secret })
+    if (secret !== undefined) late.certifier = certifierOf(node, secret)
     if (secret !== undefined) await desk.open(node, secret)
     const intake = passOn(node.host, node.network, (receipt) => node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
@@ -74,6 +74,11 @@ interface Late {
 
 function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Promise<Uint8Array> {
   return signer?.answer(request) ?? Promise.resolve(encodeAnswer({ kind: 'refused', reason: 'behind' }))
+}
+
+function certifierOf({ options, network, data, follower }: NodeParts, secret: Uint8Array): Certifier {
+  const { params, log } = options
+  return new Certifier({ params, network, data, log, secret, finalNumber: () => follower.chain.final.number })
 }
 
 function keeperOf(node: NodeParts, secret: Uint8Array, late: Late): VaultKeeper {

@@ -273,12 +273,7 @@ class BlockStep {
   }
 
   /** @param nonceRoot of the link before, if that is a resume */
-  private appendBatch(
-    anchor: BatchAnchor,
-    number: number,
-    nonceRoot: Uint8Array | undefined,
-    txid: Uint8Array,
-  ): void {
+  private appendBatch(anchor: BatchAnchor, number: number, nonceRoot: Uint8Array | undefined, txid: Uint8Array): void {
     const head = headOf(this.chain)
     const batch: AnchoredBatch = {
       number,
