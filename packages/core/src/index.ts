@@ -190,11 +190,10 @@ export {
   findParamsFault,
   networkId,
   type Params,
-  paramsFromJson,
-  paramsToJson,
   regtestBond,
   regtestRules,
 } from './params.ts'
+export { paramsFromJson, paramsToJson } from './params-json.ts'
 export {
   type AnchoredPayment,
   decodePaymentProof,

@@ -8,10 +8,9 @@ import {
   MAX_OPERATIONS,
   networkId,
   type Params,
-  paramsFromJson,
-  paramsToJson,
   regtestRules,
 } from '../src/params.ts'
+import { paramsFromJson, paramsToJson } from '../src/params-json.ts'
 import { encodeWhole, MAX_CERTIFIED_PART, MAX_PART } from '../src/publication.ts'
 import { bytes32, keyOf, params } from './world.ts'
 

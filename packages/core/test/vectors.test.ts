@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { networkId, paramsToJson } from '../src/params.ts'
+import { networkId } from '../src/params.ts'
+import { paramsToJson } from '../src/params-json.ts'
 import { batchVectors, partVectors } from './corpus/batches.ts'
 import { bondVectors } from './corpus/bonds.ts'
 import { evidenceVectors } from './corpus/evidence.ts'
