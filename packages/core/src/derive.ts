@@ -239,7 +239,7 @@ class BlockStep {
     }
     const { headerHash, word } = anchor
     this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash, word, txid })
-    if (anchor.kind === 'batch') this.appendBatch(anchor, number, before.nonceRoot, txid)
+    if (anchor.kind === 'batch') this.appendBatch(anchor, before.nonceRoot)
     else this.chain = { ...this.chain, mode: 'active', link: { ...this.chain.link, nonceRoot: anchor.word } }
   }
 
@@ -273,23 +273,21 @@ class BlockStep {
   }
 
   /** @param nonceRoot of the link before, if that is a resume */
-  private appendBatch(anchor: BatchAnchor, number: number, nonceRoot: Uint8Array | undefined, txid: Uint8Array): void {
+  private appendBatch(anchor: BatchAnchor, nonceRoot: Uint8Array | undefined): void {
     const head = headOf(this.chain)
+    const { number, outpoint } = this.chain.link
+    const { headerHash, word: post } = anchor
     const batch: AnchoredBatch = {
-      number,
-      headerHash: anchor.headerHash,
-      post: anchor.word,
-      anchorHeight: this.height,
-      parent: head.headerHash,
+      ...{ number, headerHash, post, anchorHeight: this.height, parent: head.headerHash },
       ...(nonceRoot !== undefined && { nonceRoot }),
       ...(head.nonceRoot !== undefined && { parentNonceRoot: head.nonceRoot }),
       challenges: challengedByRule(this.params, this.height),
     }
     this.chain = { ...this.chain, line: [...this.chain.line, batch] }
-    const { headerHash } = batch
     const due = batch.challenges.data
-    if (due !== undefined)
-      this.events.push({ kind: 'challenged', number, headerHash, data: 'data', deadline: due.deadline, txid })
+    if (due === undefined) return
+    const { deadline } = due
+    this.events.push({ kind: 'challenged', number, headerHash, data: 'data', deadline, txid: outpoint.txid })
   }
 
   private readTag(transaction: L1Transaction, message: ChallengeTag | PartTag | EvidenceTag): void {
