@@ -11,8 +11,8 @@ import type { NodeProcess } from '../src/node-process.ts'
 import { type Person, Stage } from '../src/stage.ts'
 import { describeOnBitcoind } from './ground.ts'
 
-/** Four operations a batch, so that a person with a keyboard could fill one. */
-const caps = { ...regtestRules.caps, operations: 4, deposits: 2, forced: 2 }
+/** Two operations a batch, so that a person with a keyboard could fill many. */
+const caps = { ...regtestRules.caps, operations: 2, deposits: 1, forced: 1 }
 const silent = () => undefined
 
 interface Play {
@@ -70,7 +70,7 @@ describeOnBitcoind('a network whose watchers vouch for large batches', () => {
   test('takes more into a batch than its cap while anchors wait, and everybody follows', async () => {
     const play = at()
     const { network, pay } = play
-    await settled(play, await pay(60))
+    await settled(play, await pay(30))
     for (const node of network.nodes) {
       const headers = (await batchesOf(node)).flatMap(({ header }) =>
         header ? [decodeHeader(fromHex(header.bytes))] : [],
@@ -86,7 +86,7 @@ describeOnBitcoind('a network whose watchers vouch for large batches', () => {
     const { network, pay } = play
     await network.challengers[1]?.kill()
     const before = (await batchesOf(network.sequencer))[0]?.number ?? 0
-    await settled(play, await pay(60))
+    await settled(play, await pay(30))
     const fresh = (await batchesOf(network.sequencer)).filter(({ number }) => number > before)
     expect(fresh.length).toBeGreaterThan(10)
     for (const { header } of fresh) expect(header?.opCount).toBeLessThanOrEqual(caps.operations)

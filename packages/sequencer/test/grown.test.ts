@@ -49,7 +49,7 @@ describe('a batch that grows, and for which nobody vouches', () => {
     expect(filling).toMatchObject(filling.map((_, index) => ({ ok: true, taken: { index } })))
     for (let at = CAP; at < CAP + above; at++) {
       const [result] = await pay()
-      expect(result).toMatchObject({ ok: true, taken: { index: at } })
+      expect(result).toMatchObject({ ok: true, taken: { index: at, isPending: true } })
       expect(result).not.toHaveProperty('taken.receipt')
     }
     const { batch } = sequencer.producer.openBatch ?? {}
