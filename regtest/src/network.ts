@@ -32,6 +32,8 @@ export interface NetworkOptions {
   readonly apiPort?: number
   /** The network asks for a bond: nothing counts before there is one (`setUpBond`). */
   readonly bond?: BondTerms
+  /** Instead of regtest's. */
+  readonly rules?: Partial<Pick<Params, 'caps' | 'data'>>
   /** Starts the sequencer that lies when it is told to. */
   readonly mayLie?: boolean
   readonly logLevel?: string
@@ -271,12 +273,12 @@ export class RegtestNetwork {
 }
 
 /** The chain's first link, and coins for every node. Nothing counts before the parameters are written. */
-async function makeNetwork({ folder, challengers, bond }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
+async function makeNetwork({ folder, challengers, bond, rules }: NetworkOptions, bitcoind: Bitcoind): Promise<Params> {
   const threshold = thresholdOf(challengers)
   const beginnings = await payBeginnings(folder, threshold, (script, value) => bitcoind.fund(script, value))
   await bitcoind.mine(1)
   const { height } = await readTip(bitcoind.rpc)
-  const params = makeParams(folder, threshold, beginnings, height + 1, bond)
+  const params = { ...makeParams(folder, threshold, beginnings, height + 1, bond), ...rules }
   const folders = [
     nodeFolder(folder, 'sequencer', 'sequencer'),
     ...Array.from({ length: challengers }, (_, at) => challengerFolder(folder, `challenger-${at + 1}`)),

@@ -1,4 +1,4 @@
-import { MAX_OPERATION_BYTES } from '@kedge/core'
+import { MAX_HEADER_BYTES, MAX_OPERATION_BYTES } from '@kedge/core'
 import { z } from 'zod'
 import { blockHash, bytes, hash, height, PAGE_LIMIT_MAX, reason, sentence, txid, u32 } from './fields.ts'
 
@@ -7,7 +7,7 @@ export const header = z
   .object({
     hash,
     /** The header itself: its tagged hash is `hash`. */
-    bytes: bytes(1000),
+    bytes: bytes(MAX_HEADER_BYTES),
     number: u32,
     parent: hash,
     origin: z.object({ height, blockHash }),

@@ -1,4 +1,5 @@
 import { Publisher, Purse } from '@kedge/commitment'
+import { encodeCertifyAnswer } from '@kedge/core'
 import {
   Answerer,
   accuse,
@@ -15,6 +16,7 @@ import {
   startNode,
 } from '@kedge/node'
 import { BondDesk, guardBond } from './bond-role.ts'
+import { Certifier } from './certifier.ts'
 import { VaultKeeper } from './vault-keeper.ts'
 import { encodeAnswer } from './vault-message.ts'
 import { VaultSigner } from './vault-signer.ts'
@@ -38,16 +40,21 @@ export interface ChallengerOptions extends NodeOptions {
 /** Starts a challenger: a node that re-executes everything and puts on Bitcoin what is wrong or hidden. */
 export async function startChallenger(options: ChallengerOptions): Promise<RunningNode> {
   // Peers may ask before everything is there.
-  const late: { signer?: VaultSigner } = {}
+  const late: Late = {}
   const desk = new BondDesk()
   const { watcher: secret } = options.secrets
   const node = await openNode(options, {
     ownTail: () => [],
     mayServe: () => true,
-    ...(secret && { answerWatcher: (request) => answerOf(late.signer, request), answerBond: desk.answer }),
+    ...(secret && {
+      answerWatcher: (request) => answerOf(late.signer, request),
+      answerCertify: (request) => late.certifier?.answer(request) ?? Promise.resolve(encodeCertifyAnswer('busy')),
+      answerBond: desk.answer,
+    }),
   })
   return orClose(node, async () => {
     const keeper = secret && keeperOf(node, secret, late)
+    if (secret !== undefined) late.certifier = certifierOf(node, secret)
     if (secret !== undefined) await desk.open(node, secret)
     const intake = passOn(node.host, node.network, (receipt) => node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
@@ -59,11 +66,22 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
   })
 }
 
+/** What peers may ask for before it is there. */
+interface Late {
+  signer?: VaultSigner
+  certifier?: Certifier
+}
+
 function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Promise<Uint8Array> {
   return signer?.answer(request) ?? Promise.resolve(encodeAnswer({ kind: 'refused', reason: 'behind' }))
 }
 
-function keeperOf(node: NodeParts, secret: Uint8Array, late: { signer?: VaultSigner }): VaultKeeper {
+function certifierOf({ options, network, data, follower }: NodeParts, secret: Uint8Array): Certifier {
+  const { params, log } = options
+  return new Certifier({ params, network, data, log, secret, finalNumber: () => follower.chain.final.number })
+}
+
+function keeperOf(node: NodeParts, secret: Uint8Array, late: Late): VaultKeeper {
   const fees = { cap: node.options.maxFeeRate, fallback: FALLBACK_FEE_RATE }
   const signer = new VaultSigner({ node, secret, cap: BigInt(1000 * fees.cap) })
   late.signer = signer
@@ -90,7 +108,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
       // Before the ledger moves: that is when peers are asked.
       const mayChallenge = host.peers().length > 0 || performance.now() - startedAt > LONELY_MS
       await executor.advance(signal)
-      if (mayChallenge) await accuse({ follower, executor, publisher })
+      if (mayChallenge) await accuse({ follower, executor, data: node.data, publisher })
       else await proveRejection({ follower, executor, publisher })
       await answerer.act()
       await publisher.advance(follower.chain)

@@ -7,8 +7,8 @@ import {
   encodeMessage,
   finalHeight,
   findInLine,
-  HEADER_BYTES,
   isOpen,
+  MAX_HEADER_BYTES,
   type Message,
   type Params,
   Reader,
@@ -86,7 +86,7 @@ export function purposeOf(params: Params, chain: Chain, record: PublicationRecor
 /** The leaves that a part holds (spec §9). */
 function runOf(body: Uint8Array): readonly [number, number] {
   const reader = new Reader(body)
-  reader.sized(HEADER_BYTES)
+  reader.sized(MAX_HEADER_BYTES)
   const start = reader.u32()
   return [start, start + reader.u32()]
 }

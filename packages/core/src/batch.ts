@@ -78,14 +78,14 @@ export class BatchExecution {
     return this.usedUp
   }
 
-  /** Root over the operations so far: what a tick promises. */
-  opsRoot(): Uint8Array {
-    return this.ids.root()
+  /** Root over the first `count` operations so far: what a tick promises. */
+  opsRoot(count = this.count): Uint8Array {
+    return this.ids.root(count)
   }
 
-  /** Path of an operation among those so far. */
-  provePath(index: number): Uint8Array[] {
-    return this.ids.prove(index)
+  /** Path of an operation among the first `count` so far. */
+  provePath(index: number, count = this.count): Uint8Array[] {
+    return this.ids.prove(index, 1, count)
   }
 
   /** The deposit or forced operation that must come next, if one must. */

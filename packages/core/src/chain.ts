@@ -4,7 +4,7 @@ import { ZERO_HASH } from './hash.ts'
 import type { AnchoredLink } from './header.ts'
 import type { Outpoint } from './l1.ts'
 import type { DataKind } from './message.ts'
-import type { Params } from './params.ts'
+import { OPERATION_PUBLISHED, type Params, STEP_ROOT_PUBLISHED } from './params.ts'
 import { genesisVault, type Vault } from './vault.ts'
 
 /**
@@ -122,16 +122,20 @@ export function challengeLimit(params: Params, chain: Chain, batch: AnchoredBatc
   return known + window
 }
 
+/**
+ * What is challenged from a batch's anchor on. Where all data go to Bitcoin nobody need ask for them: they are due by
+ * rule, as an answer would be, but behind no queue: who publishes decides himself how much he does at a time.
+ */
+export function challengedByRule({ data, windows }: Params, anchorHeight: number): AnchoredBatch['challenges'] {
+  if (data?.kind !== 'bitcoin') return {}
+  return { data: { raisedAt: anchorHeight, deadline: anchorHeight + windows.answer, covered: [] } }
+}
+
 /** Blocks that the largest answer of a kind takes at the rate that the network counts on. */
 export function answerBlocks(params: Params, data: DataKind): number {
   const leafBytes = data === 'data' ? OPERATION_PUBLISHED : STEP_ROOT_PUBLISHED
   return Math.ceil((params.caps.operations * leafBytes) / params.caps.answerVbytesPerBlock)
 }
-
-// Virtual bytes on Bitcoin for one leaf of an answer, rounded up: published bytes take 0.48 vB each (measured, commit
-// and reveal of 100 kB); the longest operation is 185 bytes with its length, a step root 32.
-const OPERATION_PUBLISHED = 89
-const STEP_ROOT_PUBLISHED = 16
 
 /** Adds a run to disjoint ascending runs, joining those that meet. */
 export function cover(runs: Challenge['covered'], run: readonly [number, number]): Challenge['covered'] {

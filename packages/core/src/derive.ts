@@ -6,6 +6,7 @@ import {
   answerBlocks,
   type Chain,
   type Challenge,
+  challengedByRule,
   challengeLimit,
   challengesOf,
   cover,
@@ -21,7 +22,7 @@ import { type Court, decodeEvidence, type EvidenceFault, verifyEvidence } from '
 import { isExit } from './exit.ts'
 import type { BlockFacts, FinalBatch } from './facts.ts'
 import { type ForcedEntry, readForced } from './forced.ts'
-import { isOfAge, type Origin } from './header.ts'
+import { isOfAge, isVouchedFor, type Origin } from './header.ts'
 import { type L1Block, type L1Transaction, outpointKey } from './l1.ts'
 import {
   type Anchor,
@@ -236,16 +237,10 @@ class BlockStep {
       this.events.push({ kind: 'link', number, outcome: 'null', anchor, reason, txid })
       return
     }
-    if (anchor.kind === 'batch') this.appendBatch(anchor, number, before.nonceRoot)
+    const { headerHash, word } = anchor
+    this.events.push({ kind: 'link', number, outcome: anchor.kind, headerHash, word, txid })
+    if (anchor.kind === 'batch') this.appendBatch(anchor, before.nonceRoot)
     else this.chain = { ...this.chain, mode: 'active', link: { ...this.chain.link, nonceRoot: anchor.word } }
-    this.events.push({
-      kind: 'link',
-      number,
-      outcome: anchor.kind,
-      headerHash: anchor.headerHash,
-      word: anchor.word,
-      txid,
-    })
   }
 
   /**
@@ -278,19 +273,21 @@ class BlockStep {
   }
 
   /** @param nonceRoot of the link before, if that is a resume */
-  private appendBatch(anchor: BatchAnchor, number: number, nonceRoot: Uint8Array | undefined): void {
+  private appendBatch(anchor: BatchAnchor, nonceRoot: Uint8Array | undefined): void {
     const head = headOf(this.chain)
+    const { number, outpoint } = this.chain.link
+    const { headerHash, word: post } = anchor
     const batch: AnchoredBatch = {
-      number,
-      headerHash: anchor.headerHash,
-      post: anchor.word,
-      anchorHeight: this.height,
-      parent: head.headerHash,
+      ...{ number, headerHash, post, anchorHeight: this.height, parent: head.headerHash },
       ...(nonceRoot !== undefined && { nonceRoot }),
       ...(head.nonceRoot !== undefined && { parentNonceRoot: head.nonceRoot }),
-      challenges: {},
+      challenges: challengedByRule(this.params, this.height),
     }
     this.chain = { ...this.chain, line: [...this.chain.line, batch] }
+    const due = batch.challenges.data
+    if (due === undefined) return
+    const { deadline } = due
+    this.events.push({ kind: 'challenged', number, headerHash, data: 'data', deadline, txid: outpoint.txid })
   }
 
   private readTag(transaction: L1Transaction, message: ChallengeTag | PartTag | EvidenceTag): void {
@@ -339,10 +336,13 @@ class BlockStep {
     if (challenge === undefined || !isOpen(challenge)) return 'no challenge of this kind is open'
     const part = decodePart(data, batch.headerHash, readPieces(transaction))
     if (part === undefined) return 'it is no part of the batch'
+    const { opCount } = part.header
+    const isVouched = isVouchedFor(this.params, part.header)
+    if (part.count === 0 && opCount > 0 && !isVouched) return 'no valid certificate stands for what it does not show'
     const { number, headerHash } = batch
     this.events.push({ kind: 'part', number, headerHash, data, part, txid: transaction.txid })
     const covered = cover(challenge.covered, [part.start, part.start + part.count])
-    const complete = part.header.opCount === 0 || (covered[0]?.[0] === 0 && covered[0][1] === part.header.opCount)
+    const complete = opCount === 0 || isVouched || (covered[0]?.[0] === 0 && covered[0][1] === opCount)
     this.setChallenge(
       at,
       data,

@@ -7,12 +7,12 @@ import {
   type AnchoredLink,
   decodeHeader,
   genesisEnd,
-  HEADER_BYTES,
   type Header,
   type HeaderFault,
   hasLapsed,
   headerHash,
   judgeHeader,
+  MAX_HEADER_BYTES,
   parentEndOf,
 } from './header.ts'
 import { computeRoot, depthOf } from './merkle.ts'
@@ -103,7 +103,7 @@ export function encodeEvidence(evidence: Evidence): Uint8Array {
   return writer.hashes(evidence.cellHelpers).bytes
 }
 
-/** A header claim may carry up to 1,024 bytes that are no header; everything else is of bounded form. */
+/** A header claim may carry bytes that are no header; everything else is of bounded form. */
 export function decodeEvidence(bytes: Uint8Array): Evidence | undefined {
   if (bytes.length > MAX_EVIDENCE_BYTES) return undefined
   const reader = new Reader(bytes)
@@ -120,12 +120,16 @@ export function decodeEvidence(bytes: Uint8Array): Evidence | undefined {
 }
 
 function readHeaderClaim(reader: Reader): HeaderEvidence {
-  const [header, parent, grandparent] = [reader.sized(1024), reader.sized(HEADER_BYTES), reader.sized(HEADER_BYTES)]
+  const [header, parent, grandparent] = [
+    reader.sized(MAX_HEADER_BYTES),
+    reader.sized(MAX_HEADER_BYTES),
+    reader.sized(MAX_HEADER_BYTES),
+  ]
   return { claim: 'header', header, parent, grandparent }
 }
 
 function readStepClaim(reader: Reader): StepEvidence {
-  const header = reader.sized(HEADER_BYTES)
+  const header = reader.sized(MAX_HEADER_BYTES)
   const index = reader.u32()
   const operation = reader.sized(MAX_EVIDENCE_BYTES)
   const opHelpers = reader.hashes(MAX_HELPERS)
@@ -146,7 +150,7 @@ function readStepClaim(reader: Reader): StepEvidence {
 }
 
 function readEndClaim(reader: Reader): EndEvidence {
-  return { claim: 'end', header: reader.sized(HEADER_BYTES), step: readPair(reader), opening: readOpening(reader) }
+  return { claim: 'end', header: reader.sized(MAX_HEADER_BYTES), step: readPair(reader), opening: readOpening(reader) }
 }
 
 /** No operation touches more than two. */

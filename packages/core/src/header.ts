@@ -1,8 +1,17 @@
 import { schnorr } from '@noble/curves/secp256k1.js'
 import { equalBytes, isZero } from './bytes.ts'
+import {
+  type Certificate,
+  certificateMessage,
+  encodeCertificate,
+  isCertifiedBy,
+  MAX_CERTIFICATE_BYTES,
+  readCertificate,
+} from './certificate.ts'
 import { Reader, Writer } from './codec.ts'
 import type { Facts } from './duty.ts'
 import { taggedHash, ZERO_HASH } from './hash.ts'
+import { dataModeOf, mostOperations } from './mode.ts'
 import type { Params } from './params.ts'
 import { headerSlotMessage, isSlotPoint } from './slot.ts'
 import { GENESIS_ROOT } from './totals.ts'
@@ -31,21 +40,34 @@ export interface Header {
   readonly nonceRoot: Uint8Array
   /** The parent's signature in its header's slot, and the root over its ticks' nonce points; zeros behind a resume. */
   readonly prevSig: Uint8Array
+  /** Of its data, where there are more than Bitcoin could answer for. */
+  readonly certificate?: Certificate
 }
 
 /** What a header says about slots: the rest of it follows from what is executed. */
 export type SlotFields = Pick<Header, 'nonceRoot' | 'prevSig'>
 
+/** Of a header without a certificate. */
 export const HEADER_BYTES = 367
+/** Of the longest header: what is longer is none, so nobody can show it, nor answer for it. */
+export const MAX_HEADER_BYTES = HEADER_BYTES + MAX_CERTIFICATE_BYTES
 const VERSION = 1
 
 /** R, s and the ticks' root. */
 export const PREV_SIG_BYTES = 96
 
-/** The certificate's u16 length, for certified data: zero. */
-const RESERVED_BYTES = 2
-
 export function encodeHeader(header: Header): Uint8Array {
+  const { certificate } = header
+  return writeCertified(header).sized(certificate === undefined ? new Uint8Array(0) : encodeCertificate(certificate))
+    .bytes
+}
+
+/** A header's bytes in front of its certificate's length: what a certificate is given for. */
+export function certifiedBytes(header: Omit<Header, 'certificate'>): Uint8Array {
+  return writeCertified(header).bytes
+}
+
+function writeCertified(header: Omit<Header, 'certificate'>): Writer {
   return new Writer(HEADER_BYTES)
     .u8(VERSION)
     .hash(header.network)
@@ -60,7 +82,6 @@ export function encodeHeader(header: Header): Uint8Array {
     .u32(header.opCount)
     .hash(header.nonceRoot)
     .fixed(header.prevSig, PREV_SIG_BYTES)
-    .zeros(RESERVED_BYTES).bytes
 }
 
 export function decodeHeader(bytes: Uint8Array): Header | undefined {
@@ -73,9 +94,10 @@ export function decodeHeader(bytes: Uint8Array): Header | undefined {
   const [pre, post, opsRoot, stepsRoot] = [reader.hash(), reader.hash(), reader.hash(), reader.hash()]
   const opCount = reader.u32()
   const [nonceRoot, prevSig] = [reader.hash(), reader.fixed(PREV_SIG_BYTES)]
-  reader.zeros(RESERVED_BYTES)
+  const size = reader.u16()
+  const certificate = size === 0 ? undefined : readCertificate(reader, size)
   const header = { network, number, parent, origin, pre, post, opsRoot, stepsRoot, opCount, nonceRoot, prevSig }
-  return reader.done ? header : undefined
+  return reader.done ? { ...header, ...(certificate && { certificate }) } : undefined
 }
 
 export function headerHash(bytes: Uint8Array): Uint8Array {
@@ -122,6 +144,7 @@ export type HeaderFault =
   | 'origin-decreases'
   | 'lapsed'
   | 'too-many-operations'
+  | 'certificate'
   | 'pre'
   | 'empty-batch'
   | 'parent-signature'
@@ -141,11 +164,24 @@ export function judgeHeader(
   if (!equalBytes(header.parent, link.parent)) return 'parent'
   if (!equalBytes(header.post, link.post)) return 'anchored-post'
   if (header.origin.height < parent.originHeight) return 'origin-decreases'
-  if (header.opCount > params.caps.operations) return 'too-many-operations'
+  if (header.opCount > mostOperations(params)) return 'too-many-operations'
+  if (!hasRightCertificate(params, header)) return 'certificate'
   if (!equalBytes(header.pre, parent.post)) return 'pre'
   if (header.opCount === 0 && !isEmptyForm(header)) return 'empty-batch'
   if (!isParentSigned(params, network, link, parent, header.prevSig)) return 'parent-signature'
   return hasLapsed(params, facts, link.anchorHeight, header.origin) ? 'lapsed' : undefined
+}
+
+/** A certificate stands where one must, and nowhere else: else one batch would have headers of two forms. */
+function hasRightCertificate(params: Params, header: Header): boolean {
+  return dataModeOf(params, header) === 'certified' ? isVouchedFor(params, header) : header.certificate === undefined
+}
+
+/** Whether enough watchers vouch for a batch's data, and the network takes that for an answer. */
+export function isVouchedFor(params: Params, header: Header): boolean {
+  const { certificate } = header
+  if (certificate === undefined || dataModeOf(params, header) !== 'certified') return false
+  return isCertifiedBy(params.keys, certificateMessage(certifiedBytes(header)), certificate)
 }
 
 /** The origin left the best chain, or the anchor confirmed outside k ≤ a − o ≤ S. */

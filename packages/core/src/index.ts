@@ -40,6 +40,17 @@ export { type BondOutcome, bondOutcome, isSlashSigned, slashFrame, slashSighash,
 export { type Bond, covers, isCovered } from './bonds.ts'
 export { concatBytes, equalBytes, fromHex, isHex, isZero, reverseBytes, toHex } from './bytes.ts'
 export { type Account, CELL_BYTES, decodeAccount, encodeAccount } from './cell.ts'
+export type { Certificate, WatcherSignature } from './certificate.ts'
+export {
+  type Certifiable,
+  type CertifyAnswer,
+  certifiableOf,
+  certifyMessage,
+  decodeCertifyAnswer,
+  decodeCertifyRequest,
+  encodeCertifyAnswer,
+  encodeCertifyRequest,
+} from './certify.ts'
 export {
   type AnchoredBatch,
   aliveSince,
@@ -119,7 +130,9 @@ export {
   type HeaderFault,
   hasLapsed,
   headerHash,
+  isVouchedFor,
   judgeHeader,
+  MAX_HEADER_BYTES,
   type Origin,
   type ParentEnd,
   PREV_SIG_BYTES,
@@ -156,6 +169,7 @@ export {
   type PayoutTag,
   resumeAnchor,
 } from './message.ts'
+export { type DataMode, dataModeOf, mostOperations } from './mode.ts'
 export { CellNodes, type NodeMemory } from './nodes.ts'
 export {
   applyOperation,
@@ -172,14 +186,14 @@ export {
 export {
   type BitcoinChain,
   type BondParams,
+  type DataParams,
   findParamsFault,
   networkId,
   type Params,
-  paramsFromJson,
-  paramsToJson,
   regtestBond,
   regtestRules,
 } from './params.ts'
+export { paramsFromJson, paramsToJson } from './params-json.ts'
 export {
   type AnchoredPayment,
   decodePaymentProof,
@@ -214,7 +228,17 @@ export {
   showPromise,
 } from './promise.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
-export { decodePart, encodeParts, encodeWhole, MAX_PART, type Part, type PartSource, readWhole } from './publication.ts'
+export {
+  decodePart,
+  encodeHeaderPart,
+  encodeParts,
+  encodeWhole,
+  MAX_CERTIFIED_PART,
+  MAX_PART,
+  type Part,
+  type PartSource,
+  readWhole,
+} from './publication.ts'
 export {
   decodeReceipt,
   encodeReceipt,

@@ -102,16 +102,17 @@ export class MerkleLog {
     return depthOf(this.count)
   }
 
-  root(): Uint8Array {
+  /** @param total of the first so many leaves only: of what the log was when it had no more */
+  root(total = this.count): Uint8Array {
     this.settle()
-    return this.nodeAt(this.depth, 0)
+    return this.nodeAt(depthOf(total), 0, total)
   }
 
-  /** Helpers for a run of leaves [start, start + count). */
-  prove(start: number, count = 1): Uint8Array[] {
+  /** Helpers for a run of leaves [start, start + count). @param total as for `root` */
+  prove(start: number, count = 1, total = this.count): Uint8Array[] {
     this.settle()
     const indices = Array.from({ length: count }, (_, at) => start + at)
-    return proveLeaves(this.count, indices, (level, index) => this.nodeAt(level, index))
+    return proveLeaves(total, indices, (level, index) => this.nodeAt(level, index, total))
   }
 
   /** Hashes every pair that has become full, a layer at a time. */
@@ -126,11 +127,11 @@ export class MerkleLog {
   }
 
   /** Full nodes are stored; one on the right edge is padded with absent leaves. */
-  private nodeAt(level: number, index: number): Uint8Array {
-    const layer = this.layers[level]
-    if (layer !== undefined && index < layer.count) return layer.bytes(index, 1)
-    if (index * 2 ** level >= this.count) return zeroHash(level)
-    return hashPair(this.nodeAt(level - 1, 2 * index), this.nodeAt(level - 1, 2 * index + 1))
+  private nodeAt(level: number, index: number, total: number): Uint8Array {
+    const isFull = (index + 1) * 2 ** level <= total
+    if (isFull) return (this.layers[level] as Layer).bytes(index, 1)
+    if (index * 2 ** level >= total) return zeroHash(level)
+    return hashPair(this.nodeAt(level - 1, 2 * index, total), this.nodeAt(level - 1, 2 * index + 1, total))
   }
 }
 

@@ -1,5 +1,5 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
-import { concatBytes, equalBytes, fromHex, isHex, toHex } from './bytes.ts'
+import { concatBytes, equalBytes, fromHex } from './bytes.ts'
 import { Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Outpoint } from './l1.ts'
@@ -23,7 +23,16 @@ export interface Params {
   readonly fees: Fees
   /** A network without one asks for no bond: its batches count without. */
   readonly bond?: BondParams
+  /** A network without has its data between peers, and on Bitcoin where they are asked for there. */
+  readonly data?: DataParams
 }
+
+/** What else a network does for its batches' data (see `dataModeOf`). */
+export type DataParams =
+  /** All operations are published on Bitcoin. */
+  | { readonly kind: 'bitcoin' }
+  /** Batches of more than `caps.operations`, and of so many operations at most, are vouched for by watchers. */
+  | { readonly kind: 'certified'; readonly operations: number }
 
 /** What a network asks of the sequencer's bond. */
 export interface BondParams {
@@ -116,7 +125,8 @@ export interface Fees {
   readonly challenge: bigint
 }
 
-const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest']
+export const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest']
+const DATA_KINDS: readonly DataParams['kind'][] = ['bitcoin', 'certified']
 
 /**
  * The largest cap on a batch's operations. Peers send a batch's data as one part of at most `MAX_PART` bytes: one of
@@ -124,6 +134,16 @@ const CHAINS: readonly BitcoinChain[] = ['main', 'testnet4', 'signet', 'regtest'
  * helpers: 3,031,419 bytes. A cap above that of one part would let an honest batch be one that no peer can serve.
  */
 export const MAX_OPERATIONS = 2 ** 14
+
+/** Of one that watchers vouch for: it is sent as one part too, so it is four times as much that a node has in memory. */
+export const MAX_CERTIFIED_OPERATIONS = 2 ** 16
+
+/**
+ * Virtual bytes on Bitcoin for one leaf of what is published, rounded up: published bytes take 0.48 vB each (measured,
+ * commit and reveal of 100 kB); the longest operation is 185 bytes with its length, a step root 32.
+ */
+export const OPERATION_PUBLISHED = 89
+export const STEP_ROOT_PUBLISHED = 16
 
 /** A table is made before its batch is opened, at some 0.1 ms a slot. */
 const MAX_TICKS = 2 ** 16
@@ -184,8 +204,14 @@ function encodeParams(params: Params): Uint8Array {
     writer.u32(cap)
   for (const fee of [fees.transfer, fees.cell, fees.minDeposit, fees.deposit]) writer.u64(fee)
   writer.u64(fees.dust).u64(fees.payout).u64(fees.challenge)
-  // All before it tells its own length, so networks with and without a bond can't be taken for each other.
-  return (params.bond === undefined ? writer : writeBond(writer, params.bond)).bytes
+  // All before it tells its own length, a bond takes 84 bytes and more and data take 5: so networks with and without
+  // either can't be taken for each other.
+  if (params.bond !== undefined) writeBond(writer, params.bond)
+  return (params.data === undefined ? writer : writeData(writer, params.data)).bytes
+}
+
+function writeData(writer: Writer, data: DataParams): Writer {
+  return writer.u8(1 + DATA_KINDS.indexOf(data.kind)).u32(data.kind === 'certified' ? data.operations : 0)
 }
 
 function writeBond(writer: Writer, bond: BondParams): Writer {
@@ -222,8 +248,21 @@ export function findParamsFault(params: Params): string | undefined {
     [params.vault.value >= fees.dust, 'the vault must begin with no less than dust'],
     [fees.challenge >= 330n, 'the challenge payment must be at least 330 sat'],
   ]
-  const broken = must.find(([holds]) => !holds)?.[1] ?? (params.bond && findBondParamsFault(params, params.bond))
+  const broken =
+    must.find(([holds]) => !holds)?.[1] ??
+    (params.bond && findBondParamsFault(params, params.bond)) ??
+    (params.data && findDataParamsFault(params, params.data))
   return broken ?? (isOnCurve(keys.anchor) ? undefined : 'keys.anchor must be on the curve')
+}
+
+function findDataParamsFault({ caps, windows }: Params, data: DataParams): string | undefined {
+  if (data.kind === 'bitcoin')
+    return caps.operations * OPERATION_PUBLISHED <= windows.answer * caps.answerVbytesPerBlock
+      ? undefined
+      : 'what a batch publishes must fit into answer × caps.answerVbytesPerBlock'
+  return data.operations > caps.operations && data.operations <= MAX_CERTIFIED_OPERATIONS
+    ? undefined
+    : 'data.operations must be above caps.operations, and at most 2^16'
 }
 
 /** A bond must be there for as long as anything that it answers for can be found. */
@@ -255,135 +294,4 @@ function isOnCurve(key: Uint8Array): boolean {
 
 function hasTwins(keys: readonly Uint8Array[]): boolean {
   return keys.some((key, at) => keys.slice(at + 1).some((other) => equalBytes(key, other)))
-}
-
-/** Parameters as JSON holds them: hex for bytes, decimal strings for amounts. */
-export function paramsToJson(params: Params): unknown {
-  return {
-    chain: params.chain,
-    genesis: { txid: toHex(params.genesis.txid), vout: params.genesis.vout },
-    vault: { txid: toHex(params.vault.txid), vout: params.vault.vout, value: String(params.vault.value) },
-    scanHeight: params.scanHeight,
-    keys: {
-      anchor: toHex(params.keys.anchor),
-      slot: toHex(params.keys.slot),
-      fees: toHex(params.keys.fees),
-      watchers: params.keys.watchers.map(toHex),
-      threshold: params.keys.threshold,
-    },
-    windows: { ...params.windows },
-    caps: { ...params.caps },
-    fees: Object.fromEntries(Object.entries(params.fees).map(([name, value]) => [name, String(value)])),
-    ...(params.bond && { bond: bondToJson(params.bond) }),
-  }
-}
-
-function bondToJson(bond: BondParams): unknown {
-  return {
-    sequencer: toHex(bond.sequencer),
-    return: toHex(bond.return),
-    returnDelay: bond.returnDelay,
-    epoch: bond.epoch,
-    minimum: String(bond.minimum),
-    forfeit: { percent: bond.forfeit.percent, script: toHex(bond.forfeit.script) },
-  }
-}
-
-function bondFromJson(json: unknown): BondParams {
-  const bond = fields(json, 'bond', ['sequencer', 'return', 'returnDelay', 'epoch', 'minimum', 'forfeit'])
-  const forfeit = fields(bond.forfeit, 'bond.forfeit', ['percent', 'script'])
-  return {
-    sequencer: hash(bond.sequencer, 'bond.sequencer'),
-    return: hash(bond.return, 'bond.return'),
-    returnDelay: count(bond.returnDelay, 'bond.returnDelay'),
-    epoch: count(bond.epoch, 'bond.epoch'),
-    minimum: amount(bond.minimum, 'bond.minimum'),
-    forfeit: {
-      percent: count(forfeit.percent, 'bond.forfeit.percent'),
-      script: script(forfeit.script, 'bond.forfeit.script'),
-    },
-  }
-}
-
-/** @throws Error naming the key that is missing, unknown or out of shape. */
-export function paramsFromJson(json: unknown): Params {
-  const names = ['chain', 'genesis', 'vault', 'scanHeight', 'keys', 'windows', 'caps', 'fees']
-  const top = fields(json, 'params', hasBond(json) ? [...names, 'bond'] : names)
-  const genesis = fields(top.genesis, 'genesis', ['txid', 'vout'])
-  const vault = fields(top.vault, 'vault', ['txid', 'vout', 'value'])
-  const keys = fields(top.keys, 'keys', ['anchor', 'slot', 'fees', 'watchers', 'threshold'])
-  if (!CHAINS.includes(top.chain as BitcoinChain)) throw new Error(`params: chain must be one of ${CHAINS.join(', ')}`)
-  if (!Array.isArray(keys.watchers)) throw new Error('params: keys.watchers must be a list')
-  const params: Params = {
-    chain: top.chain as BitcoinChain,
-    genesis: { txid: hash(genesis.txid, 'genesis.txid'), vout: count(genesis.vout, 'genesis.vout') },
-    vault: {
-      txid: hash(vault.txid, 'vault.txid'),
-      vout: count(vault.vout, 'vault.vout'),
-      value: amount(vault.value, 'vault.value'),
-    },
-    scanHeight: count(top.scanHeight, 'scanHeight'),
-    keys: {
-      anchor: hash(keys.anchor, 'keys.anchor'),
-      slot: hash(keys.slot, 'keys.slot'),
-      fees: hash(keys.fees, 'keys.fees'),
-      watchers: keys.watchers.map((key, at) => hash(key, `keys.watchers[${at}]`)),
-      threshold: count(keys.threshold, 'keys.threshold'),
-    },
-    windows: counts(top.windows, 'windows', Object.keys(regtestRules.windows)) as unknown as Windows,
-    caps: counts(top.caps, 'caps', Object.keys(regtestRules.caps)) as unknown as Caps,
-    fees: amounts(top.fees, 'fees', Object.keys(regtestRules.fees)) as unknown as Fees,
-    ...('bond' in top && { bond: bondFromJson(top.bond) }),
-  }
-  const fault = findParamsFault(params)
-  if (fault !== undefined) throw new Error(`params: ${fault}`)
-  return params
-}
-
-function hasBond(json: unknown): boolean {
-  return typeof json === 'object' && json !== null && 'bond' in json
-}
-
-function fields(json: unknown, at: string, names: readonly string[]): Record<string, unknown> {
-  if (typeof json !== 'object' || json === null || Array.isArray(json))
-    throw new Error(`params: ${at} must be an object`)
-  const unknown = Object.keys(json).find((name) => !names.includes(name))
-  if (unknown !== undefined) throw new Error(`params: unknown key ${at}.${unknown}`)
-  const missing = names.find((name) => !(name in json))
-  if (missing !== undefined) throw new Error(`params: ${at}.${missing} is missing`)
-  return json as Record<string, unknown>
-}
-
-function counts(json: unknown, at: string, names: readonly string[]): Record<string, number> {
-  const record = fields(json, at, names)
-  return Object.fromEntries(names.map((name) => [name, count(record[name], `${at}.${name}`)]))
-}
-
-function amounts(json: unknown, at: string, names: readonly string[]): Record<string, bigint> {
-  const record = fields(json, at, names)
-  return Object.fromEntries(names.map((name) => [name, amount(record[name], `${at}.${name}`)]))
-}
-
-function count(value: unknown, at: string): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff)
-    throw new Error(`params: ${at} must be a u32`)
-  return value
-}
-
-function amount(value: unknown, at: string): bigint {
-  if (typeof value !== 'string' || !/^(0|[1-9][0-9]{0,18})$/.test(value))
-    throw new Error(`params: ${at} must be a decimal string`)
-  return BigInt(value)
-}
-
-function hash(value: unknown, at: string): Uint8Array {
-  if (typeof value !== 'string' || !isHex(value, 32))
-    throw new Error(`params: ${at} must be 32 bytes of lower-case hex`)
-  return fromHex(value)
-}
-
-function script(value: unknown, at: string): Uint8Array {
-  if (typeof value !== 'string' || !/^([0-9a-f]{2}){1,100}$/.test(value))
-    throw new Error(`params: ${at} must be 1 to 100 bytes of lower-case hex`)
-  return fromHex(value)
 }

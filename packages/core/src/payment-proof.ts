@@ -1,6 +1,6 @@
 import { equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
-import { decodeHeader, type Header, headerHash } from './header.ts'
+import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES } from './header.ts'
 import { type Inclusion, MAX_INCLUSION_HELPERS, MAX_TRANSACTION_BYTES, readInclusion } from './inclusion.ts'
 import type { L1Transaction, Outpoint } from './l1.ts'
 import { computeRoot } from './merkle.ts'
@@ -26,8 +26,6 @@ export interface PaymentProof {
   readonly anchor: Inclusion
 }
 
-/** A batch's header, with a certificate when there are any. */
-const MAX_HEADER_BYTES = 1024
 const MAX_PATH = 32
 
 export function encodePaymentProof({ operation, index, path, header, previous, anchor }: PaymentProof): Uint8Array {

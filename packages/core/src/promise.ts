@@ -2,7 +2,7 @@ import { equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
 import type { VoidCause } from './events.ts'
 import type { EvidenceFault } from './evidence.ts'
-import { decodeHeader, HEADER_BYTES, type Header, headerHash, type Origin } from './header.ts'
+import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES, type Origin } from './header.ts'
 import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { Anchor } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
@@ -185,9 +185,6 @@ function pathOf(ids: readonly Uint8Array[], index: number): Uint8Array[] {
   return log.prove(index)
 }
 
-/** As evidence has it: what is longer can't be anchored and shown. */
-const MAX_HEADER = 1024
-
 export function encodeBrokenPromise({ operation, receipt, parent, header, instead }: BrokenPromise): Uint8Array {
   const writer = new Writer().sized(operation).sized(receipt).sized(parent).sized(header)
   return instead === undefined ? writer.u8(0).bytes : writer.u8(1).hash(instead.id).hashes(instead.path).bytes
@@ -196,7 +193,7 @@ export function encodeBrokenPromise({ operation, receipt, parent, header, instea
 export function decodeBrokenPromise(bytes: Uint8Array): BrokenPromise | undefined {
   const reader = new Reader(bytes)
   const [operation, receipt] = [reader.sized(MAX_OPERATION_BYTES), reader.sized(MAX_RECEIPT_BYTES)]
-  const [parent, header] = [reader.sized(HEADER_BYTES), reader.sized(MAX_HEADER)]
+  const [parent, header] = [reader.sized(MAX_HEADER_BYTES), reader.sized(MAX_HEADER_BYTES)]
   const form = reader.u8()
   if (form > 1) reader.failed = true
   const instead = form === 1 ? { id: reader.hash(), path: reader.hashes(32) } : undefined

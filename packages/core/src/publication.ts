@@ -1,6 +1,6 @@
 import { concatBytes, equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
-import { decodeHeader, HEADER_BYTES, type Header, headerHash } from './header.ts'
+import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES } from './header.ts'
 import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { DataKind } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
@@ -21,8 +21,9 @@ export interface Part {
   readonly stepRoots: Uint8Array
 }
 
-/** The longest part that peers send each other, bytes: 4 MiB. */
+/** The longest part that peers send each other, bytes: 4 MiB, and 16 where watchers vouch for batches. */
 export const MAX_PART = 4 * 2 ** 20
+export const MAX_CERTIFIED_PART = 4 * MAX_PART
 
 export interface PartSource {
   readonly headerBytes: Uint8Array
@@ -39,9 +40,17 @@ export function encodeWhole(kind: DataKind, source: PartSource): Uint8Array {
 /** The operations of a whole `data` part that this node has judged before: views, read without their proof. */
 export function readWhole(bytes: Uint8Array): Uint8Array[] {
   const reader = new Reader(bytes)
-  reader.sized(HEADER_BYTES)
+  reader.sized(MAX_HEADER_BYTES)
   reader.u32()
   return readOperations(reader, reader.u32())
+}
+
+/** The part that holds nothing but the header: all that anybody need show of a batch that watchers vouch for. */
+export function encodeHeaderPart(
+  kind: DataKind,
+  { headerBytes, pre }: Pick<PartSource, 'headerBytes' | 'pre'>,
+): Uint8Array {
+  return encodeWhole(kind, { headerBytes, pre, operations: [], stepRoots: new Uint8Array(0) })
 }
 
 /** Parts of at most `limit` leaves each; one of no leaves for an empty batch. */
@@ -86,11 +95,11 @@ function firstLeaf(kind: DataKind, start: number): number {
 /** Undefined unless the bytes are a part of the batch with this header hash, and prove it. */
 export function decodePart(kind: DataKind, hash: Uint8Array, bytes: Uint8Array): Part | undefined {
   const reader = new Reader(bytes)
-  const headerBytes = reader.sized(HEADER_BYTES)
+  const headerBytes = reader.sized(MAX_HEADER_BYTES)
   const [start, count] = [reader.u32(), reader.u32()]
   const header = decodeHeader(headerBytes)
   if (header === undefined || !equalBytes(headerHash(headerBytes), hash)) return undefined
-  if (start + count > header.opCount || (count === 0) !== (header.opCount === 0)) return undefined
+  if (start + count > header.opCount || (count === 0 && !mayShowNothing(header, start))) return undefined
   const first = firstLeaf(kind, start)
   const operations = kind === 'data' ? readOperations(reader, count) : []
   const roots = kind === 'steps' ? readRoots(reader, start + count - first + 1) : new Uint8Array(0)
@@ -104,6 +113,11 @@ export function decodePart(kind: DataKind, hash: Uint8Array, bytes: Uint8Array):
   return { header, headerBytes, start, count, operations, stepRoots: roots.slice(32 * (start - first + 1)) }
 }
 
+/** A batch that watchers vouch for is answered for by its header. */
+function mayShowNothing(header: Header, start: number): boolean {
+  return header.opCount === 0 || (header.certificate !== undefined && start === 0)
+}
+
 function provesRun(
   total: number,
   start: number,
@@ -111,7 +125,7 @@ function provesRun(
   helpers: readonly Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  if (leaves.length === 0) return total === 0 && helpers.length === 0
+  if (leaves.length === 0) return helpers.length === 0
   const indices = leaves.map((_, at) => start + at)
   const computed = computeRoot(total, indices, leaves, helpers)
   return computed !== undefined && equalBytes(computed, root)

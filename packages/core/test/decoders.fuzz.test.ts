@@ -2,16 +2,18 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
 import { decodeAccount, encodeAccount } from '../src/cell.ts'
+import type { Certificate } from '../src/certificate.ts'
 import { decodeCollect, encodeCollect } from '../src/collect.ts'
 import { decodeCredit, encodeCredit } from '../src/deposit.ts'
 import { type Document, decodeDocument, documentFromJson, documentToJson, encodeDocument } from '../src/document.ts'
 import { decodeEvidence, type Evidence, encodeEvidence } from '../src/evidence.ts'
-import { decodeHeader, encodeHeader, type Header, headerHash } from '../src/header.ts'
+import { decodeHeader, encodeHeader, type Header, headerHash, MAX_HEADER_BYTES } from '../src/header.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
 import { decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
-import { type Params, paramsFromJson, paramsToJson } from '../src/params.ts'
+import type { Params } from '../src/params.ts'
+import { paramsFromJson, paramsToJson } from '../src/params-json.ts'
 import { decodePaymentProof, encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
-import { decodePart, encodeParts } from '../src/publication.ts'
+import { decodePart, encodeHeaderPart, encodeParts } from '../src/publication.ts'
 import { decodeReceipt, encodeReceipt, type Receipt } from '../src/receipt.ts'
 import { dataCarrier, dataCarrierScript } from '../src/scripts.ts'
 import { decodeTotals, encodeTotals, type Totals } from '../src/totals.ts'
@@ -70,16 +72,25 @@ const totals: fc.Arbitrary<Totals> = fc.record({
   ...{ depositCursor: position, forcedCursor: position, withdrawals: u32 },
 })
 const origin = fc.record({ height: u32, hash })
-const header: fc.Arbitrary<Header> = fc.record({
-  ...{ network: hash, number: u32, parent: hash, origin, pre: hash, post: hash },
-  ...{ opsRoot: hash, stepsRoot: hash, opCount: u32, nonceRoot: hash, prevSig: bytesOf(96) },
-})
+const certificate: fc.Arbitrary<Certificate> = fc
+  .uniqueArray(fc.nat(14), { minLength: 1 })
+  .chain((places) =>
+    fc.tuple(...places.sort((a, b) => a - b).map((place) => bytesOf(64).map((signature) => ({ place, signature })))),
+  )
+  .map((signatures) => ({ signatures }))
+const header: fc.Arbitrary<Header> = fc
+  .record({
+    ...{ network: hash, number: u32, parent: hash, origin, pre: hash, post: hash },
+    ...{ opsRoot: hash, stepsRoot: hash, opCount: u32, nonceRoot: hash, prevSig: bytesOf(96) },
+    certificate: fc.option(certificate, { nil: undefined }),
+  })
+  .map(({ certificate: given, ...rest }) => ({ ...rest, ...(given && { certificate: given }) }))
 const step = fc.record({ before: hash, after: hash, helpers: hashes })
 const opening = fc.record({ cellsRoot: hash, totals: bytesOf(64) })
-const headerBytes = fc.uint8Array({ maxLength: 367 })
+const headerBytes = fc.uint8Array({ maxLength: MAX_HEADER_BYTES })
 const evidence: fc.Arbitrary<Evidence> = fc.oneof(
   fc.record({
-    ...{ claim: fc.constant('header' as const), header: fc.uint8Array({ maxLength: 1024 }) },
+    ...{ claim: fc.constant('header' as const), header: headerBytes },
     ...{ parent: headerBytes, grandparent: headerBytes },
   }),
   fc.record({ claim: fc.constant('end' as const), header: headerBytes, step, opening }),
@@ -234,12 +245,22 @@ describe('parts', () => {
     return commit(place, { pre: bytes32(1), operations, stepRoots: new Uint8Array(32 * count).fill(9) })
   })
 
+  const named = { signatures: [{ place: 2, signature: new Uint8Array(64).fill(3) }] }
+  const vouched = batches.map((batch) => commit(place, batch, { certificate: named }))
+
   test.each(['data', 'steps'] as const)(
     'of %s: only what was committed to, in one form',
     (kind) => {
-      const all = batches.flatMap((batch) =>
-        [1, 2, 5].flatMap((limit) => encodeParts(kind, batch, limit).map((bytes) => ({ batch, bytes, limit }))),
+      const whole = batches.flatMap((batch) =>
+        [1, 2, 5].flatMap((limit) =>
+          encodeParts(kind, batch, limit).map((bytes) => ({ batch, bytes, forms: encodeParts(kind, batch, limit) })),
+        ),
       )
+      const alone = vouched.map((batch) => {
+        const bytes = encodeHeaderPart(kind, batch)
+        return { batch, bytes, forms: [bytes, ...encodeParts(kind, batch, 1), ...encodeParts(kind, batch, 9)] }
+      })
+      const all = [...whole, ...alone]
       // A header that claims four billion operations, so that counts of all sizes get past the first checks.
       const vast = commit(
         place,
@@ -255,11 +276,10 @@ describe('parts', () => {
           u32,
           fc.uint8Array({ maxLength: 200 }),
           (pick, damages, start, count, rest) => {
-            const { batch, bytes, limit } = all[pick] as (typeof all)[number]
+            const { batch, bytes, forms } = all[pick] as (typeof all)[number]
             const changed = damages.reduce((now, change) => change(now), bytes)
             const part = decodePart(kind, batch.hash, changed)
-            if (part !== undefined)
-              expect(encodeParts(kind, batch, limit).some((own) => equalBytes(own, changed))).toBe(true)
+            if (part !== undefined) expect(forms.some((own) => equalBytes(own, changed))).toBe(true)
             const run = new Uint8Array(8)
             new DataView(run.buffer).setUint32(0, start, true)
             new DataView(run.buffer).setUint32(4, count, true)
@@ -274,10 +294,12 @@ describe('parts', () => {
 })
 
 describe('parameters', () => {
-  const json = JSON.stringify(paramsToJson(params))
+  const certified: Params = { ...params, data: { kind: 'certified', operations: 128 } }
+  const json = JSON.stringify(paramsToJson(certified))
 
   test('come back from JSON as they were', () => {
-    expect(paramsFromJson(JSON.parse(json))).toEqual(params)
+    for (const one of [params, certified, { ...params, data: { kind: 'bitcoin' } } satisfies Params])
+      expect(paramsFromJson(JSON.parse(JSON.stringify(paramsToJson(one))))).toEqual(one)
   })
 
   test(

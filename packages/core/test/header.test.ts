@@ -2,7 +2,7 @@ import { schnorr } from '@noble/curves/secp256k1.js'
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from '../src/bytes.ts'
 import { decodeEvidence, type Evidence, encodeEvidence, verifyEvidence } from '../src/evidence.ts'
-import { decodeHeader, HEADER_BYTES, type Header, headerHash, type Origin } from '../src/header.ts'
+import { decodeHeader, HEADER_BYTES, type Header, headerHash, MAX_HEADER_BYTES, type Origin } from '../src/header.ts'
 import { batchAnchor } from '../src/message.ts'
 import { headerSlotMessage } from '../src/slot.ts'
 import { evidenceTransaction } from './bitcoin.ts'
@@ -20,7 +20,7 @@ describe('the layout', () => {
     expect(decodeHeader(last.headerBytes)).toEqual(last.header)
   })
 
-  test('another version, another length, or anything where zeros belong does not decode', () => {
+  test('another version, another length, or a certificate that is none does not decode', () => {
     expect(decodeHeader(last.headerBytes.with(0, 2))).toBeUndefined()
     expect(decodeHeader(last.headerBytes.slice(0, -1))).toBeUndefined()
     expect(decodeHeader(concatBytes(last.headerBytes, bytes32(0)))).toBeUndefined()
@@ -100,16 +100,16 @@ describe('faults', () => {
     expect(judge(rollup, rollup.build(pay(0, 1, 0)), last, bytes32(1))).toBe('anchored-post')
   })
 
-  test.each([0, 1, 366, 368, 1024])('malformed: what was anchored is the hash of %i bytes', (size) => {
+  test.each([0, 1, 366, 368, MAX_HEADER_BYTES])('malformed: what was anchored is the hash of %i bytes', (size) => {
     const { rollup, last } = fundedRollup()
     const headerBytes = new Uint8Array(size).fill(1)
     const batch = { ...rollup.build(), headerBytes, hash: headerHash(headerBytes) }
     expect(judge(rollup, batch, last)).toBe('malformed')
   })
 
-  test('what hashes to more than a kilobyte is no evidence: its data can’t be answered for either', () => {
+  test('what is longer than any header is no evidence: its data can’t be answered for either', () => {
     const { rollup, last } = fundedRollup()
-    const headerBytes = new Uint8Array(1025)
+    const headerBytes = new Uint8Array(MAX_HEADER_BYTES + 1)
     const batch = { ...rollup.build(), headerBytes, hash: headerHash(headerBytes) }
     expect(decodeEvidence(encodeEvidence(headerEvidence(batch, last)))).toBeUndefined()
   })

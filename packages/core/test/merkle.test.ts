@@ -36,6 +36,16 @@ describe('roots', () => {
     expect(log.count).toBe(count)
   })
 
+  test('of the first leaves, once there are more: root and proofs are those of then', () => {
+    const leaves = leavesOf(33)
+    const log = logOf(leaves)
+    for (const total of [0, 1, 2, 3, 5, 8, 9, 31, 32, 33]) {
+      const then = logOf(leaves.slice(0, total))
+      expect(log.root(total)).toEqual(then.root())
+      for (let at = 0; at < total; at++) expect(log.prove(at, 1, total)).toEqual(then.prove(at))
+    }
+  })
+
   test('of nothing, of one leaf, of zeros', () => {
     expect(merkleRoot(new Uint8Array(0))).toEqual(ZERO_HASH)
     expect(merkleRoot(bytes32(5))).toEqual(bytes32(5))

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { toHex } from '../src/bytes.ts'
-import { HEADER_BYTES } from '../src/header.ts'
+import { HEADER_BYTES, MAX_HEADER_BYTES } from '../src/header.ts'
 import { MAX_OPERATION_BYTES } from '../src/operation.ts'
 import {
   findParamsFault,
+  MAX_CERTIFIED_OPERATIONS,
   MAX_OPERATIONS,
   networkId,
   type Params,
-  paramsFromJson,
-  paramsToJson,
   regtestRules,
 } from '../src/params.ts'
-import { encodeWhole, MAX_PART } from '../src/publication.ts'
+import { paramsFromJson, paramsToJson } from '../src/params-json.ts'
+import { encodeWhole, MAX_CERTIFIED_PART, MAX_PART } from '../src/publication.ts'
 import { bytes32, keyOf, params } from './world.ts'
 
 const windows = (change: Partial<Params['windows']>): Params => ({
@@ -21,6 +21,9 @@ const windows = (change: Partial<Params['windows']>): Params => ({
 const caps = (change: Partial<Params['caps']>): Params => ({ ...params, caps: { ...params.caps, ...change } })
 const fees = (change: Partial<Params['fees']>): Params => ({ ...params, fees: { ...params.fees, ...change } })
 const keys = (change: Partial<Params['keys']>): Params => ({ ...params, keys: { ...params.keys, ...change } })
+
+const certified = (operations: number): Params => ({ ...params, data: { kind: 'certified', operations } })
+const certifiedFault = 'data.operations must be above caps.operations, and at most 2^16'
 
 test('regtest’s rules are in order', () => {
   expect(findParamsFault({ ...params, ...regtestRules })).toBeUndefined()
@@ -58,6 +61,12 @@ test.each<[string, Params]>([
   ['dust must be at least 546 sat', fees({ dust: 545n })],
   ['the vault must begin with no less than dust', { ...params, vault: { ...params.vault, value: 545n } }],
   ['the challenge payment must be at least 330 sat', fees({ challenge: 329n })],
+  [certifiedFault, certified(64)],
+  [certifiedFault, certified(2 ** 16 + 1)],
+  [
+    'what a batch publishes must fit into answer × caps.answerVbytesPerBlock',
+    { ...caps({ operations: 64, answerVbytesPerBlock: 1_898 }), data: { kind: 'bitcoin' } },
+  ],
 ])('%s', (fault, broken) => {
   expect(findParamsFault(broken)).toBe(fault)
   expect(() => paramsFromJson(paramsToJson(broken))).toThrow(`params: ${fault}`)
@@ -76,6 +85,22 @@ test('the largest batch of the longest operations fits one part between peers', 
   for (const kind of ['data', 'steps'] as const) expect(encodeWhole(kind, source).length).toBeLessThanOrEqual(MAX_PART)
 })
 
+test('so does the largest that watchers vouch for', () => {
+  expect(findParamsFault(certified(MAX_CERTIFIED_OPERATIONS))).toBeUndefined()
+  const around = 2 + MAX_HEADER_BYTES + 8 + 2
+  expect(around + MAX_CERTIFIED_OPERATIONS * (2 + MAX_OPERATION_BYTES)).toBeLessThanOrEqual(MAX_CERTIFIED_PART)
+})
+
+test.each<[string, unknown]>([
+  ['data must be an object', 'bitcoin'],
+  ['data.kind must be bitcoin, or certified with data.operations', { kind: 'bitcoin', operations: 9 }],
+  ['data.kind must be bitcoin, or certified with data.operations', { kind: 'challenge' }],
+  ['data.kind must be bitcoin, or certified with data.operations', { kind: 'certified' }],
+  ['data.operations must be a u32', { kind: 'certified', operations: '9' }],
+])('data: %s', (reason, data) => {
+  expect(() => paramsFromJson({ ...(paramsToJson(params) as object), data })).toThrow(`params: ${reason}`)
+})
+
 describe('the network’s id', () => {
   const variants: Params[] = [
     { ...params, chain: 'signet' },
@@ -92,11 +117,14 @@ describe('the network’s id', () => {
     ...Object.keys(params.windows).map((name) => windows({ [name]: 17 })),
     ...Object.keys(params.caps).map((name) => caps({ [name]: 18 })),
     ...Object.keys(params.fees).map((name) => fees({ [name]: 19n })),
+    { ...params, data: { kind: 'bitcoin' } },
+    certified(65),
+    certified(66),
   ]
 
   test('changes with every number of it', () => {
     const ids = [params, ...variants].map((one) => toHex(networkId(one)))
     expect(new Set(ids).size).toBe(ids.length)
-    expect(ids.length).toBe(1 + 12 + 11 + 5 + 7)
+    expect(ids.length).toBe(1 + 12 + 11 + 5 + 7 + 3)
   })
 })

@@ -15,6 +15,7 @@ import { Ledger } from '../src/ledger.ts'
 import { merkleRoot, rowOf } from '../src/merkle.ts'
 import { type Anchor, batchAnchor, markOf, resumeAnchor } from '../src/message.ts'
 import { type Context, encodeOperation, type Operation, operationId } from '../src/operation.ts'
+import { networkId, type Params } from '../src/params.ts'
 import type { CommittedBatch } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
 import { genesisVault } from '../src/vault.ts'
@@ -37,8 +38,8 @@ export function contextOf(facts: Facts, origin: Origin, isSigned: Context['isSig
   return { params, network, facts, origin, originHeight: origin.height, isSigned }
 }
 
-export function courtOf(facts: Facts, isSigned: Context['isSigned'] = isQuickSigned): Court {
-  return { params, network, facts, isSigned }
+export function courtOf(facts: Facts, isSigned: Context['isSigned'] = isQuickSigned, rules: Params = params): Court {
+  return { params: rules, network: rules === params ? network : networkId(rules), facts, isSigned }
 }
 
 /** What a sequencer commits to: true, or not. */
@@ -108,8 +109,9 @@ export class Derivation {
   readonly events: ChainEvent[] = []
   chain: Chain = genesisChain(params, BASE_HASH)
 
-  constructor(isSigned?: Context['isSigned']) {
-    this.court = courtOf(this.facts, isSigned)
+  /** @param rules other data modes and caps than the tests' network has */
+  constructor(isSigned?: Context['isSigned'], rules?: Params) {
+    this.court = courtOf(this.facts, isSigned, rules)
   }
 
   follow(block: L1Block): readonly ChainEvent[] {
@@ -135,6 +137,7 @@ export class Rollup {
   readonly bitcoin = new Bitcoin()
   readonly ledger = new Ledger()
   readonly isSigned: Context['isSigned']
+  private readonly rules: Params
   derivation: Derivation
   /** Every batch it ever built, by its hash. */
   private readonly library = new Map<string, Batch>()
@@ -151,9 +154,10 @@ export class Rollup {
   private next: { readonly outpoint: Outpoint; readonly number: number } = { outpoint: params.genesis, number: 0 }
   private vault: { readonly head: Outpoint; readonly value: bigint } = genesisVault(params)
 
-  constructor(isSigned: Context['isSigned'] = isQuickSigned) {
+  constructor(isSigned: Context['isSigned'] = isQuickSigned, rules: Params = params) {
     this.isSigned = isSigned
-    this.derivation = new Derivation(isSigned)
+    this.rules = rules
+    this.derivation = new Derivation(isSigned, rules)
   }
 
   get chain(): Chain {
@@ -184,7 +188,7 @@ export class Rollup {
   /** Drops all blocks above `height` and gives them; the sequencer stands where the others lead. */
   reorganise(height: number): L1Block[] {
     const dropped = this.bitcoin.rewind(height)
-    this.derivation = new Derivation(this.isSigned)
+    this.derivation = new Derivation(this.isSigned, this.rules)
     for (const { delta } of this.exits.splice(0).reverse()) this.ledger.undo(delta)
     this.unstack(0)
     this.finalAt.clear()
@@ -323,7 +327,8 @@ export class Rollup {
   get place(): BatchPlace {
     const waiting = this.built.filter(({ hash }) => !this.linked.has(toHex(hash))).length
     const parent = this.built.at(-1)?.hash ?? headOf(this.chain).headerHash
-    return { network, number: this.next.number + 1 + waiting, parent, origin: this.origin }
+    const { network: id } = this.derivation.court
+    return { network: id, number: this.next.number + 1 + waiting, parent, origin: this.origin }
   }
 
   /** The batch whose link is the one before the next batch's. */
@@ -367,8 +372,8 @@ export class Rollup {
 }
 
 /** A rollup that has resumed from genesis: its first batch may come. */
-export function startedRollup(isSigned?: Context['isSigned']): Rollup {
-  const rollup = new Rollup(isSigned)
+export function startedRollup(isSigned?: Context['isSigned'], rules?: Params): Rollup {
+  const rollup = new Rollup(isSigned, rules)
   rollup.mine()
   rollup.mine(rollup.resume())
   return rollup

@@ -13,13 +13,22 @@ import { decodeEvidence, encodeEvidence, verifyEvidence } from '../src/evidence.
 import { L1Facts } from '../src/facts.ts'
 import type { ForcedEntry } from '../src/forced.ts'
 import { hashPair, hashRecord, ZERO_HASH, zeroHash } from '../src/hash.ts'
-import { type AnchoredLink, encodeHeader, type Header, headerHash, type ParentEnd } from '../src/header.ts'
+import {
+  type AnchoredLink,
+  decodeHeader,
+  encodeHeader,
+  type Header,
+  headerHash,
+  type ParentEnd,
+} from '../src/header.ts'
 import type { L1Block } from '../src/l1.ts'
 import { Ledger } from '../src/ledger.ts'
 import { computeRoot, depthOf, merkleRoot, rowOf } from '../src/merkle.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
+import { dataModeOf } from '../src/mode.ts'
 import { applyOperation, decodeOperation, operationId } from '../src/operation.ts'
-import { networkId, paramsFromJson } from '../src/params.ts'
+import { networkId } from '../src/params.ts'
+import { paramsFromJson } from '../src/params-json.ts'
 import { decodePaymentProof, encodePaymentProof } from '../src/payment-proof.ts'
 import { planPayout, planSweep } from '../src/payout.ts'
 import { judgePromise, type ShownLink } from '../src/promise.ts'
@@ -375,4 +384,39 @@ test('bonds', () => {
   expect(toJson(chain.bonds)).toEqual(bonds)
   const [bond] = chain.bonds
   expect(bond && toJson(slashSighash(stakeOf(asking, bond), 0))).toEqual(fields(slash).sighash)
+})
+
+describe('modes', () => {
+  const { certified, bitcoin } = read('modes')
+
+  test.each([
+    ['certified', fields(certified)],
+    ['bitcoin', fields(bitcoin)],
+  ])('%s', (_, { params: json, network: id, blocks, cases = [] }) => {
+    const rules = paramsFromJson(json)
+    expect(networkId(rules)).toEqual(hex(id))
+    const facts = new L1Facts(rules.scanHeight)
+    const court = courtOf(facts, isSigned, rules)
+    expect(court.network).toEqual(hex(id))
+    let chain = genesisChain(rules, hex(list(blocks)[0]?.parent))
+    const follow = ({ events, chain: described, ...block }: Fields) => {
+      const mined = blockOf(block)
+      const derived = deriveBlock(court, chain, mined)
+      facts.append(mined.height, mined.hash, derived.facts)
+      chain = derived.chain
+      if (events !== undefined) expect(derived.events.map(say)).toEqual(events)
+      if (described !== undefined) expect(describeChain(chain)).toBe(described)
+    }
+    for (const block of list(blocks).slice(0, 2)) follow(block)
+    for (const { name, mode, evidence, link, fault } of list(cases)) {
+      const shown = decodeEvidence(hex(evidence))
+      const header = shown && decodeHeader(shown.header)
+      if (shown === undefined || header === undefined) throw new Error('it does not decode')
+      expect(dataModeOf(rules, header)).toBe(mode)
+      const place = bytesIn<AnchoredLink>(link, 'headerHash', 'post', 'parent', 'nonceRoot')
+      const verdict = verifyEvidence(court, place, shown)
+      expect(verdict.ok ? verdict.fault : null, String(name)).toBe(fault)
+    }
+    for (const block of list(blocks).slice(2)) follow(block)
+  })
 })

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { networkId, paramsToJson } from '../src/params.ts'
+import { networkId } from '../src/params.ts'
+import { paramsToJson } from '../src/params-json.ts'
 import { batchVectors, partVectors } from './corpus/batches.ts'
 import { bondVectors } from './corpus/bonds.ts'
 import { evidenceVectors } from './corpus/evidence.ts'
 import { headerVectors } from './corpus/headers.ts'
 import { type Json, render, toJson } from './corpus/json.ts'
 import { messageVectors } from './corpus/messages.ts'
+import { modeVectors } from './corpus/modes.ts'
 import { operationVectors, signatureVectors } from './corpus/operations.ts'
 import { promiseVectors } from './corpus/promises.ts'
 import { proofVectors } from './corpus/proofs.ts'
@@ -34,6 +36,7 @@ const files: Record<string, () => Json> = {
   proofs: proofVectors,
   bonds: bondVectors,
   promises: promiseVectors,
+  modes: modeVectors,
 }
 
 describe('the vectors are what the code gives', () => {

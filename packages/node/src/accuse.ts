@@ -1,11 +1,13 @@
 import type { Publisher } from '@kedge/commitment'
-import { challengeLimit, type DataKind, findInLine } from '@kedge/core'
+import { challengeLimit, type DataKind, findInLine, isVouchedFor } from '@kedge/core'
+import type { BatchData } from './data.ts'
 import type { Executor } from './execute.ts'
 import type { Follower } from './follow.ts'
 
 export interface AccuserParts {
   readonly follower: Follower
   readonly executor: Executor
+  readonly data: BatchData
   readonly publisher: Publisher
 }
 
@@ -22,19 +24,27 @@ export async function accuse(parts: AccuserParts): Promise<void> {
 }
 
 /** A batch whose sequencer lapsed by itself needs no challenge, only its own header. */
-export async function proveRejection(parts: AccuserParts): Promise<void> {
+export async function proveRejection(parts: Omit<AccuserParts, 'data'>): Promise<void> {
   const { rejection } = parts.executor
   if (rejection?.evidence !== undefined) await prove(parts, rejection.headerHash, rejection.evidence)
 }
 
-async function prove({ follower, publisher }: AccuserParts, headerHash: Uint8Array, body: Uint8Array): Promise<void> {
+async function prove(
+  { follower, publisher }: Omit<AccuserParts, 'data'>,
+  headerHash: Uint8Array,
+  body: Uint8Array,
+): Promise<void> {
   if (findInLine(follower.chain, headerHash) !== undefined)
     await publisher.publish({ kind: 'evidence', headerHash, body })
 }
 
 /** In the second half of the window: most of what is missing is only late, and a challenge costs its sender. */
-async function challenge({ follower, publisher }: AccuserParts, headerHash: Uint8Array, data: DataKind): Promise<void> {
+async function challenge(parts: AccuserParts, headerHash: Uint8Array, data: DataKind): Promise<void> {
+  const { follower, publisher } = parts
   const { params } = follower.court
+  const header = await parts.data.header(headerHash)
+  // The header is all that anybody would have to show.
+  if (header !== undefined && isVouchedFor(params, header)) return
   const batch = findInLine(follower.chain, headerHash)
   if (batch === undefined || batch.challenges[data] !== undefined) return
   const limit = challengeLimit(params, follower.chain, batch, data)

@@ -1,6 +1,17 @@
 import { answerParts, type Publisher } from '@kedge/commitment'
-import { type AnchoredBatch, type Challenge, type DataKind, decodePart, isOpen, toHex } from '@kedge/core'
-import { operations, type Store, steps } from '@kedge/storage'
+import {
+  type AnchoredBatch,
+  type Challenge,
+  type DataKind,
+  dataModeOf,
+  decodeHeader,
+  decodePart,
+  encodeHeaderPart,
+  isOpen,
+  isVouchedFor,
+  toHex,
+} from '@kedge/core'
+import { headers, operations, type Store, steps } from '@kedge/storage'
 import type { Follower } from './follow.ts'
 
 export interface AnswererParts {
@@ -34,24 +45,35 @@ export class Answerer {
   private isDue(batch: AnchoredBatch, data: DataKind, challenge: Challenge): boolean {
     const { follower, patience, mayServe } = this.parts
     const from = challenge.raisedAt + Math.floor((challenge.deadline - challenge.raisedAt) * patience)
+    // What a sequencer has to publish by rule is for it to pay: who stepped in would pay for all of it, for ever.
+    if (patience > 0 && isByRule(follower, data)) return false
     const isNew = !this.answered.has(nameOf(batch, data, challenge))
     return isNew && isOpen(challenge) && follower.chain.height >= from && mayServe(batch.headerHash, data)
   }
 
   private async answer(batch: AnchoredBatch, data: DataKind, challenge: Challenge): Promise<void> {
-    const whole = await this.parts.store.get(data === 'data' ? operations : steps, batch.headerHash)
-    const part = whole && decodePart(data, batch.headerHash, whole)
-    if (part === undefined) return
-    const source = {
-      headerBytes: part.headerBytes,
-      pre: part.header.pre,
-      operations: part.operations,
-      stepRoots: part.stepRoots,
-    }
-    for (const body of answerParts(data, source))
+    const bodies = await this.bodiesOf(batch.headerHash, data)
+    if (bodies === undefined) return
+    for (const body of bodies)
       await this.parts.publisher.publish({ kind: 'part', headerHash: batch.headerHash, data, body })
     this.answered.add(nameOf(batch, data, challenge))
   }
+
+  /** What to publish; undefined where this node does not hold it. */
+  private async bodiesOf(headerHash: Uint8Array, data: DataKind): Promise<Uint8Array[] | undefined> {
+    const { store, follower } = this.parts
+    const headerBytes = await store.get(headers, headerHash)
+    const header = headerBytes && decodeHeader(headerBytes)
+    if (headerBytes !== undefined && header !== undefined && isVouchedFor(follower.court.params, header))
+      return [encodeHeaderPart(data, { headerBytes, pre: header.pre })]
+    const whole = await store.get(data === 'data' ? operations : steps, headerHash)
+    const part = whole && decodePart(data, headerHash, whole)
+    return part && answerParts(data, { ...part, pre: part.header.pre })
+  }
+}
+
+function isByRule({ court }: Follower, data: DataKind): boolean {
+  return data === 'data' && dataModeOf(court.params, { opCount: 0 }) === 'bitcoin'
 }
 
 function nameOf(batch: AnchoredBatch, data: DataKind, challenge: Challenge): string {

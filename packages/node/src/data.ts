@@ -4,9 +4,12 @@ import {
   type DataKind,
   decodeHeader,
   decodePart,
+  encodeHeader,
   encodeWhole,
   equalBytes,
   type Header,
+  headerHash,
+  MAX_HEADER_BYTES,
   type Part,
   readWhole,
   toHex,
@@ -24,6 +27,11 @@ export interface BatchBody {
   readonly operations: readonly Uint8Array[]
 }
 
+/** A batch that is not committed to yet: its header's hash, its header, and its data as one whole part each. */
+export interface Offer extends Readonly<Record<'header' | DataKind, Uint8Array>> {
+  readonly hash: Uint8Array
+}
+
 /**
  * Batch data by header hash: on disk, in parts published on Bitcoin, or with peers. What comes from outside is kept
  * only when it proves itself against the hash, so what is on disk needs no second proof.
@@ -33,6 +41,7 @@ export class BatchData {
   private readonly fetch: FetchData
   /** By hash, so an entry never goes stale. */
   private readonly recent = new Map<string, Header>()
+  private offered: Offer | undefined
 
   constructor(store: Store, fetch: FetchData) {
     this.store = store
@@ -66,13 +75,26 @@ export class BatchData {
     return whole && decodePart('steps', hash, whole)?.stepRoots
   }
 
+  /** Whether this node has operations and step roots on disk, from here on at the latest. */
+  async hold(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    const body = await this.body(hash, signal)
+    return body !== undefined && (await this.stepRoots(hash, signal)) !== undefined
+  }
+
   /** Asks peers for the newest ticks behind a header, until `accept` has what it looks for. */
   async askForTicks(headerHash: Uint8Array, signal: AbortSignal, accept: FetchOptions['accept']): Promise<void> {
     await this.ask({ headerHash, kind: 'tick' }, signal, accept)
   }
 
+  /** Lets peers have data that are not on this disk yet, for as long as watchers are asked to vouch for them. */
+  offer(offer: Offer | undefined): void {
+    this.offered = offer
+  }
+
   /** What this node answers peers with. */
   answer(headerHash: Uint8Array, kind: 'header' | DataKind): Promise<Uint8Array | undefined> {
+    const { offered } = this
+    if (offered !== undefined && equalBytes(offered.hash, headerHash)) return Promise.resolve(offered[kind])
     return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
   }
 
@@ -84,7 +106,7 @@ export class BatchData {
   ): Promise<Uint8Array | undefined> {
     const stored = await this.store.get(headers, hash)
     if (stored !== undefined) return stored
-    const accept = (bytes: Uint8Array) => bytes.length <= MAX_CLAIMED_HEADER && equalBytes(hashOf(bytes), hash)
+    const accept = (bytes: Uint8Array) => bytes.length <= MAX_HEADER_BYTES && equalBytes(hashOf(bytes), hash)
     const bytes = await this.ask({ headerHash: hash, kind: 'header' }, signal, accept)
     if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
     return bytes
@@ -103,7 +125,28 @@ export class BatchData {
   }
 
   private async obtain(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    return (await this.assemble(kind, hash)) ?? (await this.fetchWhole(kind, hash, signal))
+    const here = (await this.takeVouched(kind, hash)) ?? (await this.assemble(kind, hash))
+    return here ?? this.fetchWhole(kind, hash, signal)
+  }
+
+  /**
+   * What a watcher vouched for it holds under the header as it was then, without the certificate; from here on under the
+   * header that was anchored.
+   */
+  private async takeVouched(kind: DataKind, hash: Uint8Array): Promise<Uint8Array | undefined> {
+    const header = await this.header(hash)
+    if (header?.certificate === undefined) return undefined
+    const { certificate: _, ...bare } = header
+    const bareHash = headerHash(encodeHeader(bare))
+    const table = kind === 'data' ? operations : steps
+    const whole = await this.store.get(table, bareHash)
+    const part = whole && decodePart(kind, bareHash, whole)
+    if (part === undefined) return undefined
+    const headerBytes = encodeHeader(header)
+    const source = { headerBytes, pre: header.pre, operations: part.operations, stepRoots: part.stepRoots }
+    const taken = encodeWhole(kind, source)
+    await this.store.commit([table.put(hash, taken), table.del(bareHash)])
+    return taken
   }
 
   private async fetchWhole(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -178,12 +221,6 @@ export class BatchData {
 
 /** All live batches that are not final, many times over. */
 const RECENT_HEADERS = 1024
-
-/**
- * The longest bytes that evidence can show for a header (protocol.md, section 8). Whoever commits to more must show them
- * in answer to a challenge, and can't: they are no header.
- */
-const MAX_CLAIMED_HEADER = 1024
 
 /** More than one response may take; peers that let it pass are asked last the next time. */
 const FETCH_MS = 30_000

@@ -14,10 +14,12 @@ import {
   hasLapsed,
   headerHash,
   isExit,
+  isVouchedFor,
   isZero,
   judgeHeader,
   Ledger,
   merkleRoot,
+  type Params,
   type Position,
   proveEnd,
   proveStep,
@@ -297,9 +299,9 @@ export class Executor {
   }
 
   private async execute(link: BatchLink, header: Header, signal: AbortSignal): Promise<boolean> {
-    const { store, data, verifier } = this.parts
+    const { store, data, verifier, follower } = this.parts
     const body = await data.body(link.headerHash, signal)
-    if (body === undefined) return this.wait(link, 'nobody at hand has the operations', signal)
+    if (body === undefined) return this.wait(link, reasonOf(follower.court.params, header), signal)
     if (!equalBytes(this.ledger.root, header.pre))
       throw new Error(`the ledger is not in the state that batch ${link.number} begins with: its record is damaged`)
     const { ids, signers } = await checkSignatures(verifier, this.ledger.tree, body.operations)
@@ -374,6 +376,11 @@ export class Executor {
 /** Where the committed trace first leaves the true one; where it doesn't, the operation that can't stand. */
 function placeOfFault(committed: Uint8Array, truth: Uint8Array, fault: BatchFault | undefined): number | 'end' {
   return findFirstDifference(committed, truth) ?? fault?.at ?? 'end'
+}
+
+function reasonOf(params: Params, header: Header): string {
+  const nobody = 'nobody at hand has the operations'
+  return isVouchedFor(params, header) ? `${nobody}, although watchers vouch for them` : nobody
 }
 
 function idleOf(headerHash: Uint8Array, { idle }: SealedBatch): Write[] {

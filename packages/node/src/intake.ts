@@ -44,6 +44,8 @@ export interface Taken {
   readonly index: number
   /** As it stands in the batch: a transfer's recipient's cell may have been resolved anew. */
   readonly operation: Uint8Array
+  /** It is taken, and may be promised only once watchers vouch for its batch: else a later one will have it. */
+  readonly isPending?: true
   /** Neighbours taken in one request share a tick: only the first of a run needs a path of its own. */
   readonly receipt?: Receipt
 }

@@ -15,9 +15,9 @@ import {
   decodeHeader,
   encodeSigned,
   equalBytes,
-  HEADER_BYTES,
   hasherName,
   installHasher,
+  MAX_CERTIFIED_PART,
   networkId,
   type SignedOperation,
 } from '@kedge/core'
@@ -75,6 +75,7 @@ export interface Openings {
   readonly mayServe: (headerHash: Uint8Array, kind: 'header' | 'data' | 'steps') => boolean
   readonly takeTransfers?: TakeTransfers
   readonly answerWatcher?: AnswerWatcher
+  readonly answerCertify?: AnswerWatcher
   readonly answerBond?: AnswerBond
   /** For the benchmark alone. */
   readonly verifier?: Pick<VerifierOptions, 'engine' | 'benchmarkOnly'>
@@ -122,6 +123,8 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       ...(openings.answerBond && { answerBond: openings.answerBond }),
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       ...(openings.answerWatcher && { answerWatcher: openings.answerWatcher }),
+      ...(openings.answerCertify && { answerCertify: openings.answerCertify }),
+      ...(params.data?.kind === 'certified' && { limits: { maxDataResponse: MAX_CERTIFIED_PART } }),
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
     opened.push(() => host.stop())
@@ -288,7 +291,7 @@ async function sleep(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 function judgeAnnounced(network: Uint8Array, bytes: Uint8Array): 'accept' | 'reject' {
-  const header = bytes.length === HEADER_BYTES ? decodeHeader(bytes) : undefined
+  const header = decodeHeader(bytes)
   return header !== undefined && equalBytes(header.network, network) ? 'accept' : 'reject'
 }
 

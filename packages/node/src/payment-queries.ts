@@ -72,7 +72,13 @@ export async function findRung(
   return place && line.at(place.batch)?.rung
 }
 
+/** Of what no batch has yet. */
+export function rungOf(taken: Taken | undefined): 'pending' | 'sequenced' {
+  return taken?.isPending ? 'pending' : 'sequenced'
+}
+
 function takenView(id: string, taken: Taken): Payment {
+  if (taken.isPending) return { rung: 'pending', id }
   return { rung: 'sequenced', id, batch: taken.number, index: taken.index, ...acknowledgementOf(taken) }
 }
 

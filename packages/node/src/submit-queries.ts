@@ -1,7 +1,7 @@
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
 import { decodeSigned, encodeReceipt, equalBytes, fromHex, signedMessage, toHex } from '@kedge/core'
 import { type IntakeResult, rowAt, rowCount, type Submission, type Taken } from './intake.ts'
-import { acknowledgementOf, findRung } from './payment-queries.ts'
+import { acknowledgementOf, findRung, rungOf } from './payment-queries.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
 
@@ -22,9 +22,10 @@ async function submitOne(context: QueryContext, submission: Submission): Promise
   if (row.fate === 'refused') return row.code === 'overloaded' ? overloaded(RETRY_MS) : refuse(row.code)
   const signed = signedIdOf(context, submission.rows)
   const id = toHex(signed)
-  if (row.fate === 'taken') return answer({ id, rung: 'sequenced', ...acknowledgementOf(row.taken) })
-  const rung = row.rung ?? (await findRung(context, await lineOf(context), signed)) ?? 'sequenced'
-  return answer({ id, rung, ...acknowledgementOf(await context.intake.find(signed)) })
+  if (row.fate === 'taken') return answer({ id, rung: rungOf(row.taken), ...acknowledgementOf(row.taken) })
+  const taken = await context.intake.find(signed)
+  const rung = row.rung ?? (await findRung(context, await lineOf(context), signed)) ?? rungOf(taken)
+  return answer({ id, rung, ...acknowledgementOf(taken) })
 }
 
 /** What became of one row of a request. */

@@ -37,6 +37,7 @@ async function withdrawalOf(context: QueryContext, id: string): Promise<Answer<W
       return answer({ ...(await standingView(context, id, place, standing, withdrawal)), ...acknowledgementOf(taken) })
   }
   const withdrawal = taken && withdrawalIn(context, id, taken.operation)
+  if (taken?.isPending) return answer({ rung: 'pending', id })
   if (taken !== undefined && withdrawal !== undefined) {
     const place = { batch: taken.number, index: taken.index }
     return answer({ rung: 'sequenced', id, ...place, ...termsOf(withdrawal), ...acknowledgementOf(taken) })

@@ -31,12 +31,12 @@ afterAll(() => rollup.stop())
 const numbers = () => node.queried.executor.missing.map(({ number }) => number)
 
 async function accusations(): Promise<Publisher> {
-  const { store, follower, executor, options } = node.queried
+  const { store, follower, executor, data, options } = node.queried
   const log = { info: () => undefined, warn: () => undefined }
   const parts = { store, rpc: options.rpc, params: options.params, purse: new Purse(secretOf(60)), log }
   const publisher = new Publisher({ ...parts, fees: { cap: 50, fallback: 2 } })
   await publisher.load()
-  await accuse({ follower, executor, publisher })
+  await accuse({ follower, executor, data, publisher })
   return publisher
 }
 

@@ -1,4 +1,12 @@
-import { BatchExecution, decodeEvidence, findInLine, headerHash, verifyEvidence, ZERO_HASH } from '@kedge/core'
+import {
+  BatchExecution,
+  decodeEvidence,
+  findInLine,
+  headerHash,
+  MAX_HEADER_BYTES,
+  verifyEvidence,
+  ZERO_HASH,
+} from '@kedge/core'
 import { deltas, marks, steps } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
@@ -53,7 +61,7 @@ describe('bytes that are no header', () => {
   })
 
   it('count as withheld where evidence can not hold them', async () => {
-    for (const size of [1025, 70_000]) {
+    for (const size of [MAX_HEADER_BYTES + 1, 70_000]) {
       await rollup.stop()
       await begin()
       const hash = await anchorBlob(size)

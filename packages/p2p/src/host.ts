@@ -32,6 +32,8 @@ export interface HostOptions {
   readonly takeTransfers?: TakeTransfers
   /** Given by a watcher, which signs spends of the vault. */
   readonly answerWatcher?: AnswerWatcher
+  /** Given by a watcher, which vouches for data that it holds. */
+  readonly answerCertify?: AnswerWatcher
   /** Given by a watcher, which is asked about the sequencer's bond. */
   readonly answerBond?: AnswerBond
   /** Told of what the callbacks above, and listeners, throw: faults of this node, not of peers. */
@@ -57,6 +59,8 @@ export interface Host {
   submit(transfers: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
   /** @see askWatchers @throws also HostStoppedError. */
   askWatchers(request: Uint8Array, options: AskOptions): Promise<void>
+  /** Asks them to vouch for data. @see askWatchers @throws also HostStoppedError. */
+  askToCertify(request: Uint8Array, options: AskOptions): Promise<void>
   /** @see askBond @throws also HostStoppedError. */
   askBond(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]>
   /** Ends all streams, dials and connections, then resolves. */
@@ -139,6 +143,8 @@ function assembleHost(running: Running): Host {
     submit: (transfers, signal) => alive(signal, (signal) => submit(peers, names.submit, transfers, limits, signal)),
     askWatchers: (request, { signal, take }) =>
       alive(signal, (signal) => askWatchers(peers, names.vault, request, limits, { signal, take })),
+    askToCertify: (request, { signal, take }) =>
+      alive(signal, (signal) => askWatchers(peers, names.certify, request, limits, { signal, take })),
     askBond: (message, signal) => alive(signal, (signal) => askBond(peers, names.bond, message, limits, signal)),
     stop: () => {
       stopped ??= stop()
@@ -154,12 +160,15 @@ function respondersOf(
   stopping: AbortSignal,
 ): ReadonlyMap<string, Responder> {
   const responders = new Map([[names.data, answerRequests(options.answerData, limits, options.report, stopping)]])
-  const { takeTransfers, answerWatcher, answerBond } = options
+  const { takeTransfers, answerWatcher, answerCertify, answerBond } = options
   if (takeTransfers !== undefined) {
     responders.set(names.submit, answerSubmissions(takeTransfers, limits, options.report, stopping))
   }
   if (answerWatcher !== undefined) {
     responders.set(names.vault, answerWatchers(answerWatcher, limits, options.report, stopping))
+  }
+  if (answerCertify !== undefined) {
+    responders.set(names.certify, answerWatchers(answerCertify, limits, options.report, stopping))
   }
   if (answerBond !== undefined) {
     responders.set(names.bond, answerBondMessages(answerBond, limits, options.report, stopping))

@@ -1,4 +1,4 @@
-import { MAX_PART } from '@kedge/core'
+import { MAX_HEADER_BYTES, MAX_PART } from '@kedge/core'
 
 /**
  * What one peer, and all peers together, may cost this node. Every buffer that a stranger can fill is bounded by a
@@ -57,12 +57,12 @@ export const defaultLimits: Limits = {
   slowMs: 15_000,
 }
 
-/** Longest announced header, bytes. Version 1's is 367; the rest is room for a certificate. */
-export const MAX_HEADER = 2_048
+/** Longest announced header, bytes. */
+export const MAX_HEADER = MAX_HEADER_BYTES
 /** Longest request and response of the submit protocol, bytes. 256 KiB is 1,506 transfers of 174 bytes. */
 export const MAX_SUBMISSION = 256 * 1024
 export const MAX_SUBMISSION_RESPONSE = 1024 * 1024
-/** Longest request of a watcher and its answer, bytes: a sweep of 100 deposits names them, and has 101 signatures. */
+/** Longest request to a watcher and its answer, bytes: a sweep of 100 deposits names them, and has 101 signatures. */
 export const MAX_VAULT_REQUEST = 4 * 1024
 export const MAX_VAULT_ANSWER = 8 * 1024
 /** Longest message about the bond, either way: everybody's nonces, 16 for each of 16 co-signers, are 17 kB. */

@@ -8,6 +8,7 @@ export interface ProtocolNames {
   readonly submit: string
   readonly vault: string
   readonly bond: string
+  readonly certify: string
 }
 
 /** Enough of the network's 32 bytes to tell networks apart by eye; the handshake binds all of them. */
@@ -21,5 +22,6 @@ export function protocolNames(network: Uint8Array): ProtocolNames {
     submit: `${root}/submit/1`,
     vault: `${root}/vault/1`,
     bond: `${root}/bond/1`,
+    certify: `${root}/certify/1`,
   }
 }

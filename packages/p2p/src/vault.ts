@@ -2,7 +2,10 @@ import { Admission, Rates } from './admission.ts'
 import { type Limits, MAX_VAULT_ANSWER, MAX_VAULT_REQUEST } from './limits.ts'
 import { ask, type Peers, type Responder } from './request.ts'
 
-/** How watchers ask each other for signatures of the vault's next spend. What they say to each other is theirs to judge. */
+/**
+ * How watchers are asked for signatures: by each other, of the vault's next spend; by the sequencer, of the data that they
+ * hold. What is said is theirs to judge.
+ */
 
 /** Gives a watcher's answer to another's request. */
 export type AnswerWatcher = (request: Uint8Array) => Promise<Uint8Array>

@@ -59,7 +59,7 @@ export class SequencerIntake implements Intake {
     if (index === undefined) return undefined
     const operation = batch.operations[index] as Uint8Array
     const receipt = await promises.promise(index)
-    return { number: batch.place.number, index, operation, ...(receipt && { receipt }) }
+    return { ...placeOf(batch, index), operation, ...(receipt && { receipt }) }
   }
 
   /** Rows that name a paying cell; the others are answered at once. */
@@ -106,7 +106,7 @@ export class SequencerIntake implements Intake {
     const operations = batch.operations.slice(index, index + rows.length)
     const receipt = await promises.promise(index)
     rows.forEach((row, at) => {
-      const taken = { number: batch.place.number, index: index + at, operation: operations[at] as Uint8Array }
+      const taken = { ...placeOf(batch, index + at), operation: operations[at] as Uint8Array }
       results[row] = { ok: true, taken: at > 0 || receipt === undefined ? taken : { ...taken, receipt } }
     })
   }
@@ -136,6 +136,10 @@ export class SequencerIntake implements Intake {
     }
     return entry.byId
   }
+}
+
+function placeOf({ place, promisable }: OpenBatch, index: number): Pick<Taken, 'number' | 'index' | 'isPending'> {
+  return { number: place.number, index, ...(index >= promisable && { isPending: true }) }
 }
 
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const

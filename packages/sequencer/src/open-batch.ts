@@ -17,8 +17,9 @@ import type { StepThread } from '@kedge/node'
 
 /** A tick whose signature is still to come. */
 export interface Cut {
-  readonly tick: Tick
-  /** Operations that the tick covers and no earlier one did. */
+  /** Undefined where everything that may be promised is. */
+  readonly tick: Tick | undefined
+  /** Operations that no earlier cut had. */
   readonly operations: readonly Uint8Array[]
 }
 
@@ -42,7 +43,11 @@ export class OpenBatch {
   private readonly runSteps: number
   private readonly execution: BatchExecution
   private tick: number
-  private promised = 0
+  /** How many operations were cut. */
+  private cutAt = 0
+  /** How many the last tick covers; none was cut before. */
+  private tickedAt = -1
+  private grownFrom: number | undefined
 
   /**
    * Adds what is due at once, deposits and forced operations: they stand first, and the origin that decides is fixed now.
@@ -103,20 +108,47 @@ export class OpenBatch {
   /** Fixes the next tick over everything so far. */
   cut(): Cut {
     const { number, origin, parent } = this.place
-    const opsRoot = this.execution.opsRoot().slice()
-    const operations = this.operations.slice(this.promised)
-    this.promised = this.count
-    return { tick: { number, index: this.tick++, origin, parent, count: this.count, opsRoot }, operations }
+    const operations = this.operations.slice(this.cutAt)
+    this.cutAt = this.count
+    const count = this.promisable
+    if (this.grownFrom !== undefined && this.tickedAt === count) return { tick: undefined, operations }
+    this.tickedAt = count
+    const opsRoot = this.execution.opsRoot(count).slice()
+    return { tick: { number, index: this.tick++, origin, parent, count, opsRoot }, operations }
   }
 
-  /** Path of an operation in the tree over everything so far. */
+  /** Path of an operation in the tree over everything that may be promised. */
   pathOf(index: number): Uint8Array[] {
-    return this.execution.provePath(index).map((hash) => hash.slice())
+    return this.execution.provePath(index, this.promisable).map((hash) => hash.slice())
   }
 
   /** Everything in it was promised by an earlier run. */
   markPromised(): void {
-    this.promised = this.count
+    this.cutAt = this.count
+  }
+
+  /** How many of its first operations may be promised: all, unless it has grown. */
+  get promisable(): number {
+    return this.grownFrom ?? this.count
+  }
+
+  /** How many are on disk, or on their way there. */
+  get written(): number {
+    return this.cutAt
+  }
+
+  /** From here on operations are taken that stand in this batch only if watchers vouch for it. */
+  grow(): void {
+    this.grownFrom = this.count
+  }
+
+  /** Watchers do. */
+  vouchedFor(): void {
+    this.grownFrom = undefined
+  }
+
+  get isGrown(): boolean {
+    return this.grownFrom !== undefined
   }
 
   get nextTick(): number {

@@ -8,21 +8,25 @@ import {
   equalBytes,
   findDue,
   GENESIS_ROOT,
+  mostOperations,
   type Origin,
   resumeAnchor,
+  type SlotFields,
 } from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
 import { Carried, isSigned } from './carry.ts'
+import { type Certifying, firstAbove, regrown, sealGrown } from './certify.ts'
 import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
+import { mayPublishMore } from './pace.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
 import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
 import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
-import { type JournalPlace, Ticks } from './ticks.ts'
+import { type JournalPlace, type Surplus, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
   readonly node: NodeParts
@@ -30,6 +34,8 @@ export interface ProducerParts {
   readonly keeper: AnchorKeeper
   readonly slots: Slots
   readonly sealAfterMs: number
+  /** Where watchers vouch for batches above the cap. */
+  readonly certifying?: Certifying
   readonly tamper?: Tamper
 }
 
@@ -109,7 +115,7 @@ export class Producer {
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
-    if (this.open !== undefined && this.isRipe(this.open) && this.backlog() < MAX_UNCONFIRMED) await this.seal()
+    if (this.open !== undefined && this.isRipe(this.open) && this.mayAnchor()) await this.seal()
   }
 
   /** The chain stands at a fork: the ledger goes back to it, without the open batch where that lost its place. */
@@ -180,7 +186,7 @@ export class Producer {
     for (;;) {
       const placed = this.placeNow(candidate, findRefusal())
       if (placed !== undefined) return placed
-      await (this.turn ?? this.seal())
+      await (this.turn ?? this.makeRoom())
     }
   }
 
@@ -193,7 +199,7 @@ export class Producer {
     const { open } = this
     if (open === undefined) return undefined
     if (!this.isFull(open)) return this.addNow(open, candidate)
-    return this.backlog() >= MAX_UNCONFIRMED ? { ok: false, code: 'overloaded' } : undefined
+    return !this.mayAnchor() && !this.mayGrow(open) ? { ok: false, code: 'overloaded' } : undefined
   }
 
   private addNow(promises: Ticks, candidate: Candidate): Added {
@@ -215,9 +221,14 @@ export class Producer {
     const parent = plan.head.headerHash
     const firstGroup = this.nextGroup
     const mark = putOpenMark({ number, parent, origin, firstGroup })
-    const batch = this.openAt({ network, number, parent, origin })
+    const batch = this.openNext({ network, number, parent, origin })
     this.open = this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, firstWrites: [mark] })
     return true
+  }
+
+  private openNext(place: BatchPlace): OpenBatch {
+    this.parts.slots.prepare(place.number + 1, this.backlog() >= QUEUE)
+    return this.openAt(place)
   }
 
   private openAt(place: BatchPlace): OpenBatch {
@@ -225,7 +236,6 @@ export class Producer {
     const ground = { ledger: executor.ledger, steps }
     const cellOf = (key: Uint8Array) => executor.owners.find(key)
     const firstTick = this.parts.slots.firstTick(place.number)
-    this.parts.slots.prepare(place.number + 1, this.backlog() >= QUEUE)
     return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
   }
 
@@ -237,6 +247,14 @@ export class Producer {
 
   private seal(): Promise<void> {
     return this.inTurn(() => this.sealNow())
+  }
+
+  /** A full batch grows, where that may be; else it is sealed. */
+  private makeRoom(): Promise<void> {
+    return this.inTurn(async () => {
+      const { open } = this
+      if (open === undefined || !this.mayGrow(open) || !(await open.grow())) await this.sealNow()
+    })
   }
 
   /**
@@ -253,6 +271,7 @@ export class Producer {
     const { number, origin, opCount } = built.header
     this.nextGroup = open.nextGroup
     this.open = undefined
+    if (open.surplus !== undefined) this.takeSurplus(open.surplus)
     this.originFloor = origin.height
     await node.executor.adopt({ number, headerHash: built.hash }, honest)
     node.options.log.info({ number, operations: opCount }, 'sealed')
@@ -263,11 +282,11 @@ export class Producer {
   }
 
   private async writeSealed(open: Ticks): Promise<Sealing> {
-    const { node, tamper, slots } = this.parts
+    const { slots } = this.parts
     const { origin, number, parent } = open.batch.place
     try {
       const fields = slots.fieldsOf(number, parent)
-      const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
+      const sealing = await this.sealOpen(open, fields)
       const { anchor, built } = sealing
       const claimed = await slots.claimHeader(number, built.hash)
       const writes = [...sealing.writes, ...claimed.writes, ...delGroups(open.groups), delOpenMark()]
@@ -278,6 +297,20 @@ export class Producer {
       this.failure = new SealError(number, { cause })
       throw this.failure
     }
+  }
+
+  /** What was taken without a promise and has no place in the batch: nobody comes before it. */
+  private takeSurplus({ operations, groups }: Surplus): void {
+    this.unready ??= 'overloaded'
+    this.carried.take(operations, groups)
+  }
+
+  private async sealOpen(open: Ticks, fields: Promise<SlotFields>): Promise<Sealing> {
+    const { node, tamper, certifying } = this.parts
+    if (certifying !== undefined && open.batch.isGrown)
+      return sealGrown({ node, certifying, openAt: (place) => this.openAt(place) }, open, fields)
+    const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
+    return sealing
   }
 
   private async resume({ lastNumber, head }: Plan): Promise<void> {
@@ -343,14 +376,17 @@ export class Producer {
     const bytes = mine.flatMap(({ operations }) => operations).filter(isSigned)
     const { signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
     if (lapses(node.follower, origin) || !this.parts.slots.isOpen(number)) return false
-    const batch = this.openAt({ network: node.network, number, parent, origin })
-    const fits = bytes.every((each, at) => batch.addAgain(each, signers[at])) && this.stands(batch)
+    const batch = this.openNext({ network: node.network, number, parent, origin })
+    const cap = node.options.params.caps.operations
+    const fits = bytes.every((each, at) => regrown(batch, cap).addAgain(each, signers[at])) && this.stands(batch)
     if (!fits) {
       await batch.abandon()
       return false
     }
     batch.markPromised()
-    this.open = this.promisesOf(batch, { firstGroup, nextGroup: this.nextGroup, firstWrites: [] })
+    const surplusFrom = batch.isGrown ? firstAbove(mine, cap) : undefined
+    const journal = { firstGroup, nextGroup: this.nextGroup, firstWrites: [], ...(surplusFrom && { surplusFrom }) }
+    this.open = this.promisesOf(batch, journal)
     node.options.log.info({ number, operations: batch.count }, 'took up the open batch again')
     return true
   }
@@ -362,7 +398,7 @@ export class Producer {
     if (this.open === undefined && !this.begin()) return false
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
     if (this.findNextDue()?.kind === 'deposit') return false
-    if (this.open !== undefined && this.isFull(this.open) && this.backlog() >= MAX_UNCONFIRMED) return false
+    if (this.open !== undefined && this.isFull(this.open) && !this.mayAnchor()) return false
     return await this.carried.unload(plan)
   }
 
@@ -387,14 +423,29 @@ export class Producer {
   }
 
   /** Nothing more can be added, or promised. */
-  private isFull({ batch: { count }, hasSlot }: Ticks): boolean {
-    return count >= this.parts.node.options.params.caps.operations || !hasSlot
+  private isFull({ batch: { count, isGrown }, hasSlot }: Ticks): boolean {
+    const { params } = this.parts.node.options
+    return isGrown ? count >= mostOperations(params) : count >= params.caps.operations || !hasSlot
+  }
+
+  /** Anchors queue up, and watchers are there to vouch for more than a batch may hold without them. */
+  private mayGrow({ batch: { count, isGrown } }: Ticks): boolean {
+    const { certifying, node } = this.parts
+    const isAtCap = !isGrown && count === node.options.params.caps.operations
+    return isAtCap && certifying?.isHopeful === true && this.backlog() >= MAX_UNCONFIRMED / 2
   }
 
   private isRipe(open: Ticks): boolean {
     const { batch } = open
     const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs
-    return this.isFull(open) || (isOld && (batch.count > 0 || this.isSilent()))
+    return (this.isFull(open) && !this.mayGrow(open)) || (isOld && (batch.count > 0 || this.isSilent()))
+  }
+
+  /** Whether Bitcoin will take one more anchor, and what has to go with it. */
+  private mayAnchor(): boolean {
+    const { params } = this.parts.node.options
+    const backlog = this.backlog()
+    return backlog < MAX_UNCONFIRMED && mayPublishMore(params, this.parts.node.follower.chain, backlog)
   }
 
   private backlog(): number {

@@ -18,6 +18,7 @@ import {
   startNode,
 } from '@kedge/node'
 import type { VerifierOptions } from '@kedge/signatures'
+import { Certifying } from './certify.ts'
 import { findForeignAnchor } from './foreign.ts'
 import { ignoring } from './ignoring.ts'
 import { SequencerIntake } from './intake.ts'
@@ -82,7 +83,9 @@ async function sequencerOf(
   await publisher.load()
   const own = await OwnLinks.load(store)
   const slots = await Slots.open(store, tally, { key: xOnlyKey(secrets.slot), network: node.network, params })
-  const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
+  const certifying = params.data?.kind === 'certified' ? new Certifying({ node, anchor: secrets.anchor }) : undefined
+  const extras = { ...(certifying && { certifying }), ...(tamper && { tamper }) }
+  const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...extras })
   const witnesses = new Witnesses({ node, params, slots })
   const mayServe = (headerHash: Uint8Array, kind: DataKind) => tamper?.mayServe(headerHash, kind, 'bitcoin') ?? true
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })

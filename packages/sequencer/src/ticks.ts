@@ -18,6 +18,8 @@ export interface JournalPlace {
   /** Sequence number of the batch's first group, and of its next one: another where the batch was taken up again. */
   readonly firstGroup: number
   readonly nextGroup: number
+  /** The first one that holds what may not be promised, where the batch had grown. */
+  readonly surplusFrom?: number
   /** Go with the first group: the batch's mark. */
   readonly firstWrites: readonly Write[]
 }
@@ -30,7 +32,9 @@ export interface JournalPlace {
 export class Ticks {
   private readonly parts: TickParts
   private readonly place: JournalPlace
-  readonly batch: OpenBatch
+  private present: OpenBatch
+  private surplusFrom: number | undefined
+  private left: Surplus | undefined
   private waiting: Waiting[] = []
   private running: Promise<void> | undefined
   private sequence: number
@@ -40,15 +44,50 @@ export class Ticks {
 
   constructor(parts: TickParts, batch: OpenBatch, place: JournalPlace) {
     this.parts = parts
-    this.batch = batch
+    this.present = batch
     this.place = place
     this.sequence = place.nextGroup
+    this.surplusFrom = place.surplusFrom
   }
 
-  /** Sequence numbers of the batch's groups so far. */
+  get batch(): OpenBatch {
+    return this.present
+  }
+
+  /** Sequence numbers of the groups so far that hold what is in the batch. */
   get groups(): number[] {
-    const { firstGroup } = this.place
-    return Array.from({ length: this.sequence - firstGroup }, (_, at) => firstGroup + at)
+    return range(this.place.firstGroup, this.left?.groups[0] ?? this.sequence)
+  }
+
+  /**
+   * Takes more than may be promised (see `OpenBatch.grow`). Everything so far is promised first, so that a group of the
+   * journal holds either. False where that can't be.
+   */
+  async grow(): Promise<boolean> {
+    await this.finish()
+    if (this.covering() === undefined) return false
+    this.batch.grow()
+    this.surplusFrom = this.sequence
+    return true
+  }
+
+  /** Watchers vouch for the batch: all of it is promised. */
+  async vouchedFor(): Promise<void> {
+    this.batch.vouchedFor()
+    this.surplusFrom = undefined
+    await this.finish()
+  }
+
+  /** Watchers don't: goes on with what was promised alone. @param kept the same batch without the rest */
+  shrink(kept: OpenBatch): void {
+    const groups = range(this.surplusFrom ?? this.sequence, this.sequence)
+    this.left = { operations: this.batch.operations.slice(kept.count), groups }
+    this.present = kept
+  }
+
+  /** What was taken into the batch and will not be in it. */
+  get surplus(): Surplus | undefined {
+    return this.left
   }
 
   /** The journal's next sequence number. */
@@ -64,11 +103,13 @@ export class Ticks {
   /**
    * Resolves when everything accepted so far is on disk and promised, with a receipt for operation `index`. Where
    * nothing was accepted since the last tick, that one answers: whoever asks again and again costs no disk. Undefined
-   * where that one was signed before a crash, and no slot is left for another.
+   * where that one was signed before a crash, and no slot is left for another; and for what a batch that has grown may not
+   * promise yet.
    */
   promise(index: number): Promise<Receipt | undefined> {
-    if (this.covering() !== undefined || !this.hasSlot) return this.repeat(index)
-    const promised = new Promise<Receipt>((resolve, reject) => {
+    if (index >= this.batch.promisable && index < this.batch.written) return this.repeat(index)
+    if (index < this.batch.promisable && (this.covering() !== undefined || !this.hasSlot)) return this.repeat(index)
+    const promised = new Promise<Receipt | undefined>((resolve, reject) => {
       this.waiting.push({ index, resolve, reject })
     })
     this.start()
@@ -78,16 +119,25 @@ export class Ticks {
   /** Puts on disk and promises everything. Nothing may be added any more; promises are at hand from then on. */
   async finish(): Promise<void> {
     // Without a slot everything is promised already, or follows from Bitcoin.
-    while (this.batch.count > 0 && this.covering() === undefined && (this.running !== undefined || this.hasSlot)) {
+    while (this.batch.count > 0 && (this.hasSurplus || (this.covering() === undefined && this.canGoOn))) {
       this.start()
       await this.running
       if (this.failed !== undefined) throw this.failed
     }
   }
 
+  /** Whether something is to be written that no tick promises. */
+  private get hasSurplus(): boolean {
+    return this.batch.isGrown && (this.batch.written < this.batch.count || this.running !== undefined)
+  }
+
+  private get canGoOn(): boolean {
+    return this.running !== undefined || this.hasSlot
+  }
+
   private async repeat(index: number): Promise<Receipt | undefined> {
     await this.running
-    const last = this.covering()
+    const last = index < this.batch.promisable ? this.covering() : undefined
     return last && this.told({ ...last, opIndex: index, path: this.batch.pathOf(index) })
   }
 
@@ -98,7 +148,7 @@ export class Ticks {
 
   /** The last tick, if it covers everything. */
   private covering() {
-    return this.signed?.tick.count === this.batch.count ? this.signed : undefined
+    return this.signed?.tick.count === this.batch.promisable ? this.signed : undefined
   }
 
   private start(): void {
@@ -116,10 +166,12 @@ export class Ticks {
     try {
       if (this.failed !== undefined) throw this.failed
       const { claimed, paths } = await this.cut(served.map(({ index }) => index))
-      const signed = await claimed.keep()
+      const signed = claimed === undefined ? this.signed : await claimed.keep()
       this.signed = signed
-      for (const [at, { index, resolve }] of served.entries())
-        resolve(this.told({ ...signed, opIndex: index, path: paths[at] as Uint8Array[] }))
+      for (const [at, { index, resolve }] of served.entries()) {
+        const path = paths[at]
+        resolve(signed && path && this.told({ ...signed, opIndex: index, path }))
+      }
     } catch (cause) {
       this.failed ??= new PromiseError({ cause })
       for (const { reject } of served) reject(this.failed)
@@ -131,21 +183,38 @@ export class Ticks {
     return tamper?.promise(receipt, this.batch.operations[receipt.opIndex] as Uint8Array) ?? receipt
   }
 
-  private async cut(wanted: readonly number[]): Promise<{ claimed: Claimed<SignedTick>; paths: Uint8Array[][] }> {
+  private async cut(wanted: readonly number[]): Promise<Promised> {
     const { tick, operations } = this.batch.cut()
+    const { promisable } = this.batch
     // Paths are those of this very prefix, so they are taken before anything is added.
-    const paths = wanted.map((index) => this.batch.pathOf(index))
+    const paths = wanted.map((index) => (index < promisable ? this.batch.pathOf(index) : undefined))
     const sequence = this.sequence++
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
-    const claimed = this.parts.slots.claimTick(tick)
-    await this.parts.store.commit([...mark, putGroup(sequence, operations), ...claimed.writes])
+    const claimed = tick && this.parts.slots.claimTick(tick)
+    await this.parts.store.commit([...mark, putGroup(sequence, operations), ...(claimed?.writes ?? [])])
     return { claimed, paths }
   }
 }
 
+/** What is on disk, and promised by a tick if there is one. A path for each place that was asked for and may be promised. */
+interface Promised {
+  readonly claimed: Claimed<SignedTick> | undefined
+  readonly paths: readonly (Uint8Array[] | undefined)[]
+}
+
+/** Operations that were taken and not promised, with the journal's groups that hold them. */
+export interface Surplus {
+  readonly operations: readonly Uint8Array[]
+  readonly groups: readonly number[]
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, at) => from + at)
+}
+
 interface Waiting {
   readonly index: number
-  readonly resolve: (receipt: Receipt) => void
+  readonly resolve: (receipt: Receipt | undefined) => void
   readonly reject: (error: unknown) => void
 }
 

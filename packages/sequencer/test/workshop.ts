@@ -36,6 +36,7 @@ import { closeNode, type IntakeResult, type NodeParts, openNode, orClose, proveR
 import { Bitcoind } from '@kedge/regtest'
 import { pino } from 'pino'
 import type { Added } from '../src/candidate.ts'
+import { Certifying } from '../src/certify.ts'
 import { SequencerIntake } from '../src/intake.ts'
 import { OwnLinks } from '../src/own-links.ts'
 import { Producer } from '../src/producer.ts'
@@ -88,8 +89,11 @@ export class Workshop {
     this.vault = vault
   }
 
-  /** @param ticks slots for ticks that a batch has */
-  static async start(ticks = 5): Promise<Workshop> {
+  /**
+   * @param ticks slots for ticks that a batch has
+   * @param data what the network does for its batches' data
+   */
+  static async start(ticks = 5, data?: Params['data']): Promise<Workshop> {
     const folder = await freshFolder()
     const bitcoind = bitcoindIn(folder)
     await bitcoind.start()
@@ -115,6 +119,7 @@ export class Workshop {
       genesis: nowhere,
       vault: { ...nowhere, value: VAULT_VALUE },
       scanHeight: 113,
+      ...(data && { data }),
     }
     const genesis = await bitcoind.fund(anchorScript(draft), 5_000_000n)
     const vault = { ...(await bitcoind.fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE }
@@ -278,7 +283,9 @@ export class Sequencer {
       const own = await OwnLinks.load(node.store)
       const parts = { key: xOnlyKey(SLOT), network: node.network, params }
       const slots = await Slots.open(node.store, join(workshop.folder, 'tally'), parts)
-      const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...(tamper && { tamper }) })
+      const certifying = params.data?.kind === 'certified' ? new Certifying({ node, anchor: ANCHOR }) : undefined
+      const extras = { ...(certifying && { certifying }), ...(tamper && { tamper }) }
+      const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...extras })
       late.producer = producer
       return new Sequencer(node, producer, slots, keeper, publisher, purse)
     })
