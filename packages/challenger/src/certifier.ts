@@ -6,6 +6,7 @@ import {
   encodeCertifyAnswer,
   equalBytes,
   type Params,
+  toHex,
 } from '@kedge/core'
 import type { BatchData, NodeOptions } from '@kedge/node'
 
@@ -14,11 +15,17 @@ export interface CertifierParts {
   readonly network: Uint8Array
   readonly data: BatchData
   readonly log: Pick<NodeOptions['log'], 'info'>
-  /** Number of the last final batch. */
-  readonly finalNumber: () => number
+  /** Of the last final batch, and of the newest link. */
+  readonly numbers: () => { readonly final: number; readonly link: number }
   /** One of the network's watchers'. */
   readonly secret: Uint8Array
 }
+
+/** Anchors that may wait for a block, and some. */
+const AHEAD = 32
+
+/** A sequencer that crashes while it asks may come back with another batch: no more often than this in a watcher's run. */
+const HEADERS_A_NUMBER = 4
 
 /** Until a request's data must be here: whoever asks waits no longer. */
 const FETCH_MS = 8_000
@@ -32,6 +39,8 @@ export class Certifier {
   private readonly parts: CertifierParts
   private readonly place: number
   private turn: Promise<unknown> = Promise.resolve()
+  /** Hashes of headers by their numbers: what a sequencer can make this disk hold is bounded by them. */
+  private readonly asked = new Map<number, Set<string>>()
 
   constructor(parts: CertifierParts) {
     this.parts = parts
@@ -55,8 +64,8 @@ export class Certifier {
   }
 
   private async judge({ header, hash, message }: Certifiable): Promise<CertifyAnswer> {
-    const { data, secret, finalNumber } = this.parts
-    if (header.number <= finalNumber()) return 'over'
+    const { data, secret } = this.parts
+    if (!this.admits(header.number, hash)) return 'number'
     const signal = AbortSignal.timeout(FETCH_MS)
     try {
       const isHeld = await data.hold(hash, signal)
@@ -65,5 +74,15 @@ export class Certifier {
       if (signal.aborted) return 'missing'
       throw error
     }
+  }
+
+  private admits(number: number, hash: Uint8Array): boolean {
+    const { final, link } = this.parts.numbers()
+    for (const old of this.asked.keys()) if (old <= final) this.asked.delete(old)
+    const hashes = this.asked.get(number) ?? new Set()
+    if (number <= final || number > link + AHEAD) return false
+    if (!hashes.has(toHex(hash)) && hashes.size === HEADERS_A_NUMBER) return false
+    this.asked.set(number, hashes.add(toHex(hash)))
+    return true
   }
 }

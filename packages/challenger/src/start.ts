@@ -78,7 +78,8 @@ function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Promise
 
 function certifierOf({ options, network, data, follower }: NodeParts, secret: Uint8Array): Certifier {
   const { params, log } = options
-  return new Certifier({ params, network, data, log, secret, finalNumber: () => follower.chain.final.number })
+  const numbers = () => ({ final: follower.chain.final.number, link: follower.chain.link.number })
+  return new Certifier({ params, network, data, log, secret, numbers })
 }
 
 function keeperOf(node: NodeParts, secret: Uint8Array, late: Late): VaultKeeper {

@@ -88,11 +88,11 @@ function peersWith(has: Partial<Pick<Made, 'data' | 'steps'>>): FetchData {
 }
 
 /** The watcher at place 1, with an empty disk. */
-async function watcher(fetch: FetchData, final = 0) {
+async function watcher(fetch: FetchData, numbers = { final: 0, link: 6 }) {
   const store = await Store.open(join(folder, String(made++)), network)
   stores.push(store)
   const parts = { params, network, data: new BatchData(store, fetch), log: { info: () => undefined } }
-  return { store, certifier: new Certifier({ ...parts, secret: secretOf(12), finalNumber: () => final }) }
+  return { store, certifier: new Certifier({ ...parts, secret: secretOf(12), numbers: () => numbers }) }
 }
 
 const request = ({ asked }: Made, secret: Uint8Array = ANCHOR) =>
@@ -150,9 +150,21 @@ describe('a watcher that is asked to vouch for a batch', () => {
       expect(decodeCertifyAnswer(params, batch.asked, await certifier.answer(bytes))).toBe('stranger')
   })
 
-  test('signs nothing under a number that something final has', async () => {
-    const { certifier } = await watcher(peersWith(batch), 7)
-    expect(decodeCertifyAnswer(params, batch.asked, await certifier.answer(request(batch)))).toBe('over')
+  test.each([
+    { final: 7, link: 7 },
+    { final: 0, link: 7 - 33 },
+  ])('signs nothing under a number that is final or far ahead: %o', async (numbers) => {
+    const { certifier } = await watcher(peersWith(batch), numbers)
+    expect(decodeCertifyAnswer(params, batch.asked, await certifier.answer(request(batch)))).toBe('number')
+  })
+
+  test('holds a few headers for a number, and no more: a sequencer could fill its disk', async () => {
+    const { certifier } = await watcher(nobody)
+    const others = [1, 2, 3, 4, 5, 5].map((seed) => batchOf(9, { parent: secretOf(seed) }))
+    const answers: unknown[] = []
+    for (const other of others)
+      answers.push(decodeCertifyAnswer(params, other.asked, await certifier.answer(request(other))))
+    expect(answers).toEqual(['missing', 'missing', 'missing', 'missing', 'number', 'number'])
   })
 })
 

@@ -47,14 +47,14 @@ export function decodeCertifyRequest(params: Params, network: Uint8Array, bytes:
 }
 
 /**
- * Why a watcher does not sign: `stranger`, it was not the sequencer who asked, or not about such a batch; `over`, something
- * final has the number; `missing`, it can't get the data; `busy`, it is not ready yet.
+ * Why a watcher does not sign: `stranger`, it was not the sequencer who asked, or not about such a batch; `number`, that is
+ * final, far ahead, or has had too many headers; `missing`, it can't get the data; `busy`, it is not ready yet.
  */
 export type CertifyRefusal = (typeof REFUSALS)[number]
 
 export type CertifyAnswer = WatcherSignature | CertifyRefusal
 
-const REFUSALS = ['stranger', 'over', 'missing', 'busy'] as const
+const REFUSALS = ['stranger', 'number', 'missing', 'busy'] as const
 const REFUSED = 0xff
 
 export function encodeCertifyAnswer(answer: CertifyAnswer): Uint8Array {

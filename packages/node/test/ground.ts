@@ -25,11 +25,15 @@ import {
   batchAnchor,
   buildHeader,
   type Claim,
+  certifiableOf,
   depositOutput,
+  encodeHeader,
+  encodeHeaderPart,
   encodeMessage,
   encodeSigned,
   encodeWhole,
   type Header,
+  headerHash,
   headOf,
   Ledger,
   type Message,
@@ -113,7 +117,8 @@ export class Rollup {
     this.link = { outpoint: params.genesis, value: LINK_VALUE }
   }
 
-  static async start(): Promise<Rollup> {
+  /** @param rules instead of the tests' */
+  static async start(rules: Partial<Pick<Params, 'caps' | 'data'>> = {}): Promise<Rollup> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-queries-'))
     const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
     await bitcoind.start()
@@ -129,6 +134,7 @@ export class Rollup {
     const draft = {
       ...regtestRules,
       caps,
+      ...rules,
       keys,
       genesis: nowhere,
       vault: { ...nowhere, value: VAULT_VALUE },
@@ -218,6 +224,20 @@ export class Rollup {
     return built
   }
 
+  /** The batch that was built last, with the watchers' word for it. */
+  vouchedFor(built: Built): Built {
+    if (this.unanchored.pop() !== built) throw new Error('another batch was built since')
+    const { message } = certifiableOf(built.header)
+    const signatures = WATCHERS.map((secret, place) => ({ place, signature: signHash(message, secret) }))
+    const header = { ...built.header, certificate: { signatures } }
+    const bytes = encodeHeader(header)
+    const source = { ...built.sealed, headerBytes: bytes }
+    const wholes = { data: encodeWhole('data', source), steps: encodeWhole('steps', source) }
+    const vouched = { ...built, header, bytes, hash: headerHash(bytes), wholes }
+    this.unanchored.push(vouched)
+    return vouched
+  }
+
   private unanchored: Built[] = []
   private parent: Uint8Array = ZERO_HASH
   private isBehindResume = true
@@ -288,6 +308,14 @@ export class Rollup {
   /** Publishes an operation so that batches must contain it. */
   async force(operation: SignedOperation): Promise<void> {
     await this.publish({ kind: 'forced' }, encodeSigned(operation))
+  }
+
+  /** Answers a challenge with no more than the header. */
+  async answerByHeader({ hash, bytes, sealed }: Built, data: 'data' | 'steps'): Promise<void> {
+    await this.publish(
+      { kind: 'part', headerHash: hash, data },
+      encodeHeaderPart(data, { headerBytes: bytes, ...sealed }),
+    )
   }
 
   /** Answers a challenge in full. */
