@@ -50,6 +50,8 @@ export const batch = z
       status: z.enum(['anchored', 'final', 'void']),
       /** Absent while the node does not hold it. */
       header: header.optional(),
+      /** core's `DataMode`: who sees to it that the data can be had. Absent like the header that says so. */
+      mode: z.enum(['bitcoin', 'challenge', 'certified']).optional(),
       /** The height at which it is final if nothing else happens, or became so. */
       finalHeight: height.optional(),
       void: z.object({ height, cause: voidCause, fault: reason.optional() }).optional(),

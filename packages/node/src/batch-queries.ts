@@ -1,6 +1,6 @@
 import { answer, type Batch, type Evidence, type Header as HeaderView, PAGE_LIMIT, refuse } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { challengesOf, decodeHeader, finalHeight, fromHex, isOpen, operationId, toHex } from '@kedge/core'
+import { challengesOf, dataModeOf, decodeHeader, finalHeight, fromHex, isOpen, operationId, toHex } from '@kedge/core'
 import { headers, type LinkRecord, type NoticeRecord, notices, operations, verdicts } from '@kedge/storage'
 import { noticeKey } from './follow.ts'
 import type { BatchLink } from './links.ts'
@@ -77,7 +77,7 @@ async function batchView(context: QueryContext, link: BatchLink, heights: Readon
     headerHash: toHex(headerHash),
     status:
       voided !== undefined ? ('void' as const) : finalAt !== undefined ? ('final' as const) : ('anchored' as const),
-    ...(header && { header }),
+    ...(header && { header, mode: dataModeOf(context.node.options.params, header) }),
     ...(final !== undefined && { finalHeight: final }),
     ...(voided && { void: voided }),
     challenges: [...(await context.challenges.of(headerHash))],
