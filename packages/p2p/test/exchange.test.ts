@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MAX_CERTIFIED_PART } from '@kedge/core'
 import { describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import { HostStoppedError } from '../src/host.ts'
@@ -9,22 +10,27 @@ const accept = () => true
 const request: DataRequest = { headerHash: hash(7), kind: 'data' }
 
 describe('fetching', () => {
-  test('two megabytes arrive whole, and the peer sees what was asked for', async () => {
-    const bytes = pattern(2 * 1024 * 1024)
-    const asked: DataRequest[] = []
-    const server = await startHost(1, {
-      answerData: (wanted) => {
-        asked.push(wanted)
-        return Promise.resolve(bytes)
-      },
-    })
-    const client = await startHost(2, { bootstrap: [addressOf(server)] })
-    await untilConnected(client)
-    const got = await client.fetch(request, { signal: soon(), accept })
-    expect(got?.length).toBe(bytes.length)
-    expect(Buffer.compare(got ?? new Uint8Array(), bytes)).toBe(0)
-    expect(asked).toEqual([request])
-  })
+  test.each([2 * 1024 * 1024, MAX_CERTIFIED_PART])(
+    '%i bytes arrive whole, and the peer sees what was asked for',
+    async (size) => {
+      const bytes = pattern(size)
+      const asked: DataRequest[] = []
+      const limits = { maxDataResponse: size }
+      const server = await startHost(1, {
+        limits,
+        answerData: (wanted) => {
+          asked.push(wanted)
+          return Promise.resolve(bytes)
+        },
+      })
+      const client = await startHost(2, { bootstrap: [addressOf(server)], limits })
+      await untilConnected(client)
+      const got = await client.fetch(request, { signal: soon(), accept })
+      expect(got?.length).toBe(bytes.length)
+      expect(Buffer.compare(got ?? new Uint8Array(), bytes)).toBe(0)
+      expect(asked).toEqual([request])
+    },
+  )
 
   test('a body of exactly the limit passes; one more byte is the server’s fault', async () => {
     const reports: string[] = []
