@@ -1,18 +1,8 @@
-import { schnorr } from '@noble/curves/secp256k1.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { concatBytes, equalBytes } from '../src/bytes.ts'
 import { decodeAccount, encodeAccount } from '../src/cell.ts'
 import type { Certificate } from '../src/certificate.ts'
-import {
-  type CertifyAnswer,
-  certifiableOf,
-  certifyMessage,
-  decodeCertifyAnswer,
-  decodeCertifyRequest,
-  encodeCertifyAnswer,
-  encodeCertifyRequest,
-} from '../src/certify.ts'
 import { decodeCollect, encodeCollect } from '../src/collect.ts'
 import { decodeCredit, encodeCredit } from '../src/deposit.ts'
 import { type Document, decodeDocument, documentFromJson, documentToJson, encodeDocument } from '../src/document.ts'
@@ -20,7 +10,7 @@ import { decodeEvidence, type Evidence, encodeEvidence } from '../src/evidence.t
 import { decodeHeader, encodeHeader, type Header, headerHash, MAX_HEADER_BYTES } from '../src/header.ts'
 import { decodeMessage, encodeMessage, type Message } from '../src/message.ts'
 import { decodeOperation, encodeOperation, type Operation } from '../src/operation.ts'
-import { networkId, type Params } from '../src/params.ts'
+import type { Params } from '../src/params.ts'
 import { paramsFromJson, paramsToJson } from '../src/params-json.ts'
 import { decodePaymentProof, encodePaymentProof, type PaymentProof } from '../src/payment-proof.ts'
 import { decodePart, encodeHeaderPart, encodeParts } from '../src/publication.ts'
@@ -28,12 +18,12 @@ import { decodeReceipt, encodeReceipt, type Receipt } from '../src/receipt.ts'
 import { dataCarrier, dataCarrierScript } from '../src/scripts.ts'
 import { decodeTotals, encodeTotals, type Totals } from '../src/totals.ts'
 import { decodeTransfer, encodeTransfer } from '../src/transfer.ts'
+import { damage } from './damage.ts'
 import { commit } from './rollup.ts'
-import { bytes32, CASES, FUZZ_TIMEOUT, network, params, secretOf, transferOf, withdrawalOf } from './world.ts'
+import { bytes32, CASES, FUZZ_TIMEOUT, network, params, transferOf, withdrawalOf } from './world.ts'
 
 /** Every decoder of bytes from outside: it never throws, accepts one form of each value, and loses nothing of it. */
 
-const u8 = fc.nat(255)
 const u32 = fc.oneof(fc.nat(100), fc.constantFrom(0, 1, 2 ** 31, 0xffffffff), fc.integer({ min: 0, max: 0xffffffff }))
 const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 1000n }), fc.constantFrom(0n, 2n ** 63n, 2n ** 64n - 1n))
 const cell = fc.oneof(fc.nat(100), fc.constantFrom(0, 2 ** 32, 2 ** 48 - 1))
@@ -160,24 +150,6 @@ interface Format<T> {
   readonly decode: (bytes: Uint8Array) => T | undefined
 }
 
-/** What becomes of bytes on a bad day. */
-const damage = fc.oneof(
-  fc
-    .record({ flip: fc.nat(4000), mask: fc.integer({ min: 1, max: 255 }) })
-    .map(({ flip, mask }) => (bytes: Uint8Array) => {
-      const at = flip % Math.max(bytes.length, 1)
-      return bytes.length === 0 ? bytes : bytes.with(at, (bytes[at] as number) ^ mask)
-    }),
-  fc.nat(4000).map((size) => (bytes: Uint8Array) => bytes.slice(0, size % (bytes.length + 1))),
-  fc.uint8Array({ minLength: 1, maxLength: 40 }).map((more) => (bytes: Uint8Array) => concatBytes(bytes, more)),
-  fc.uint8Array({ maxLength: 400 }).map((other) => () => other),
-  fc.tuple(u8, fc.uint8Array({ maxLength: 400 })).map(
-    ([kind, other]) =>
-      () =>
-        concatBytes(Uint8Array.of(kind % 4), other),
-  ),
-)
-
 function holds<T>({ value, encode, decode }: Format<T>): void {
   fc.assert(
     fc.property(value, fc.array(damage, { maxLength: 2 }), (original, damages) => {
@@ -245,48 +217,6 @@ describe('bytes', () => {
     survives({ value: paymentProof, encode: encodePaymentProof, decode: decodePaymentProof })
     survives({ value: document, encode: encodeDocument, decode: readDocument })
     survives({ value: receipt, encode: encodeReceipt, decode: decodeReceipt })
-  })
-})
-
-describe('what watchers are asked for certificates with', () => {
-  const rules: Params = {
-    ...params,
-    caps: { ...params.caps, operations: 7 },
-    data: { kind: 'certified', operations: 16 },
-  }
-  const id = networkId(rules)
-  const place = { network: id, number: 7, parent: bytes32(6), origin: { height: 150, hash: bytes32(5) } }
-  const operations = Array.from({ length: 8 }, (_, at) => new Uint8Array(17 + at))
-  const { header: asked } = commit(place, { pre: bytes32(1), operations, stepRoots: new Uint8Array(32 * 8).fill(9) })
-  const request = certifiableOf(asked)
-  const sent = encodeCertifyRequest(request, schnorr.sign(certifyMessage(request), secretOf(1), bytes32(0)))
-  const word = { place: 1, signature: schnorr.sign(request.message, secretOf(12), bytes32(0)) }
-
-  test('a request is the sequencer’s to the byte', () => {
-    expect(decodeCertifyRequest(rules, id, sent)).toEqual(request)
-    fc.assert(
-      fc.property(fc.array(damage, { minLength: 1, maxLength: 2 }), (damages) => {
-        const changed = damages.reduce((now, change) => change(now), sent)
-        const read = decodeCertifyRequest(rules, id, changed)
-        expect(read === undefined || equalBytes(changed, sent)).toBe(true)
-      }),
-    )
-  })
-
-  test('an answer is one form of a refusal, or the watcher’s own word', () => {
-    fc.assert(
-      fc.property(
-        fc.constantFrom<CertifyAnswer>('stranger', 'number', 'missing', 'busy', word),
-        fc.array(damage, { maxLength: 2 }),
-        (answer, damages) => {
-          const bytes = encodeCertifyAnswer(answer)
-          expect(decodeCertifyAnswer(rules, request, bytes)).toEqual(answer)
-          const changed = damages.reduce((now, change) => change(now), bytes)
-          const read = decodeCertifyAnswer(rules, request, changed)
-          expect(read === undefined || equalBytes(encodeCertifyAnswer(read), changed)).toBe(true)
-        },
-      ),
-    )
   })
 })
 

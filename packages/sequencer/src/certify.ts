@@ -32,13 +32,15 @@ export interface CertifyingParts {
 /** For the watchers to fetch some 16 MB and hash them. The batches behind wait meanwhile. */
 const ASK_MS = 10_000
 
-/** After watchers were not to be had, batches stay small for so long. */
+/** After watchers were not to be had, batches stay small for so long: twice as long each time, up to a quarter of an hour. */
 const CALM_MS = 60_000
+const CALM_MAX_MS = 900_000
 
 /** Gets watchers to vouch for the data of batches above the cap. */
 export class Certifying {
   private readonly parts: CertifyingParts
   private calmUntil = 0
+  private calmMs = CALM_MS
 
   constructor(parts: CertifyingParts) {
     this.parts = parts
@@ -60,8 +62,12 @@ export class Certifying {
     data.offer(undefined)
     const { threshold } = options.params.keys
     const signatures = [...given.values()].sort((a, b) => a.place - b.place).slice(0, threshold)
-    if (signatures.length === threshold) return { signatures }
-    this.calmUntil = performance.now() + CALM_MS
+    if (signatures.length === threshold) {
+      this.calmMs = CALM_MS
+      return { signatures }
+    }
+    this.calmUntil = performance.now() + this.calmMs
+    this.calmMs = Math.min(2 * this.calmMs, CALM_MAX_MS)
     const { number, opCount } = sealed.header
     options.log.warn(
       { number, operations: opCount, vouched: given.size, refused },

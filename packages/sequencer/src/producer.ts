@@ -8,7 +8,6 @@ import {
   equalBytes,
   findDue,
   GENESIS_ROOT,
-  mostOperations,
   type Origin,
   resumeAnchor,
   type SlotFields,
@@ -21,8 +20,8 @@ import { type Certifying, firstAbove, regrown, sealGrown } from './certify.ts'
 import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
-import { mayPublishMore } from './pace.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
+import { backlogOf, isFull, mayAnchor, mayGrow } from './room.ts'
 import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
 import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
@@ -115,7 +114,7 @@ export class Producer {
     await this.restore()
     this.unready = (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
-    if (this.open !== undefined && this.isRipe(this.open) && this.mayAnchor()) await this.seal()
+    if (this.open !== undefined && this.isRipe(this.open) && mayAnchor(this.parts)) await this.seal()
   }
 
   /** The chain stands at a fork: the ledger goes back to it, without the open batch where that lost its place. */
@@ -198,8 +197,8 @@ export class Producer {
     if (this.open === undefined && !this.begin()) return { ok: false, code: 'syncing' }
     const { open } = this
     if (open === undefined) return undefined
-    if (!this.isFull(open)) return this.addNow(open, candidate)
-    return !this.mayAnchor() && !this.mayGrow(open) ? { ok: false, code: 'overloaded' } : undefined
+    if (!isFull(this.parts, open)) return this.addNow(open, candidate)
+    return !mayAnchor(this.parts) && !mayGrow(this.parts, open) ? { ok: false, code: 'overloaded' } : undefined
   }
 
   private addNow(promises: Ticks, candidate: Candidate): Added {
@@ -227,7 +226,7 @@ export class Producer {
   }
 
   private openNext(place: BatchPlace): OpenBatch {
-    this.parts.slots.prepare(place.number + 1, this.backlog() >= QUEUE)
+    this.parts.slots.prepare(place.number + 1, backlogOf(this.parts) >= QUEUE)
     return this.openAt(place)
   }
 
@@ -253,7 +252,7 @@ export class Producer {
   private makeRoom(): Promise<void> {
     return this.inTurn(async () => {
       const { open } = this
-      if (open === undefined || !this.mayGrow(open) || !(await open.grow())) await this.sealNow()
+      if (open === undefined || !mayGrow(this.parts, open) || !(await open.grow())) await this.sealNow()
     })
   }
 
@@ -398,7 +397,7 @@ export class Producer {
     if (this.open === undefined && !this.begin()) return false
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
     if (this.findNextDue()?.kind === 'deposit') return false
-    if (this.open !== undefined && this.isFull(this.open) && !this.mayAnchor()) return false
+    if (this.open !== undefined && isFull(this.parts, this.open) && !mayAnchor(this.parts)) return false
     return await this.carried.unload(plan)
   }
 
@@ -422,33 +421,9 @@ export class Producer {
     return 2 * silence >= options.params.windows.exit && this.plan().tail.length === 0
   }
 
-  /** Nothing more can be added, or promised. */
-  private isFull({ batch: { count, isGrown }, hasSlot }: Ticks): boolean {
-    const { params } = this.parts.node.options
-    return isGrown ? count >= mostOperations(params) : count >= params.caps.operations || !hasSlot
-  }
-
-  /** Anchors queue up, and watchers are there to vouch for more than a batch may hold without them. */
-  private mayGrow({ batch: { count, isGrown } }: Ticks): boolean {
-    const { certifying, node } = this.parts
-    const isAtCap = !isGrown && count === node.options.params.caps.operations
-    return isAtCap && certifying?.isHopeful === true && this.backlog() >= MAX_UNCONFIRMED / 2
-  }
-
   private isRipe(open: Ticks): boolean {
     const { batch } = open
     const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs
-    return (this.isFull(open) && !this.mayGrow(open)) || (isOld && (batch.count > 0 || this.isSilent()))
-  }
-
-  /** Whether Bitcoin will take one more anchor, and what has to go with it. */
-  private mayAnchor(): boolean {
-    const { params } = this.parts.node.options
-    const backlog = this.backlog()
-    return backlog < MAX_UNCONFIRMED && mayPublishMore(params, this.parts.node.follower.chain, backlog)
-  }
-
-  private backlog(): number {
-    return this.parts.keeper.backlog(this.parts.node.follower.chain)
+    return (isFull(this.parts, open) && !mayGrow(this.parts, open)) || (isOld && (batch.count > 0 || this.isSilent()))
   }
 }
