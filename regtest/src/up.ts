@@ -2,7 +2,7 @@ import { join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { RpcUnreachableError } from '@kedge/bitcoin'
-import { regtestBond } from '@kedge/core'
+import { type DataMode, type DataParams, regtestBond } from '@kedge/core'
 import { openControl } from './control.ts'
 import { writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
@@ -18,6 +18,7 @@ A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challen
   --block-seconds N     mines a block every N seconds, 0 none (KEDGE_REGTEST_BLOCK_SECONDS; default 5)
   --challengers N       how many (KEDGE_REGTEST_CHALLENGERS; default 2); the first two hold the vault
   --bond                a new network asks for a bond, and its operator stakes one; there are 3 challengers then, or more
+  --mode MODE           how a new network's batch data can be had: challenge (the default), bitcoin or certified
   --api-port N          port of the sequencer's API, the challengers' follow it (KEDGE_REGTEST_API_PORT; default 8780)
   --help
 
@@ -33,6 +34,7 @@ interface UpOptions {
   readonly challengers: number
   readonly apiPort: number
   readonly bond: boolean
+  readonly mode: DataMode
 }
 
 /** @throws TypeError or RangeError naming the flag or variable that is wrong. */
@@ -44,6 +46,7 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
     challengers: text,
     'api-port': text,
     bond: { type: 'boolean' },
+    mode: text,
     help: { type: 'boolean' },
   } as const
   const { values } = parseArgs({ args: [...args], options })
@@ -66,8 +69,20 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
     challengers: Math.floor(number('challengers', values.bond === true ? 3 : 2, [values.bond === true ? 3 : 1, 20])),
     apiPort: Math.floor(number('api-port', 8780, [1, 65_000])),
     bond: values.bond === true,
+    mode: modeOf(values.mode ?? 'challenge'),
   }
 }
+
+function modeOf(name: string): DataMode {
+  const mode = MODES.find((known) => known === name)
+  if (mode === undefined) throw new RangeError(`--mode must be one of ${MODES.join(', ')}, not ${name}`)
+  return mode
+}
+
+const MODES: readonly DataMode[] = ['challenge', 'bitcoin', 'certified']
+
+/** Certified batches hold eight times what others do. */
+const CERTIFIED_OPERATIONS = 2 ** 16
 
 /** Resolves at the first signal; a second one ends the process. */
 function stopSignal(): AbortSignal {
@@ -85,13 +100,17 @@ function stopSignal(): AbortSignal {
 /** Nobody who plays with a network, and mines hundreds of blocks, comes to the end of it. */
 const LONG_BOND = { ...regtestBond, epoch: 20_000, returnDelay: 20_100 }
 
-async function up({ data, blockSeconds, challengers, apiPort, bond }: UpOptions, signal: AbortSignal): Promise<void> {
+async function up(
+  { data, blockSeconds, challengers, apiPort, bond, mode }: UpOptions,
+  signal: AbortSignal,
+): Promise<void> {
   await clearLeftovers(data)
   console.log(`a network in ${data}: bitcoind, a sequencer and ${challengers} challengers`)
   const onProgress = (text: string) => console.log(`  ${text} ...`)
   const network = await RegtestNetwork.start({
     ...{ folder: data, challengers, apiPort, sealAfterMs: 1000, onProgress },
     ...(bond && { bond: LONG_BOND }),
+    ...(mode !== 'challenge' && { rules: { data: dataOf(mode) } }),
   })
   const control = await openControl(network)
   try {
@@ -103,6 +122,10 @@ async function up({ data, blockSeconds, challengers, apiPort, bond }: UpOptions,
     await network.stop()
   }
   console.log('stopped; the next start goes on from here')
+}
+
+function dataOf(mode: 'bitcoin' | 'certified'): DataParams {
+  return mode === 'bitcoin' ? { kind: mode } : { kind: mode, operations: CERTIFIED_OPERATIONS }
 }
 
 /** Where the network asks for a bond and none covers a batch, nothing else would count. */
