@@ -4,6 +4,7 @@ import { ZERO_HASH } from './hash.ts'
 import type { AnchoredLink } from './header.ts'
 import type { Outpoint } from './l1.ts'
 import type { DataKind } from './message.ts'
+import { publishesAll } from './mode.ts'
 import { OPERATION_PUBLISHED, type Params, STEP_ROOT_PUBLISHED } from './params.ts'
 import { genesisVault, type Vault } from './vault.ts'
 
@@ -126,9 +127,9 @@ export function challengeLimit(params: Params, chain: Chain, batch: AnchoredBatc
  * What is challenged from a batch's anchor on. Where all data go to Bitcoin nobody need ask for them: they are due by
  * rule, as an answer would be, but behind no queue: who publishes decides himself how much he does at a time.
  */
-export function challengedByRule({ data, windows }: Params, anchorHeight: number): AnchoredBatch['challenges'] {
-  if (data?.kind !== 'bitcoin') return {}
-  return { data: { raisedAt: anchorHeight, deadline: anchorHeight + windows.answer, covered: [] } }
+export function challengedByRule(params: Params, anchorHeight: number): AnchoredBatch['challenges'] {
+  if (!publishesAll(params)) return {}
+  return { data: { raisedAt: anchorHeight, deadline: anchorHeight + params.windows.answer, covered: [] } }
 }
 
 /** Blocks that the largest answer of a kind takes at the rate that the network counts on. */

@@ -169,7 +169,7 @@ export {
   type PayoutTag,
   resumeAnchor,
 } from './message.ts'
-export { type DataMode, dataModeOf, mostOperations } from './mode.ts'
+export { type DataMode, dataModeOf, mostOperations, publishesAll } from './mode.ts'
 export { CellNodes, type NodeMemory } from './nodes.ts'
 export {
   applyOperation,

@@ -9,9 +9,15 @@ import type { Params } from './params.ts'
  */
 export type DataMode = 'bitcoin' | 'challenge' | 'certified'
 
+/** Whether a batch's data are due on Bitcoin before anybody knows its header: they are all due. */
+export function publishesAll({ data }: Pick<Params, 'data'>): boolean {
+  return data?.kind === 'bitcoin'
+}
+
 /** The one rule that decides a batch's mode. What a header may hold in its mode is `judgeHeader`'s business. */
-export function dataModeOf({ data, caps }: Params, { opCount }: Pick<Header, 'opCount'>): DataMode {
-  if (data?.kind === 'bitcoin') return 'bitcoin'
+export function dataModeOf(params: Params, { opCount }: Pick<Header, 'opCount'>): DataMode {
+  if (publishesAll(params)) return 'bitcoin'
+  const { data, caps } = params
   return data?.kind === 'certified' && opCount > caps.operations ? 'certified' : 'challenge'
 }
 

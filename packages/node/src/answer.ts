@@ -3,12 +3,12 @@ import {
   type AnchoredBatch,
   type Challenge,
   type DataKind,
-  dataModeOf,
   decodeHeader,
   decodePart,
   encodeHeaderPart,
   isOpen,
   isVouchedFor,
+  publishesAll,
   toHex,
 } from '@kedge/core'
 import { headers, operations, type Store, steps } from '@kedge/storage'
@@ -73,7 +73,7 @@ export class Answerer {
 }
 
 function isByRule({ court }: Follower, data: DataKind): boolean {
-  return data === 'data' && dataModeOf(court.params, { opCount: 0 }) === 'bitcoin'
+  return data === 'data' && publishesAll(court.params)
 }
 
 function nameOf(batch: AnchoredBatch, data: DataKind, challenge: Challenge): string {

@@ -44,7 +44,7 @@ export interface Taken {
   readonly index: number
   /** As it stands in the batch: a transfer's recipient's cell may have been resolved anew. */
   readonly operation: Uint8Array
-  /** It is taken, and may be promised only once watchers vouch for its batch: else a later one will have it. */
+  /** It is taken without a promise: its batch holds it only if watchers vouch for that, else a later one will. */
   readonly isPending?: true
   /** Neighbours taken in one request share a tick: only the first of a run needs a path of its own. */
   readonly receipt?: Receipt

@@ -111,8 +111,8 @@ export interface GrownParts {
 
 /**
  * Seals a batch that has grown above the cap: under a certificate, whole; else as far as it was promised, and the rest is
- * its ticks' `surplus`. Order of effects: all of it is on disk; watchers vouch for the header; the rest is promised; only
- * then is the header committed to. Which header that is nobody has heard of before, so a crash may end with another.
+ * its ticks' `surplus`. Order of effects: all of it is on disk; watchers vouch for the header; only then is the header committed
+ * to. What is above the cap is not promised before, so a crash in between may end with the smaller batch.
  */
 export async function sealGrown(parts: GrownParts, open: Ticks, fields: Promise<SlotFields>): Promise<Sealing> {
   const { node, certifying } = parts
@@ -125,7 +125,6 @@ export async function sealGrown(parts: GrownParts, open: Ticks, fields: Promise<
     open.shrink(await promisedPart(parts, open.batch))
     return sealBatch(open.batch, node, undefined, fields)
   }
-  await open.vouchedFor()
   const header = { ...honest.header, certificate }
   const bytes = encodeHeader(header)
   const built = { header, bytes, hash: headerHash(bytes) }

@@ -142,11 +142,6 @@ export class OpenBatch {
     this.grownFrom = this.count
   }
 
-  /** Watchers do. */
-  vouchedFor(): void {
-    this.grownFrom = undefined
-  }
-
   get isGrown(): boolean {
     return this.grownFrom !== undefined
   }

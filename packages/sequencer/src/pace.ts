@@ -1,4 +1,4 @@
-import { answerBlocks, type Chain, dataModeOf, isOpen, type Params } from '@kedge/core'
+import { answerBlocks, type Chain, isOpen, type Params, publishesAll } from '@kedge/core'
 
 /**
  * Where all data go to Bitcoin: whether those of one more batch, at their worst, can be there by its deadline beside those
@@ -6,7 +6,7 @@ import { answerBlocks, type Chain, dataModeOf, isOpen, type Params } from '@kedg
  * @param waiting batches whose anchors no block holds yet
  */
 export function mayPublishMore(params: Params, { line }: Pick<Chain, 'line'>, waiting: number): boolean {
-  if (dataModeOf(params, { opCount: 0 }) !== 'bitcoin') return true
+  if (!publishesAll(params)) return true
   const open = line.filter(({ challenges: { data } }) => data !== undefined && isOpen(data)).length
   const blocks = answerBlocks(params, 'data')
   // The last block is kept in reserve: it may be full of others' transactions.

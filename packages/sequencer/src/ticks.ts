@@ -71,14 +71,7 @@ export class Ticks {
     return true
   }
 
-  /** Watchers vouch for the batch: all of it is promised. */
-  async vouchedFor(): Promise<void> {
-    this.batch.vouchedFor()
-    this.surplusFrom = undefined
-    await this.finish()
-  }
-
-  /** Watchers don't: goes on with what was promised alone. @param kept the same batch without the rest */
+  /** Nobody vouches for the rest: goes on with what was promised alone. @param kept the same batch without the rest */
   shrink(kept: OpenBatch): void {
     const groups = range(this.surplusFrom ?? this.sequence, this.sequence)
     this.left = { operations: this.batch.operations.slice(kept.count), groups }
@@ -104,7 +97,7 @@ export class Ticks {
    * Resolves when everything accepted so far is on disk and promised, with a receipt for operation `index`. Where
    * nothing was accepted since the last tick, that one answers: whoever asks again and again costs no disk. Undefined
    * where that one was signed before a crash, and no slot is left for another; and for what a batch that has grown may not
-   * promise yet.
+   * promise.
    */
   promise(index: number): Promise<Receipt | undefined> {
     if (index >= this.batch.promisable && index < this.batch.written) return this.repeat(index)
