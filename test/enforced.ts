@@ -177,8 +177,7 @@ export const SHOWN: readonly Shown[] = [
     what: 'that what has a deadline on Bitcoin meets it while fees rise',
     by: {
       'packages/commitment/test/fee-market.test.ts': [
-        'a challenge and evidence, published in calm, are mined within their windows',
-        'and an answer before its deadline',
+        'a challenge and evidence, published in calm, and the answer are mined within their windows',
         'anchors, one for each block, while they can live',
         'what the cap keeps out says so, and is mined when it is raised',
       ],
