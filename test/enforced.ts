@@ -67,6 +67,19 @@ export const SHOWN: readonly Shown[] = [
       'packages/commitment/test/publish.test.ts': [
         'a challenge burns its payment, and an answer of 300 kB ends it two blocks later',
       ],
+      'packages/core/test/bitcoin-mode.test.ts': [
+        'its data on Bitcoin are the answer, in parts and from anybody',
+        'withheld, or less than all of it: void in the block behind the deadline, and a resume goes on',
+      ],
+      'packages/core/test/certificate.test.ts': [
+        'who withholds a header above the cap that nobody vouches for must show it, and evidence follows',
+        't watchers who lie keep a false batch’s data from everybody: that is what trusting them means',
+      ],
+      'regtest/test/modes.test.ts': [
+        'takes more into a batch than its cap while anchors wait, and everybody follows',
+        'what its sequencer does not publish is void, and the chain goes on',
+        'is followed from Bitcoin alone, by a node that has no peers',
+      ],
     },
   },
   {

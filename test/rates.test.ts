@@ -15,7 +15,7 @@ import {
 } from '@kedge/core'
 import { expect, test } from 'vitest'
 
-/** What the specification says of how many payments each data mode carries, computed again. */
+/** What specification and readme say of how many payments each data mode carries, computed again. */
 
 const of = (byte: number) => new Uint8Array(32).fill(byte)
 const point = (byte: number) => coinKey(of(byte)).publicKey
@@ -67,7 +67,7 @@ function vbytesOfPayment(): number {
   return bodies.reduce((sum, { length }) => sum + (vsizes.get(length) ?? 0), 0) / caps.operations
 }
 
-test('the table of the specification is what the rules and the transactions make', () => {
+test('the table of the specification and the readme is what the rules and the transactions make', () => {
   const number = (value: number) => value.toLocaleString('en', { maximumFractionDigits: 1 })
   const rate = (perBlock: number) => number(Math.floor((10 * perBlock) / BLOCK) / 10)
   const payment = vbytesOfPayment()
@@ -103,6 +103,6 @@ test('the table of the specification is what the rules and the transactions make
     '|---|---|---|---|',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ]
-  const spec = readFileSync(new URL('../packages/core/spec/protocol.md', import.meta.url), 'utf8')
-  expect(spec).toContain(table.join('\n'))
+  for (const file of ['../packages/core/spec/protocol.md', '../README.md'])
+    expect(readFileSync(new URL(file, import.meta.url), 'utf8')).toContain(table.join('\n'))
 })
