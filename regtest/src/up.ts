@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { RpcUnreachableError } from '@kedge/bitcoin'
 import { type DataMode, type DataParams, regtestBond } from '@kedge/core'
 import { openControl } from './control.ts'
-import { writeWalletConfig } from './layout.ts'
+import { readParams, writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
 import { RegtestNetwork } from './network.ts'
 import { fundOperator, operatorArgs, setUpBond } from './operator.ts'
@@ -63,10 +63,13 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
       throw new RangeError(`--${name} (or ${variable}) must be a number from ${min} to ${max}, not ${given}`)
     return value
   }
+  const data = resolve(values.data ?? environment.KEDGE_REGTEST_DATA ?? 'kedge-data')
+  // All who signed for a bond have to be there when the next one is set up.
+  const isBonded = values.bond === true || readParams(data)?.bond !== undefined
   return {
-    data: resolve(values.data ?? environment.KEDGE_REGTEST_DATA ?? 'kedge-data'),
+    data,
     blockSeconds: number('block-seconds', 5, [0, 3600]),
-    challengers: Math.floor(number('challengers', values.bond === true ? 3 : 2, [values.bond === true ? 3 : 1, 20])),
+    challengers: Math.floor(number('challengers', isBonded ? 3 : 2, [isBonded ? 3 : 1, 20])),
     apiPort: Math.floor(number('api-port', 8780, [1, 65_000])),
     bond: values.bond === true,
     mode: modeOf(values.mode ?? 'challenge'),

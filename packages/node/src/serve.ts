@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import { type AddressInfo, isIPv6 } from 'node:net'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import {
   type Answer,
@@ -123,11 +123,32 @@ function openServer(api: Hono, limits: ServeLimits, log: ServeLog): Server {
   }
   // The global Request and Response stay the platform's: other parts of the process use them.
   const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
-  const server = createServer(serverOptions, (incoming, outgoing) => void listener(incoming, outgoing))
+  const isInTurn = turnKeeper()
+  const server = createServer(serverOptions, (incoming, outgoing) => {
+    if (isInTurn(incoming.socket, outgoing)) void listener(incoming, outgoing)
+    else incoming.socket.destroy()
+  })
   server.maxConnections = limits.connections
   // A client that does not read its answer keeps a socket silent for this long at most.
   server.timeout = limits.requestMs + limits.answerMs
   return server
+}
+
+/** Requests that a connection may have unanswered: one, and one that its client sent when the answer's last byte came. */
+const UNANSWERED = 2
+
+/**
+ * Nobody who waits for answers sends more than one request at a time. Thousands of them fit into one read of a socket, and
+ * all would be worked on at once: a connection that sends on without waiting is closed.
+ */
+function turnKeeper(): (socket: Socket, outgoing: ServerResponse) => boolean {
+  const unanswered = new WeakMap<Socket, ServerResponse[]>()
+  return (socket, outgoing) => {
+    if (socket.destroyed) return false
+    const open = (unanswered.get(socket) ?? []).filter(({ writableEnded }) => !writableEnded)
+    unanswered.set(socket, [...open, outgoing])
+    return open.length < UNANSWERED
+  }
 }
 
 /** The API without its server: `fetch` takes a Request and gives a Response. */

@@ -252,6 +252,27 @@ describe('bad requests', () => {
   })
 })
 
+describe('a connection', () => {
+  it('is closed when it sends on without waiting for answers, and few of its requests are worked on', async () => {
+    const { api, asked, client } = await serve({ health: () => new Promise(() => undefined) })
+    const many = await dial(api, 'GET /health HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(1_900))
+    expect(await readAll(many)).not.toContain('200 OK')
+    expect(asked.length).toBeLessThanOrEqual(2)
+    expect(await client.params({})).toEqual(responses.params)
+  })
+
+  it('takes one request after another', async () => {
+    const { api } = await serve()
+    const socket = await dial(api, 'GET /params HTTP/1.1\r\nhost: a\r\n\r\n')
+    for (let times = 0; times < 20; times++) {
+      const [answered] = (await once(socket, 'data')) as [Buffer]
+      expect(answered.toString()).toContain('200 OK')
+      socket.write('GET /params HTTP/1.1\r\nhost: a\r\n\r\n')
+    }
+    socket.destroy()
+  })
+})
+
 describe('slow clients', () => {
   it('are cut off in the middle of headers, and of a body', async () => {
     const { api, asked } = await serve({}, { limits: quick })

@@ -60,13 +60,14 @@ const FEE_RATE_FALLBACK = 2
  * the same for the same nonce, and was signed before, is taken again: so the sequencer's refusal and a second try make no
  * second payment.
  *
- * @throws WalletError as `send` and `withdraw`, and `no-coins`; ApiError, RpcError, RpcUnreachableError.
+ * @throws WalletError as `send` and `withdraw`, `no-account` where the recipient has none, and `no-coins`; ApiError, RpcError, RpcUnreachableError.
  */
 export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceRequest): Promise<PreparedForce> {
   if (request.kind === 'transfer') checkRequest(wallet, request.transfer)
   const fresh = await (request.kind === 'transfer'
     ? buildTransfer(wallet, request.transfer, nextForcedNonce)
     : buildWithdrawal(wallet, request.withdrawal, nextForcedNonce))
+  refuseNewcomer(fresh)
   const content = await readContent(wallet)
   const record = content.sends.find((earlier) => isSameAgain(earlier, fresh)) ?? fresh
   const operation = signedOf(record)
@@ -85,6 +86,19 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
   const { exit } = await wallet.client.health()
   const due = { isExit: exit !== undefined, dueFrom, lastWithout: dueFrom - 1 + staleness }
   return { record, publication, operation, cost: commit.fee + reveal.fee + SIGNAL, ...due }
+}
+
+/**
+ * What is forced stands in a batch as it was published. A transfer that makes its recipient's account names the number that
+ * this account will have, and whoever is first to open another one takes it: it would be published for nothing.
+ */
+function refuseNewcomer(record: SendRecord): void {
+  const operation = signedOf(record)
+  if (operation.kind !== 'transfer' || !operation.mayCreate) return
+  throw new WalletError(
+    `${toHex(operation.to)} has no account yet, and a payment can be forced to an account only: have it pay something into the vault first, or force a withdrawal to one of its Bitcoin addresses.`,
+    { code: 'no-account', details: { key: toHex(operation.to) } },
+  )
 }
 
 /** Satoshis that a message pays beside its fee. */
