@@ -74,8 +74,16 @@ export function spendVault(
 /** A payout's outputs: the next head, the tag, then one for each claim in order. */
 const FIRST_PAYMENT = 2
 
-export function isPaid(paid: PaidClaims, claim: number): boolean {
-  return claim < paid.below || paid.more.includes(claim)
+/** By halves: one claim that nobody can pay for yet leaves all later ones in `more`. */
+export function isPaid({ below, more }: PaidClaims, claim: number): boolean {
+  if (claim < below) return true
+  let [from, to] = [0, more.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if ((more[middle] as number) < claim) from = middle + 1
+    else to = middle
+  }
+  return more[from] === claim
 }
 
 /** Claims that `later` counts as paid and `earlier` does not, ascending. */

@@ -1,5 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { L1Output, L1Transaction } from '../src/l1.ts'
+import { isPaid } from '../src/vault.ts'
 import {
   changeOutput,
   coin,
@@ -161,4 +163,13 @@ describe('the header that a payout names', () => {
     expect(rollup.mine(sent).map(say)).toEqual(['vault 1: other'])
     expect(rollup.chain.vault.paid).toEqual({ below: 0, more: [] })
   })
+})
+
+test('a claim is paid below the first unpaid one, or where it is named', () => {
+  const named = fc.uniqueArray(fc.integer({ min: 11, max: 60 })).map((claims) => claims.sort((a, b) => a - b))
+  fc.assert(
+    fc.property(named, fc.integer({ min: 0, max: 70 }), (more, claim) => {
+      expect(isPaid({ below: 10, more }, claim)).toBe(claim < 10 || more.includes(claim))
+    }),
+  )
 })
