@@ -94,7 +94,7 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
  */
 function refuseNewcomer(record: SendRecord): void {
   const operation = signedOf(record)
-  if (operation.kind !== 'transfer' || !operation.mayCreate) return
+  if (operation.kind !== 'transfer' || !makesAccount(operation)) return
   throw new WalletError(
     `${toHex(operation.to)} has no account yet, and a payment can be forced to an account only: have it pay something into the vault first, or force a withdrawal to one of its Bitcoin addresses.`,
     { code: 'no-account', details: { key: toHex(operation.to) } },
@@ -183,7 +183,12 @@ async function sendBoth(rpc: Rpc, { commit, reveal }: PublicationRecord) {
 function isSameAgain(earlier: SendRecord, fresh: SendRecord): boolean {
   const [one, other] = [signedOf(earlier), signedOf(fresh)]
   const isRival = one.kind === other.kind && one.from === other.from && one.nonce === other.nonce
-  return isRival && earlier.reason !== 'expired' && paysTheSame(earlier, fresh)
+  // One that was signed when its recipient had no account could stand in no batch as it is; of rivals one is executed at most.
+  return isRival && earlier.reason !== 'expired' && !makesAccount(one) && paysTheSame(earlier, fresh)
+}
+
+function makesAccount(operation: SignedOperation): boolean {
+  return operation.kind === 'transfer' && operation.mayCreate
 }
 
 function rawOf({ txid, raw }: Built): PublicationRecord['commit'] {
