@@ -11,7 +11,6 @@ import {
   type SkippedDue,
   skippedDue,
 } from './duty.ts'
-import { forcedOf } from './forced.ts'
 import { encodeHeader, type Header, headerHash, type Origin, type SlotFields } from './header.ts'
 import type { Ledger } from './ledger.ts'
 import { MerkleLog } from './merkle.ts'
@@ -142,7 +141,7 @@ export class BatchExecution {
   }
 
   private operationFor(due: Due, cellOf: (key: Uint8Array) => number | undefined): Operation {
-    if (due.kind === 'forced') return forcedOf(due.entry)
+    if (due.kind === 'forced') return due.operation
     return creditOf(this.context.params, due.swept, cellOf(due.swept.deposit.key) ?? this.ledger.totals.count)
   }
 

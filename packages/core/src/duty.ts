@@ -1,5 +1,5 @@
 import { creditsDeposit, type Deposit, type SweptDeposit } from './deposit.ts'
-import { carriesEntry, type ForcedEntry } from './forced.ts'
+import { carry, type Forced, type ForcedEntry, isSameForced } from './forced.ts'
 import type { Outpoint, Position } from './l1.ts'
 import type { Operation, Refusal } from './operation.ts'
 import type { Params } from './params.ts'
@@ -22,7 +22,7 @@ export interface Facts {
 /** What must stand at a place in a batch. */
 export type Due =
   | { readonly kind: 'deposit'; readonly swept: SweptDeposit }
-  | { readonly kind: 'forced'; readonly entry: ForcedEntry }
+  | { readonly kind: 'forced'; readonly operation: Forced }
 
 /** How much a batch must take, and from how far below its origin forced operations. */
 export interface DutyLimits {
@@ -53,7 +53,7 @@ export function findDue(
   if (swept !== undefined && swept.position.height <= originHeight) return { kind: 'deposit', swept }
   const entry = facts.forcedAfter(totals.forcedCursor)
   if (entry !== undefined && entry.position.height + limits.forcedDepth <= originHeight)
-    return { kind: 'forced', entry }
+    return { kind: 'forced', operation: carry(entry, totals.count) }
   return undefined
 }
 
@@ -71,5 +71,5 @@ export function findDutyFault(params: Params, due: Due | undefined, operation: O
     return creditsDeposit(params, operation, due.swept) ? undefined : 'not-due'
   }
   if (operation.kind !== 'forced') return operation.kind === 'deposit' ? 'not-due' : skippedDue(due)
-  return carriesEntry(operation, due.entry) ? undefined : 'not-due'
+  return isSameForced(operation, due.operation) ? undefined : 'not-due'
 }

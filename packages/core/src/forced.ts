@@ -1,6 +1,6 @@
 import { equalBytes } from './bytes.ts'
 import { Reader, Writer } from './codec.ts'
-import { comparePositions, type L1Transaction, type Position } from './l1.ts'
+import type { L1Transaction, Position } from './l1.ts'
 import type { Apply } from './operation.ts'
 import { readPieces } from './pieces.ts'
 import { applySigned, decodeSigned, encodeSigned, type SignedOperation, withinBounds } from './signed.ts'
@@ -45,15 +45,17 @@ export function readForced(transaction: L1Transaction): SignedOperation | undefi
   return decodeSigned(readPieces(transaction))
 }
 
-export function forcedOf({ position, operation }: ForcedEntry): Forced {
-  return { kind: 'forced', position, operation }
+/**
+ * What carries an entry into a ledger of `count` cells. Where the payer allows a new cell, it is made: nobody can know its
+ * number when he publishes, and were it the sequencer who says which cell it is, he could name one that is refused.
+ */
+export function carry({ position, operation }: ForcedEntry, count: number): Forced {
+  const makesCell = operation.kind === 'transfer' && operation.mayCreate
+  return { kind: 'forced', position, operation: makesCell ? { ...operation, toCell: count } : operation }
 }
 
-export function carriesEntry(forced: Forced, entry: ForcedEntry): boolean {
-  return (
-    comparePositions(forced.position, entry.position) === 0 &&
-    equalBytes(encodeSigned(forced.operation), encodeSigned(entry.operation))
-  )
+export function isSameForced(one: Forced, other: Forced): boolean {
+  return equalBytes(encodeForced(one), encodeForced(other))
 }
 
 /** An entry that can't stand must not make a batch void: then one bad entry would void them all. */

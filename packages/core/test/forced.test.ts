@@ -83,7 +83,7 @@ describe('which is due', () => {
   const due = (originHeight: number, tx: number, index = 0) => {
     const totals = { ...rollup.ledger.totals, forcedCursor: { height: 103, tx, index: 0 } }
     const found = findDue(batchLimits(params), rollup.facts, originHeight, totals, index)
-    return found?.kind === 'forced' ? found.entry.position.tx : undefined
+    return found?.kind === 'forced' ? found.operation.position.tx : undefined
   }
 
   test('the first behind the cursor, F blocks below the origin, up to both caps', () => {
@@ -113,6 +113,17 @@ describe('which is due', () => {
     own.mineUpTo(own.bitcoin.height + F)
     expect(kindsOf(own.build())).toEqual([5])
     expect(own.ledger.tree.account(1).nonce).toBe(1n)
+  })
+
+  test('one that may make a cell makes a new one, whatever number it was published with', () => {
+    const made = forcedRollup(payNew(1, 6, 0), payNew(2, 7, 0), pay(3, 4, 0), { ...payNew(1, 2, 1), toCell: 9 })
+    const { count } = made.ledger.totals
+    const before = [4, 2].map((cell) => made.ledger.tree.account(cell).balance)
+    expect(kindsOf(made.build(payNew(3, 8, 1)))).toEqual([2, 5, 5, 5, 5, 1])
+    const owners = [6, 7, 2].map(quickKey)
+    expect(owners.map((_, at) => made.ledger.tree.account(count + at).owner)).toEqual(owners)
+    expect(made.ledger.totals.count).toBe(count + 4)
+    expect(made.ledger.tree.account(4).balance).toBe((before[0] as bigint) + 1_000n)
   })
 
   test('a flood takes many batches, and no deposit’s place', () => {
@@ -156,6 +167,16 @@ describe('a censor', () => {
   test('who puts the users’ own in its place is found', () => {
     const rollup = forcedRollup(pay(1, 2, 0))
     expect(found(rollup, censored(rollup, 0, pay(1, 2, 0)))).toBe('step: forced-due')
+  })
+
+  test('who carries it to a cell that would refuse it is found', () => {
+    const { rollup } = fundedRollup()
+    const operation = payNew(1, 6, 0)
+    rollup.mine(forcedTransaction(operation))
+    const position = { height: rollup.bitcoin.height, tx: 1, index: 0 }
+    const lie = { kind: 'forced', position, operation: { ...operation, toCell: 2 } } as const
+    rollup.mineUpTo(rollup.bitcoin.height + F)
+    expect(found(rollup, rollup.put(rig(rollup.context, rollup.ledger, [lie], 0, nothing)))).toBe('step: not-due')
   })
 
   test('who forces what nobody forced, or too early, is found', () => {

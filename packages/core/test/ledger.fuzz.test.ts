@@ -4,7 +4,7 @@ import { type BatchContext, BatchExecution, checkBatch } from '../src/batch.ts'
 import { concatBytes, toHex } from '../src/bytes.ts'
 import { creditOf, type SweptDeposit } from '../src/deposit.ts'
 import type { Due } from '../src/duty.ts'
-import { type ForcedEntry, forcedOf } from '../src/forced.ts'
+import type { Forced, ForcedEntry } from '../src/forced.ts'
 import { Ledger } from '../src/ledger.ts'
 import { decodeOperation, encodeOperation, type Operation, operationId } from '../src/operation.ts'
 import type { Transfer } from '../src/transfer.ts'
@@ -49,13 +49,17 @@ const incoming = fc.array(fc.record({ who: fc.nat(OWNERS - 1), value: fc.bigInt(
 })
 
 const entries = fc.array(
-  fc.record({ from: fc.nat(3), nonce: fc.nat(2), whom: fc.nat(4), amount: amounts, isTransfer: fc.boolean() }),
+  fc.record({
+    ...{ from: fc.nat(3), nonce: fc.nat(2), whom: fc.nat(4), amount: amounts },
+    ...{ isTransfer: fc.boolean(), mayCreate: fc.boolean() },
+  }),
   { maxLength: 8 },
 )
 type Entry = typeof entries extends fc.Arbitrary<readonly (infer E)[]> ? E : never
 
 /** What somebody forces: signed by whom the cell will belong to, as a rule. */
-function entryOf({ from, nonce, whom, amount, isTransfer }: Entry, at: number, owners: readonly number[]): ForcedEntry {
+function entryOf(entry: Entry, at: number, owners: readonly number[]): ForcedEntry {
+  const { from, nonce, whom, amount, isTransfer, mayCreate } = entry
   const owner = quickKey(owners[from] ?? 99)
   const plain = { from, nonce: BigInt(nonce) }
   const operation = isTransfer
@@ -64,7 +68,7 @@ function entryOf({ from, nonce, whom, amount, isTransfer }: Entry, at: number, o
         amount,
         to: quickKey(owners[whom] ?? 98),
         toCell: whom,
-        mayCreate: true,
+        mayCreate,
         fee: 10_100n,
       })
     : quickWithdrawal(owner, { ...plain, amount: amount % 30_000n })
@@ -93,16 +97,22 @@ function dutiesOf(received: readonly { readonly who: number; readonly value: big
 }
 
 /** What must come next, in the plainest words. */
-function dueAt(duties: Duties, { totals }: Model, index: number): Due | undefined {
+function dueAt(duties: Duties, { totals, accounts }: Model, index: number): Due | undefined {
   const { deposits, forced } = params.caps
   const swept = firstBehind(duties.swept, totals.depositCursor)
   if (swept !== undefined && index < deposits) return { kind: 'deposit', swept }
   const entry = firstBehind(duties.forced, totals.forcedCursor)
-  return entry !== undefined && index < deposits + forced ? { kind: 'forced', entry } : undefined
+  if (entry === undefined || index >= deposits + forced) return undefined
+  return { kind: 'forced', operation: carrierOf(entry, accounts.length) }
+}
+
+function carrierOf({ position, operation }: ForcedEntry, count: number): Forced {
+  if (operation.kind !== 'transfer' || !operation.mayCreate) return { kind: 'forced', position, operation }
+  return { kind: 'forced', position, operation: { ...operation, toCell: count } }
 }
 
 function rightly(model: Model, due: Due): Operation {
-  if (due.kind === 'forced') return forcedOf(due.entry)
+  if (due.kind === 'forced') return due.operation
   return creditOf(params, due.swept, cellOf(model, due.swept.deposit.key))
 }
 
@@ -113,14 +123,21 @@ function operationOf({ kind, who, whom, amount, flaw }: Try, model: Model, due: 
   if (kind === 1) return collectRightly(model, amount)
   if (kind > 16 && due === undefined) return withdrawalOfTry(model, who % Math.max(count, 1), amount, flaw)
   if (kind === 2 && due?.kind === 'deposit') return creditOf(params, due.swept, whom % (count + 2))
-  if (kind === 2 && due?.kind === 'forced')
-    return forcedOf({ ...due.entry, position: { ...due.entry.position, tx: 1 + (whom % 3) } })
+  if (kind === 2 && due?.kind === 'forced') return elsewhere(due.operation, whom)
   if (kind > 4 && due !== undefined) return rightly(model, due)
   if (kind === 3)
     return { kind: 'deposit', position: { height: who, tx: whom, index: 0 }, key: quickKey(who), amount, cell: whom }
   const from = who % Math.max(count, 1)
   const known = (from + 1 + (whom % Math.max(count - 1, 1))) % Math.max(count, 1)
   return transferOfTry(model, from, kind > 9 ? known : whom % (count + 3), amount, flaw)
+}
+
+/** As from another place in its block, or to another cell. */
+function elsewhere(forced: Forced, whom: number): Forced {
+  const { position, operation } = forced
+  if (operation.kind === 'withdrawal' || whom % 2 === 0)
+    return { ...forced, position: { ...position, tx: 1 + (whom % 3) } }
+  return { ...forced, operation: { ...operation, toCell: whom % 7 } }
 }
 
 function collectRightly(model: Model, amount: bigint): Operation {

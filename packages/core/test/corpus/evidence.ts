@@ -105,6 +105,14 @@ function forced(change: (entries: [Forced, Forced]) => readonly Forced[], ...ope
   return trialOf(rollup, rollup.put(execute(context, rollup.ledger, operations)))
 }
 
+/** A payment to a new cell is used up, as it is carried to somebody else's. */
+function misplaced(): Trial {
+  const { rollup, due } = withForced(4, payNew(0, 4, 0))
+  const [entry] = due as [Forced]
+  const lie: Forced = { ...entry, operation: { ...payNew(0, 4, 0), toCell: 1 } }
+  return trialOf(rollup, rollup.put(rig(rollup.context, rollup.ledger, [lie], 0, nothing)))
+}
+
 /** The step that makes an empty cell. */
 const birth: Rig = ({ totals }, operation) => {
   const { position } = operation as Forced
@@ -160,6 +168,7 @@ function guilty(): [string, () => Trial][] {
     ['step: something forced that nobody forced', () => refusedOperation(forcing(withdraw(0, 0), 104))],
     ['step: what was forced skipped', () => forced(() => [], pay(0, 1, 0))],
     ['step: what was forced changed', () => forced(([one]) => [{ ...one, operation: withdraw(1, 0) }])],
+    ['step: what was forced to a new cell carried to another', misplaced],
     ['step: what was forced out of order', () => forced(([, two]) => [two])],
     ['end: what was forced skipped', () => forced(([one]) => [one])],
     [

@@ -284,10 +284,11 @@ function forced(): Json {
   const { rollup } = story
   story.begin()
   const [payment, withdrawal] = [pay(0, 1, 0), withdraw(1, 0, { amount: 20_000n }, realOwners)]
+  const newcomers = [payNew(0, 6, 1), { ...payNew(0, 7, 2), toCell: 0 }]
   const silent = { ...forcedTransaction(payment) }
   story.mine(
-    'a transfer, a withdrawal and the transfer again are forced; once more without paying the signal script',
-    ...[payment, withdrawal, payment].map(forcedTransaction),
+    'a transfer, a withdrawal, the transfer again and two to new cells are forced; once more without paying the signal script',
+    ...[payment, withdrawal, payment, ...newcomers].map(forcedTransaction),
     transaction(silent.inputs, silent.outputs.slice(0, 1)),
   )
   story.empty(params.windows.forced)
@@ -299,7 +300,7 @@ function forced(): Json {
   story.mine('the evidence', evidenceTransaction(censored.hash, proof))
   story.mine('a resume', rollup.resume())
   const batch = rollup.build()
-  story.mine('batch 5 carries all three; the last is used up', rollup.anchor(batch))
+  story.mine('batch 5 carries all five; the third is used up, the last two make cells', rollup.anchor(batch))
   return { ...(story.end('what is forced, and what becomes of it') as object), ...ledgerToJson(rollup) }
 }
 
@@ -314,8 +315,8 @@ function exit(): Json {
   story.emptyUpTo(163)
   story.mine('E blocks behind batch 2 the chain ends: deposit and withdrawal apply')
   story.mine(
-    'another forced withdrawal, and a transfer',
-    ...[withdraw(1, 0, {}, realOwners), pay(2, 1, 0)].map(forcedTransaction),
+    'another forced withdrawal, a transfer, and one to a new cell',
+    ...[withdraw(1, 0, {}, realOwners), pay(2, 1, 0), payNew(2, 6, 1)].map(forcedTransaction),
   )
   story.mine('an anchor: it counts no more', rollup.link(resumeAnchor(rollup.chain.final.headerHash, bytes32(1))))
   return { ...(story.end('the chain ends for want of a live batch; the exit') as object), ...ledgerToJson(rollup) }
