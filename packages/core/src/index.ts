@@ -230,9 +230,12 @@ export {
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export {
   decodePart,
+  decodeRun,
   encodeHeaderPart,
   encodeParts,
+  encodeRun,
   encodeWhole,
+  joinRuns,
   MAX_CERTIFIED_PART,
   MAX_PART,
   type Part,

@@ -37,6 +37,28 @@ export function encodeWhole(kind: DataKind, source: PartSource): Uint8Array {
   return encodePart(kind, source, new MerkleLog(), 0, leafCount(kind, source))
 }
 
+/** Operations one behind the other, each behind a u16 length, as a `data` part holds them. */
+export function encodeRun(operations: readonly Uint8Array[]): Uint8Array {
+  const writer = new Writer(operations.reduce((bytes, { length }) => bytes + 2 + length, 0))
+  for (const operation of operations) writer.sized(operation)
+  return writer.bytes
+}
+
+/** Views of the bytes; undefined unless they are such a run. */
+export function decodeRun(bytes: Uint8Array): Uint8Array[] | undefined {
+  const reader = new Reader(bytes)
+  const operations: Uint8Array[] = []
+  while (reader.left > 0 && !reader.failed) operations.push(reader.sizedView(MAX_OPERATION_BYTES))
+  return reader.done ? operations : undefined
+}
+
+/** The whole `data` part of a batch whose operations stand in these runs. */
+export function joinRuns(headerBytes: Uint8Array, count: number, runs: readonly Uint8Array[]): Uint8Array {
+  const writer = new Writer(1 << 12).sized(headerBytes).u32(0).u32(count)
+  for (const run of runs) writer.fixed(run, run.length)
+  return writer.hashes([]).bytes
+}
+
 /** The operations of a whole `data` part that this node has judged before: views, read without their proof. */
 export function readWhole(bytes: Uint8Array): Uint8Array[] {
   const reader = new Reader(bytes)

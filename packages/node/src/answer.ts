@@ -11,8 +11,9 @@ import {
   publishesAll,
   toHex,
 } from '@kedge/core'
-import { headers, operations, type Store, steps } from '@kedge/storage'
+import { headers, type Store, steps } from '@kedge/storage'
 import type { Follower } from './follow.ts'
+import { keptOperations } from './kept-operations.ts'
 
 export interface AnswererParts {
   readonly store: Store
@@ -66,7 +67,7 @@ export class Answerer {
     const header = headerBytes && decodeHeader(headerBytes)
     if (headerBytes !== undefined && header !== undefined && isVouchedFor(follower.court.params, header))
       return [encodeHeaderPart(data, { headerBytes, pre: header.pre })]
-    const whole = await store.get(data === 'data' ? operations : steps, headerHash)
+    const whole = await (data === 'data' ? keptOperations(store, headerHash) : store.get(steps, headerHash))
     const part = whole && decodePart(data, headerHash, whole)
     return part && answerParts(data, { ...part, pre: part.header.pre })
   }

@@ -16,6 +16,7 @@ import {
 } from '@kedge/core'
 import type { DataRequest, FetchOptions } from '@kedge/p2p'
 import { headers, operations, published, type Store, steps, type Write } from '@kedge/storage'
+import { keptOperations } from './kept-operations.ts'
 
 /** Asks peers for batch data. */
 export type FetchData = (request: DataRequest, options: FetchOptions) => Promise<Uint8Array | undefined>
@@ -62,7 +63,7 @@ export class BatchData {
 
   /** Undefined when nobody at hand has them. */
   async body(hash: Uint8Array, signal: AbortSignal): Promise<BatchBody | undefined> {
-    const whole = (await this.store.get(operations, hash)) ?? (await this.obtain('data', hash, signal))
+    const whole = (await keptOperations(this.store, hash)) ?? (await this.obtain('data', hash, signal))
     const headerBytes = await this.store.get(headers, hash)
     const header = headerBytes && decodeHeader(headerBytes)
     if (whole === undefined || header === undefined || headerBytes === undefined) return undefined
@@ -95,7 +96,8 @@ export class BatchData {
   answer(headerHash: Uint8Array, kind: 'header' | DataKind): Promise<Uint8Array | undefined> {
     const { offered } = this
     if (offered !== undefined && equalBytes(offered.hash, headerHash)) return Promise.resolve(offered[kind])
-    return this.store.get(kind === 'header' ? headers : kind === 'data' ? operations : steps, headerHash)
+    if (kind === 'data') return keptOperations(this.store, headerHash)
+    return this.store.get(kind === 'header' ? headers : steps, headerHash)
   }
 
   /** Bytes that hash to a header hash and may be no header, as long as evidence can show that they are none. */

@@ -28,7 +28,7 @@ import {
   ZERO_HASH,
 } from '@kedge/core'
 import type { Verifier } from '@kedge/signatures'
-import { deltas, headers, idles, operations, type Store, steps, verdicts, type Write } from '@kedge/storage'
+import { deltas, headers, idles, type Store, steps, verdicts, type Write } from '@kedge/storage'
 import { readAncestry } from './ancestry.ts'
 import { ClaimIndex } from './claim-index.ts'
 import type { BatchBody, BatchData } from './data.ts'
@@ -159,17 +159,20 @@ export class Executor {
     return { params, network, facts, isSigned, origin: header.origin, originHeight: header.origin.height }
   }
 
-  /** Writes that record a batch which this node has executed: with its data, in the caller's one commit. */
+  /**
+   * Writes that record a batch which this node has executed: with its data, in the caller's one commit.
+   * @param kept writes that keep its operations; its step roots as a whole part
+   */
   writesOf(
     hash: Uint8Array,
     headerBytes: Uint8Array,
     sealed: SealedBatch,
-    wholes: { readonly data: Uint8Array; readonly steps: Uint8Array },
+    kept: { readonly operations: readonly Write[]; readonly steps: Uint8Array },
   ): Write[] {
     return [
       headers.put(hash, headerBytes),
-      operations.put(hash, wholes.data),
-      steps.put(hash, wholes.steps),
+      ...kept.operations,
+      steps.put(hash, kept.steps),
       deltas.put(hash, sealed.delta),
       ...idleOf(hash, sealed),
       verdicts.put(hash, { verdict: 'checked' }),

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { decodeHeader, type Header, MerkleLog, operationId, readWhole, toHex } from '@kedge/core'
-import { headers, operations, type Store } from '@kedge/storage'
+import { headers, type Store } from '@kedge/storage'
+import { keptOperations } from './kept-operations.ts'
 import { Recent } from './recent.ts'
 
 /** Operations of all batches that are kept in memory together: some 20 MB with their trees. */
@@ -27,7 +28,7 @@ export class HeldBatches {
     if (known !== undefined) return known
     const headerBytes = await this.store.get(headers, headerHash)
     const header = headerBytes && decodeHeader(headerBytes)
-    const whole = await this.store.get(operations, headerHash)
+    const whole = await keptOperations(this.store, headerHash)
     if (headerBytes === undefined || header === undefined || whole === undefined) return undefined
     const batch = new HeldBatch(header, headerBytes, readWhole(whole))
     this.recent.put(name, batch, batch.operations.length + EMPTY_WEIGHT)

@@ -13,6 +13,7 @@ export {
   type Submission,
   type Taken,
 } from './intake.ts'
+export { keptOperations } from './kept-operations.ts'
 export { type BatchLink, LinkIndex } from './links.ts'
 export type { Pending } from './missing.ts'
 export { closeNode, type NodeParts, openNode, type Role } from './node.ts'

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Place } from '@kedge/api'
 import { decodeOperation, equalBytes, namedCells, type Position, readWhole, signedMessage } from '@kedge/core'
-import { operations, type Store } from '@kedge/storage'
+import type { Store } from '@kedge/storage'
 import { placeClaims } from './claims.ts'
+import { keptOperations } from './kept-operations.ts'
 import { type Line, type LineParts, parentOf } from './line.ts'
 import { cellKey, claimKey, creditKey, forcedKey, paymentKey, type RowKey, RowList } from './lookup-rows.ts'
 import { LARGE_ROWS, LookupRuns } from './lookup-runs.ts'
@@ -127,7 +128,7 @@ export class Lookup {
   }
 
   private async read(rows: RowList, { number, headerHash }: Head): Promise<number> {
-    const whole = await this.parts.store.get(operations, headerHash)
+    const whole = await keptOperations(this.parts.store, headerHash)
     if (whole === undefined) throw new Error(`the operations of batch ${number}, which was executed, are missing`)
     const held = readWhole(whole)
     for (const [index, bytes] of held.entries()) {

@@ -59,7 +59,7 @@ import {
 } from '@kedge/core'
 import { Bitcoind, SlotSigner } from '@kedge/regtest'
 import { createVerifier, isSigned } from '@kedge/signatures'
-import { Store } from '@kedge/storage'
+import { operations, Store } from '@kedge/storage'
 import { BatchData } from '../src/data.ts'
 import { Executor } from '../src/execute.ts'
 import { Follower } from '../src/follow.ts'
@@ -393,7 +393,9 @@ export class TestNode {
   /** As a sequencer does: the batch is on disk and in its ledger before Bitcoin has it. */
   async adopt({ number, hash, bytes, sealed, wholes }: Built): Promise<void> {
     const { store, executor } = this.queried
-    await store.commit(executor.writesOf(hash, bytes, sealed, wholes))
+    await store.commit(
+      executor.writesOf(hash, bytes, sealed, { ...wholes, operations: [operations.put(hash, wholes.data)] }),
+    )
     executor.ledger.redo(sealed.delta)
     await executor.adopt({ number, headerHash: hash }, sealed)
   }

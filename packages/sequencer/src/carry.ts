@@ -1,6 +1,6 @@
 import { decodeSigned, readWhole, type SignedOperation, signedMessage } from '@kedge/core'
-import { checkSignatures, droppedMark, type NodeParts } from '@kedge/node'
-import { marks, operations as operationsTable, type Write } from '@kedge/storage'
+import { checkSignatures, droppedMark, keptOperations, type NodeParts } from '@kedge/node'
+import { marks, type Write } from '@kedge/storage'
 import type { Added, Candidate } from './candidate.ts'
 import { delGroups } from './journal.ts'
 import type { OwnLinks } from './own-links.ts'
@@ -50,7 +50,7 @@ export class Carried {
   async unload(plan: Plan): Promise<boolean> {
     const { node, own } = this.parts
     for (const { number, headerHash } of this.lost(plan)) {
-      const whole = await node.store.get(operationsTable, headerHash)
+      const whole = await keptOperations(node.store, headerHash)
       if (whole === undefined) throw new Error(`the operations of batch ${number}, which was sealed here, are missing`)
       const dropped = await this.addAgain(readWhole(whole))
       if (dropped === undefined) return false

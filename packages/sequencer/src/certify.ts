@@ -20,7 +20,7 @@ import { checkSignatures, type NodeParts } from '@kedge/node'
 import { isSigned } from './carry.ts'
 import type { JournalGroup } from './journal.ts'
 import type { OpenBatch } from './open-batch.ts'
-import { type Sealing, sealBatch } from './seal.ts'
+import { rewriteGroups, type Sealing, sealBatch } from './seal.ts'
 import type { Ticks } from './ticks.ts'
 
 export interface CertifyingParts {
@@ -123,16 +123,15 @@ export async function sealGrown(parts: GrownParts, open: Ticks, fields: Promise<
   if (certificate === undefined) {
     executor.ledger.undo(honest.delta)
     open.shrink(await promisedPart(parts, open.batch))
-    return sealBatch(open.batch, node, undefined, fields)
+    return sealBatch(open, node, undefined, fields)
   }
   const header = { ...honest.header, certificate }
   const bytes = encodeHeader(header)
   const built = { header, bytes, hash: headerHash(bytes) }
-  const wholes = {
-    data: encodeWhole('data', { ...honest, headerBytes: bytes }),
+  const writes = executor.writesOf(built.hash, bytes, honest, {
+    operations: rewriteGroups(built, honest, open.groups),
     steps: encodeWhole('steps', { ...honest, headerBytes: bytes }),
-  }
-  const writes = executor.writesOf(built.hash, bytes, honest, wholes)
+  })
   return { anchor: batchAnchor(header, built.hash), built, honest, writes }
 }
 

@@ -1,5 +1,5 @@
-import { type BatchPlace, MAX_OPERATION_BYTES, Reader, Writer } from '@kedge/core'
-import { DamagedError, journal, marks, type Store, type Write } from '@kedge/storage'
+import { type BatchPlace, decodeRun, encodeRun, Reader, Writer } from '@kedge/core'
+import { DamagedError, groupings, groups, journal, marks, type Store, type Write } from '@kedge/storage'
 
 /** What a crash must not lose of the open batch: its place, and in order what was accepted into it. */
 export interface JournalContents {
@@ -7,6 +7,8 @@ export interface JournalContents {
   readonly open: OpenMark | undefined
   /** Groups of operations by sequence number, ascending. */
   readonly groups: readonly JournalGroup[]
+  /** For the next group. */
+  readonly nextSequence: number
 }
 
 export interface OpenMark {
@@ -25,19 +27,34 @@ const MARK = 'open-batch'
 
 export async function readJournal(store: Store): Promise<JournalContents> {
   const mark = await store.get(marks, MARK)
-  const groups: JournalGroup[] = []
-  for await (const [sequence, bytes] of store.range(journal)) groups.push({ sequence, operations: decodeGroup(bytes) })
-  return { open: mark && decodeMark(mark), groups }
+  const open: JournalGroup[] = []
+  for await (const [sequence] of store.range(journal)) open.push(await readGroup(store, sequence))
+  let nextSequence = 0
+  for await (const [last] of store.range(groups, { reverse: true, limit: 1 })) nextSequence = last + 1
+  return { open: mark && decodeMark(mark), groups: open, nextSequence }
 }
 
-export function putGroup(sequence: number, operations: readonly Uint8Array[]): Write {
-  const writer = new Writer(2 + operations.length * 180)
-  for (const operation of operations) writer.sized(operation)
-  return journal.put(sequence, writer.bytes)
+async function readGroup(store: Store, sequence: number): Promise<JournalGroup> {
+  const bytes = await store.get(groups, sequence)
+  const operations = bytes && decodeRun(bytes)
+  if (operations === undefined) throw new DamagedError('the journal can’t be read')
+  return { sequence, operations }
 }
 
+export function putGroup(sequence: number, operations: readonly Uint8Array[]): Write[] {
+  return [groups.put(sequence, encodeRun(operations)), journal.put(sequence, new Uint8Array(0))]
+}
+
+/** What they hold stands elsewhere, or nowhere. */
 export function delGroups(sequences: readonly number[]): Write[] {
-  return sequences.map((sequence) => journal.del(sequence))
+  return sequences.flatMap((sequence) => [groups.del(sequence), journal.del(sequence)])
+}
+
+/** They hold a batch's operations, which so need not be written again. At least one. */
+export function sealGroups(headerHash: Uint8Array, sequences: readonly number[]): Write[] {
+  const [from, last] = [sequences[0], sequences.at(-1)]
+  if (from === undefined || last === undefined) throw new RangeError('a batch without groups')
+  return [groupings.put(headerHash, { from, to: last + 1 }), ...sequences.map((sequence) => journal.del(sequence))]
 }
 
 export function putOpenMark(mark: OpenMark): Write {
@@ -60,12 +77,4 @@ function decodeMark(bytes: Uint8Array): OpenMark {
   const mark = { number, parent, origin: { height: reader.u32(), hash: reader.hash() }, firstGroup: reader.u32() }
   if (!reader.done) throw new DamagedError('the mark of the open batch can’t be read')
   return mark
-}
-
-function decodeGroup(bytes: Uint8Array): Uint8Array[] {
-  const reader = new Reader(bytes)
-  const operations: Uint8Array[] = []
-  while (reader.left > 0 && !reader.failed) operations.push(reader.sized(MAX_OPERATION_BYTES))
-  if (reader.failed) throw new DamagedError('the journal can’t be read')
-  return operations
 }

@@ -17,7 +17,7 @@ import type { Write } from '@kedge/storage'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
 import { Carried, isSigned } from './carry.ts'
 import { type Certifying, firstAbove, regrown, sealGrown } from './certify.ts'
-import { delGroups, delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
+import { delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
 import { OpenBatch } from './open-batch.ts'
 import { type OwnLinks, ownBatchOf } from './own-links.ts'
 import { type OwnLink, type Plan, planAhead } from './plan.ts'
@@ -221,7 +221,7 @@ export class Producer {
     const firstGroup = this.nextGroup
     const mark = putOpenMark({ number, parent, origin, firstGroup })
     const batch = this.openNext({ network, number, parent, origin })
-    this.open = this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, firstWrites: [mark] })
+    this.open = this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, written: 0, firstWrites: [mark] })
     return true
   }
 
@@ -288,7 +288,7 @@ export class Producer {
       const sealing = await this.sealOpen(open, fields)
       const { anchor, built } = sealing
       const claimed = await slots.claimHeader(number, built.hash)
-      const writes = [...sealing.writes, ...claimed.writes, ...delGroups(open.groups), delOpenMark()]
+      const writes = [...sealing.writes, ...claimed.writes, delOpenMark()]
       await this.intend(anchor, ownBatchOf(built.header, built.hash), writes, origin.height)
       await claimed.keep()
       return sealing
@@ -304,12 +304,11 @@ export class Producer {
     this.carried.take(operations, groups)
   }
 
-  private async sealOpen(open: Ticks, fields: Promise<SlotFields>): Promise<Sealing> {
+  private sealOpen(open: Ticks, fields: Promise<SlotFields>): Promise<Sealing> {
     const { node, tamper, certifying } = this.parts
     if (certifying !== undefined && open.batch.isGrown)
       return sealGrown({ node, certifying, openAt: (place) => this.openAt(place) }, open, fields)
-    const [sealing] = await Promise.all([sealBatch(open.batch, node, tamper, fields), open.finish()])
-    return sealing
+    return sealBatch(open, node, tamper, fields)
   }
 
   private async resume({ lastNumber, head }: Plan): Promise<void> {
@@ -357,7 +356,7 @@ export class Producer {
     if (this.restored) return
     this.restored = true
     const contents = await readJournal(this.parts.node.store)
-    this.nextGroup = (contents.groups.at(-1)?.sequence ?? -1) + 1
+    this.nextGroup = contents.nextSequence
     const isReopened = await this.reopen(contents)
     const first = isReopened ? (contents.open?.firstGroup ?? 0) : this.nextGroup
     const stale = contents.groups.filter(({ sequence }) => sequence < first)
@@ -384,7 +383,9 @@ export class Producer {
     }
     batch.markPromised()
     const surplusFrom = batch.isGrown ? firstAbove(mine, cap) : undefined
-    const journal = { firstGroup, nextGroup: this.nextGroup, firstWrites: [], ...(surplusFrom && { surplusFrom }) }
+    const written = mine.reduce((count, { operations }) => count + operations.length, 0)
+    const { nextGroup } = this
+    const journal = { firstGroup, nextGroup, written, firstWrites: [], ...(surplusFrom && { surplusFrom }) }
     this.open = this.promisesOf(batch, journal)
     node.options.log.info({ number, operations: batch.count }, 'took up the open batch again')
     return true

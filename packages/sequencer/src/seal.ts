@@ -12,8 +12,9 @@ import {
   type SlotFields,
 } from '@kedge/core'
 import type { NodeParts } from '@kedge/node'
-import type { Write } from '@kedge/storage'
-import type { OpenBatch } from './open-batch.ts'
+import { operations, type Write } from '@kedge/storage'
+import { delGroups, sealGroups } from './journal.ts'
+import type { Ticks } from './ticks.ts'
 
 /** What a lying sequencer of the test network does to what it commits to and serves. */
 export interface Tamper {
@@ -32,30 +33,43 @@ export interface Sealing {
   readonly built: BuiltHeader
   /** What the ledger went through. */
   readonly honest: SealedBatch
-  /** Its data, to go into one commit with the anchor's intent. */
+  /** Its data, and what becomes of its groups, to go into one commit with the anchor's intent. */
   readonly writes: readonly Write[]
 }
 
-/** The ledger stands after the batch from here on: unless the writes reach the disk, memory is ahead of it. */
+/**
+ * Everything accepted is on disk and promised, while its steps are hashed. The ledger stands after the batch from here on:
+ * unless the writes reach the disk, memory is ahead of it.
+ */
 export async function sealBatch(
-  open: OpenBatch,
+  open: Ticks,
   { executor }: Pick<NodeParts, 'executor'>,
   tamper: Tamper | undefined,
   fields: Promise<SlotFields>,
 ): Promise<Sealing> {
-  const honest = await open.seal(fields)
-  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, open.place, await fields)
+  const [honest] = await Promise.all([open.batch.seal(fields), open.finish()])
+  const { place } = open.batch
+  const sealed = tamper === undefined ? honest : tampered(tamper, honest, executor.ledger, place, await fields)
   const built = { header: sealed.header, bytes: sealed.bytes, hash: sealed.hash }
-  const wholes = {
-    data: encodeWhole('data', { ...sealed, headerBytes: built.bytes }),
-    steps: encodeWhole('steps', { ...sealed, headerBytes: built.bytes }),
-  }
+  const isInGroups = tamper === undefined && open.areGroupsWhole
   return {
     anchor: batchAnchor(built.header, built.hash),
     built,
     honest,
-    writes: executor.writesOf(built.hash, built.bytes, sealed, wholes),
+    writes: executor.writesOf(built.hash, built.bytes, sealed, {
+      operations: isInGroups ? sealGroups(built.hash, open.groups) : rewriteGroups(built, sealed, open.groups),
+      steps: encodeWhole('steps', { ...sealed, headerBytes: built.bytes }),
+    }),
   }
+}
+
+/** A batch's operations in one piece, instead of the groups in which they were accepted. */
+export function rewriteGroups(
+  { hash, bytes }: Pick<BuiltHeader, 'hash' | 'bytes'>,
+  sealed: SealedBatch,
+  groups: readonly number[],
+): Write[] {
+  return [operations.put(hash, encodeWhole('data', { ...sealed, headerBytes: bytes })), ...delGroups(groups)]
 }
 
 function tampered(

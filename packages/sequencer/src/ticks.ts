@@ -18,6 +18,8 @@ export interface JournalPlace {
   /** Sequence number of the batch's first group, and of its next one: another where the batch was taken up again. */
   readonly firstGroup: number
   readonly nextGroup: number
+  /** Operations in its groups so far. */
+  readonly written: number
   /** The first one that holds what may not be promised, where the batch had grown. */
   readonly surplusFrom?: number
   /** Go with the first group: the batch's mark. */
@@ -38,6 +40,8 @@ export class Ticks {
   private waiting: Waiting[] = []
   private running: Promise<void> | undefined
   private sequence: number
+  /** Operations in the batch's groups. */
+  private written: number
   /** The last one. */
   private signed: SignedTick | undefined
   private failed: PromiseError | undefined
@@ -47,6 +51,7 @@ export class Ticks {
     this.present = batch
     this.place = place
     this.sequence = place.nextGroup
+    this.written = place.written
     this.surplusFrom = place.surplusFrom
   }
 
@@ -57,6 +62,11 @@ export class Ticks {
   /** Sequence numbers of the groups so far that hold what is in the batch. */
   get groups(): number[] {
     return range(this.place.firstGroup, this.left?.groups[0] ?? this.sequence)
+  }
+
+  /** Whether its groups hold all that is in the batch, and nothing else. */
+  get areGroupsWhole(): boolean {
+    return this.written > 0 && this.written === this.batch.count
   }
 
   /**
@@ -182,9 +192,10 @@ export class Ticks {
     // Paths are those of this very prefix, so they are taken before anything is added.
     const paths = wanted.map((index) => (index < promisable ? this.batch.pathOf(index) : undefined))
     const sequence = this.sequence++
+    this.written += operations.length
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []
     const claimed = tick && this.parts.slots.claimTick(tick)
-    await this.parts.store.commit([...mark, putGroup(sequence, operations), ...(claimed?.writes ?? [])])
+    await this.parts.store.commit([...mark, ...putGroup(sequence, operations), ...(claimed?.writes ?? [])])
     return { claimed, paths }
   }
 }

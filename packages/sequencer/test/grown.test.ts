@@ -1,5 +1,5 @@
 import { decodeSigned, headOf, readWhole, type SignedOperation, signedMessage } from '@kedge/core'
-import { operations } from '@kedge/storage'
+import { keptOperations } from '@kedge/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
@@ -62,7 +62,7 @@ describe('a batch that grows, and for which nobody vouches', () => {
   /** Nonces of the payments in the batch that was sealed last. */
   async function sealed(): Promise<bigint[]> {
     const { headerHash } = sequencer.producer.plan().head
-    const whole = await sequencer.node.store.get(operations, headerHash)
+    const whole = await keptOperations(sequencer.node.store, headerHash)
     return readWhole(whole ?? new Uint8Array(0)).map((bytes) => decodeSigned(bytes)?.nonce ?? -1n)
   }
 

@@ -1,7 +1,9 @@
 import {
   concatBytes,
+  decodePart,
   decodeSigned,
   decodeTransfer,
+  encodeTransfer,
   headOf,
   merkleRoot,
   type SignedOperation,
@@ -10,9 +12,10 @@ import {
   type Tick,
   transferMessage,
 } from '@kedge/core'
-import type { IntakeResult } from '@kedge/node'
-import { journal } from '@kedge/storage'
+import { type IntakeResult, keptOperations } from '@kedge/node'
+import { headers, journal, operations } from '@kedge/storage'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { readJournal } from '../src/journal.ts'
 import type { Tamper } from '../src/seal.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
@@ -73,6 +76,11 @@ async function restart(sealAfterMs = 0): Promise<void> {
 
 const aliceToBob = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce })
 const aliceToCarol = (nonce: bigint) => workshop.signed(ALICE, { from: 0, to: keyOf(CAROL), amount: 5n, nonce })
+/** The transfer as it stands in a batch. */
+function placed(bytes: Uint8Array, toCell: number): Uint8Array {
+  const transfer = decodeTransfer(bytes)
+  return transfer === undefined ? bytes : encodeTransfer({ ...transfer, toCell })
+}
 const aliceOut = (nonce: bigint) => workshop.withdrawal(ALICE, { from: 0, amount: 1_000n, nonce })
 /** Numbers of the live batches that are not final. */
 const line = () => sequencer.node.follower.chain.line.map(({ number }) => number)
@@ -109,6 +117,27 @@ describe('taking transfers', () => {
     const groups: number[] = []
     for await (const [sequence] of sequencer.node.store.range(journal)) groups.push(sequence)
     expect(groups).toHaveLength(1)
+  })
+
+  it('writes them once: a sealed batch is the groups that were accepted, before a crash and behind it', async () => {
+    await begin(NEVER)
+    const { nextSequence } = await readJournal(sequencer.node.store)
+    for (const nonce of [0n, 1n]) expect(await sequencer.submit(aliceToBob(nonce))).toMatchObject([{ ok: true }])
+    await sequencer.crash()
+    await begin(NEVER)
+    expect(openBatch()?.count).toBe(2)
+    expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: true }])
+    await restart()
+    await sequencer.turn()
+    const { store, executor } = sequencer.node
+    const { headerHash } = executor.head
+    expect(await store.get(operations, headerHash)).toBeUndefined()
+    // Behind a restart one more tick is signed before the seal, with a group that holds nothing new.
+    expect(await readJournal(store)).toMatchObject({ open: undefined, groups: [], nextSequence: nextSequence + 4 })
+    const [whole, headerBytes] = [await keptOperations(store, headerHash), await store.get(headers, headerHash)]
+    const part = decodePart('data', headerHash, whole ?? new Uint8Array(0))
+    expect(part?.operations).toEqual([0n, 1n, 2n].map(aliceToBob).map((bytes) => placed(bytes, 1)))
+    expect(part?.headerBytes).toEqual(headerBytes)
   })
 
   it('ends the node when they can not be written, rather than seal or promise on top of them', async () => {

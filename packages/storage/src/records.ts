@@ -1,5 +1,5 @@
 import type { BlockFacts, Chain, Claim, DataKind, EvidenceFault, VoidCause } from '@kedge/core'
-import { bytesKey, packed, rawValue, table, textKey, u32Key } from './table.ts'
+import { bytesKey, packed, rawValue, table, textKey, u32Key, u48Key } from './table.ts'
 
 /** What a node keeps, by table: key, value, who writes it. Prefixes are part of the disk format. */
 
@@ -75,8 +75,12 @@ export const blocks = table(1, 'block', u32Key, packed<BlockRecord>())
 export const links = table(2, 'link', u32Key, packed<LinkRecord>())
 export const notices = table(3, 'notice', bytesKey, packed<NoticeRecord>())
 export const headers = table(4, 'header', bytesKey, rawValue)
-/** Header hash → the batch's operations, each behind a u16 length. */
+/** Header hash → the batch's operations, as one whole part. */
 export const operations = table(5, 'operations', bytesKey, rawValue)
+/** Header hash → where its sequencer wrote its operations when it accepted them: they are not written again. */
+export const groupings = table(17, 'grouping', bytesKey, packed<GroupingRecord>())
+/** Sequencer: number → operations that it accepted together, in order, each behind a u16 length. */
+export const groups = table(18, 'group', u48Key, rawValue)
 /** Header hash → the committed step roots, a row. */
 export const steps = table(6, 'steps', bytesKey, rawValue)
 export const deltas = table(7, 'delta', bytesKey, rawValue)
@@ -87,8 +91,8 @@ export const published = table(9, 'published', bytesKey, rawValue)
 export const lookups = table(10, 'lookup', bytesKey, rawValue)
 /** Page number → its cells, as of the batch that mark `snapshot` names. Written with that mark. */
 export const pages = table(16, 'page', u32Key, rawValue)
-/** Sequencer: what it accepted into the open batch, in order. */
-export const journal = table(11, 'journal', u32Key, rawValue)
+/** Sequencer: numbers of the groups that stand in no sealed batch yet. */
+export const journal = table(11, 'journal', u48Key, rawValue)
 /** Sequencer and commitment: single records by name. */
 export const marks = table(12, 'mark', textKey, rawValue)
 /** Commitment: anchor number → the durable intent. */
@@ -114,6 +118,12 @@ export interface PayoutRecord {
 /** Header hash → indices of forced operations that changed nothing; none where there are none. Written with the batch's delta. */
 export const idles = table(32, 'idle', bytesKey, packed<readonly number[]>())
 export const payouts = table(33, 'payout', u32Key, packed<PayoutRecord>())
+
+/** The batch's operations are those of the groups `from` ≤ number < `to`. */
+export interface GroupingRecord {
+  readonly from: number
+  readonly to: number
+}
 
 export interface VaultHeadRecord {
   /** The payout that was signed first, as a proposal's bytes. */

@@ -39,6 +39,21 @@ export const u32Key: KeyForm<number> = {
   fromBytes: (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0),
 }
 
+/** Below 2^48: for numbers that a node uses up all its life. */
+export const u48Key: KeyForm<number> = {
+  toBytes(key) {
+    const bytes = new Uint8Array(6)
+    const view = new DataView(bytes.buffer)
+    view.setUint16(0, Math.floor(key / 2 ** 32))
+    view.setUint32(2, key % 2 ** 32)
+    return bytes
+  },
+  fromBytes(bytes) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return view.getUint16(0) * 2 ** 32 + view.getUint32(2)
+  },
+}
+
 export const bytesKey: KeyForm<Uint8Array> = { toBytes: (key) => key, fromBytes: (bytes) => Uint8Array.from(bytes) }
 
 export const textKey: KeyForm<string> = {

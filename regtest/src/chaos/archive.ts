@@ -10,7 +10,19 @@ import {
   readWhole,
   toHex,
 } from '@kedge/core'
-import { blocks, headers, journal, links, marks, notices, operations, pages, Store } from '@kedge/storage'
+import {
+  blocks,
+  groupings,
+  groups,
+  headers,
+  journal,
+  links,
+  marks,
+  notices,
+  operations,
+  pages,
+  Store,
+} from '@kedge/storage'
 
 /** What a node that has stopped has on its disk, read without the node's own code. */
 export interface Archive {
@@ -56,6 +68,11 @@ async function readHeaders(store: Store): Promise<Map<string, Uint8Array>> {
 async function readBodies(store: Store): Promise<Map<string, readonly Uint8Array[]>> {
   const found = new Map<string, readonly Uint8Array[]>()
   for await (const [hash, bytes] of store.range(operations)) found.set(toHex(hash), readWhole(bytes))
+  for await (const [hash, range] of store.range(groupings)) {
+    const body: Uint8Array[] = []
+    for await (const [, group] of store.range(groups, range)) body.push(...readSized(group))
+    found.set(toHex(hash), body)
+  }
   return found
 }
 
@@ -84,7 +101,11 @@ async function readHead(store: Store): Promise<Archive['head']> {
 
 async function readOpen(store: Store): Promise<Uint8Array[]> {
   const found: Uint8Array[] = []
-  for await (const [, group] of store.range(journal)) found.push(...readSized(group))
+  for await (const [sequence] of store.range(journal)) {
+    const group = await store.get(groups, sequence)
+    if (group === undefined) throw new Error(`group ${sequence} of the journal is missing`)
+    found.push(...readSized(group))
+  }
   return found
 }
 
