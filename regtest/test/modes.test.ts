@@ -34,7 +34,8 @@ function usePlay(options: Omit<NetworkOptions, 'folder'>): () => Play {
     const [alice, bob] = (await stage.people(2)) as [Person, Person]
     const pay = async (count: number) => {
       const ids: string[] = []
-      for (let at = 0; at < count; at++) ids.push((await send(alice.wallet, { to: bob.key, amount: 5_000n })).id)
+      const payment = { to: bob.key, amount: 5_000n, again: true }
+      for (let at = 0; at < count; at++) ids.push((await send(alice.wallet, payment)).id)
       return ids
     }
     play = { network, stage, people: [alice, bob], pay }

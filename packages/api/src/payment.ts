@@ -90,6 +90,8 @@ export const payment = z
       id: paymentId,
       ...place.shape,
       acknowledgement: acknowledgement.optional(),
+      /** As it stands in a batch that is sealed: there is no receipt with it, and no proof so far. */
+      operation: operationBytes.optional(),
     }),
     z.object({ rung: z.literal('anchored'), ...anchoredFields }),
     z.object({ rung: z.literal('final'), ...anchoredFields }),

@@ -4,6 +4,9 @@ import { InvalidArgumentError } from 'commander'
 
 const UNITS = { msat: 1n, sat: 1000n, btc: 100_000_000_000n } as const
 
+/** All the bitcoin there can be, in millisatoshis. */
+const MOST = 21_000_000n * UNITS.btc
+
 const DECIMALS = { msat: 0, sat: 3, btc: 11 } as const
 
 const PATTERN = /^([0-9]{1,20})(?:\.([0-9]{1,11}))? ?(msat|sat|btc)$/i
@@ -19,7 +22,9 @@ export function parseAmount(text: string): bigint {
   const unit = name.toLowerCase() as keyof typeof UNITS
   if (fraction.length > DECIMALS[unit]) throw new InvalidArgumentError('There is nothing smaller than a millisatoshi.')
   const smallest = BigInt(fraction.padEnd(DECIMALS[unit], '0') || '0')
-  return BigInt(whole) * UNITS[unit] + smallest
+  const amount = BigInt(whole) * UNITS[unit] + smallest
+  if (amount > MOST) throw new InvalidArgumentError('There are never more than 21,000,000 bitcoin.')
+  return amount
 }
 
 /** Whole satoshis, for what stands on Bitcoin. @throws InvalidArgumentError */
@@ -29,12 +34,4 @@ export function parseSats(text: string): bigint {
   return msat / 1000n
 }
 
-/** `1,234.567 sat`: satoshis, with millisatoshis where there are any. */
-export function printAmount(msat: bigint): string {
-  const rest = msat % 1000n
-  return `${printSats(msat / 1000n).replace(' sat', '')}${rest === 0n ? '' : `.${String(rest).padStart(3, '0')}`} sat`
-}
-
-export function printSats(sats: bigint): string {
-  return `${String(sats).replace(/\B(?=(?:[0-9]{3})+$)/g, ',')} sat`
-}
+export { printAmount, printSats } from '@kedge/wallet'

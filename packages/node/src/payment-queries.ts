@@ -38,9 +38,9 @@ async function paymentOf(context: QueryContext, id: string): Promise<Answer<Paym
   const line = await lineOf(context)
   const placed = await findPlaced(context, line, id)
   if (placed === undefined) return taken === undefined ? absentView(context, line, id) : answer(takenView(id, taken))
-  const { place, standing } = placed
+  const { place, standing, operation } = placed
   if (standing.rung !== 'sequenced') return anchoredView(context, placed, standing, { id, ...acknowledgementOf(taken) })
-  return answer({ rung: 'sequenced', id, ...place, ...acknowledgementOf(taken) })
+  return answer({ rung: 'sequenced', id, ...place, ...acknowledgementOf(taken), operation: toHex(operation) })
 }
 
 interface Placed {

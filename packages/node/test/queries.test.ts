@@ -203,7 +203,13 @@ describe('a sequencer', () => {
     await node.adopt(sealed)
     tail.push({ number: sealed.number, headerHash: sealed.hash })
     const id = rollup.idOf(transfer)
-    expect(await client.payment({ id })).toEqual({ rung: 'sequenced', id, batch: 4, index: 0 })
+    expect(await client.payment({ id })).toEqual({
+      rung: 'sequenced',
+      id,
+      batch: 4,
+      index: 0,
+      operation: toHex(encodeTransfer(transfer)),
+    })
     const { entries } = await client.accountHistory({ key: keyHex(BOB), limit: 2 })
     expect(entries).toMatchObject([
       { id, rung: 'sequenced', batch: 4 },

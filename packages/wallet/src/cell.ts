@@ -1,13 +1,10 @@
 import type { Account } from '@kedge/api'
-import { type SendRecord, signedOf, type WalletContent } from './content.ts'
+import { printAmount } from './amount.ts'
 import { WalletError } from './errors.ts'
 
-/** The cell and the nonce that the wallet's next operation is signed for. */
+/** The cell that the wallet's next operation spends from, and what it pays. */
 
-type OwnCell = Account['cells'][number]
-
-/** The nonce of what is signed next for a cell. */
-export type NonceOf = (account: Account, cell: OwnCell, content: WalletContent) => bigint
+export type OwnCell = Account['cells'][number]
 
 /** The fullest cell: what is signed spends from one cell. */
 export function chooseCell(account: Account, amount: bigint, fee: bigint): OwnCell {
@@ -24,7 +21,7 @@ export function chooseCell(account: Account, amount: bigint, fee: bigint): OwnCe
     const split =
       account.balance >= amount + fee ? ' The money is spread over several accounts of this key; send it in parts.' : ''
     throw new WalletError(
-      `It takes ${amount} msat and ${fee} msat of fee, the account holds ${fullest.balance} msat.${split}`,
+      `It takes ${printAmount(amount)} and ${printAmount(fee)} of fee, the account holds ${printAmount(fullest.balance)}.${split}`,
       {
         code: 'insufficient-funds',
         details: { needed: String(amount + fee), held: String(fullest.balance) },
@@ -34,37 +31,8 @@ export function chooseCell(account: Account, amount: bigint, fee: bigint): OwnCe
   return fullest
 }
 
-/**
- * A node that sequences knows everything that is acknowledged. Any other says where the last batch stands: there,
- * what the wallet has on its way takes nonces too.
- */
-export const nextNonce: NonceOf = (account, cell, { sends }) =>
-  account.rung === 'sequenced' ? cell.nonce : firstFree(cell, sends.filter(isOnItsWay))
-
-/**
- * What the sequencer has not promised takes no nonce: it is what gives way to the forced one, or is it. What was forced
- * before does, as Bitcoin will carry it into a batch.
- */
-export const nextForcedNonce: NonceOf = (_, cell, { sends, publications }) => {
-  const published = new Set(publications.map(({ id }) => id))
-  return firstFree(
-    cell,
-    sends.filter((record) => isOnItsWay(record) && (record.state !== 'recorded' || published.has(record.id))),
-  )
-}
-
-function isOnItsWay({ state }: SendRecord): boolean {
-  return state !== 'refused' && state !== 'dropped'
-}
-
-function firstFree({ cell, nonce }: OwnCell, sends: readonly SendRecord[]): bigint {
-  const taken = new Set(
-    sends
-      .map(signedOf)
-      .filter(({ from }) => from === cell)
-      .map((sent) => sent.nonce),
-  )
-  let next = nonce
-  while (taken.has(next)) next += 1n
-  return next
+/** The fee as it was asked for, or the least, in millisatoshis. @throws WalletError `bad-amount` */
+export function chosenFee(asked: bigint | undefined, least: bigint): bigint {
+  if (asked === undefined || asked >= least) return asked ?? least
+  throw new WalletError(`The network takes no fee below ${printAmount(least)} for this.`, { code: 'bad-amount' })
 }

@@ -33,6 +33,12 @@ const sent = {
   /** The payer named the expiry: when it has passed, nothing is signed in this one's place. */
   expiryNamed: z.literal(true).optional(),
   reason: z.string().max(100).optional(),
+  /** When it was signed, in seconds since 1970. */
+  signedAt: z.int().nonnegative().optional(),
+  /** It was published on Bitcoin. */
+  forced: z.literal(true).optional(),
+  /** It was seen in a block of Bitcoin, by a proof that was checked here. */
+  proven: z.literal(true).optional(),
   /** The sequencer's promise, kept as evidence. */
   acknowledgement: z.strictObject({ operation: hex(TRANSFER_BYTES), receipt: hex(2000) }).optional(),
 }

@@ -6,6 +6,10 @@
  * - `no-account`, `insufficient-funds`, `no-coins`: there is too little money
  * - `refused`: the network refused a transfer for good, `details.reason` says why
  * - `not-answered`: nobody has taken the transfer yet; it is kept and sent again
+ * - `earlier-open`: whether something that was signed before is executed is not known; `details.id` names it
+ * - `nonce-unproven`: the node names a nonce that is not this wallet's, and shows nothing that used the one below
+ * - `paid-already`: the same was paid a short while ago, and nothing says that it is meant once more; `details.id` names it
+ * - `nothing-to-replace`: nothing is open
  * - `no-receipt`, `not-anchored`: there is nothing to keep yet
  * - `bad-document`, `not-proven`: a receipt or proof that is damaged, or that shows nothing
  * - `nothing-to-refund`, `too-early`: no deposit can be taken back, or not now; `details.height` says from when on
@@ -28,6 +32,10 @@ export type WalletErrorCode =
   | 'no-coins'
   | 'refused'
   | 'not-answered'
+  | 'earlier-open'
+  | 'nonce-unproven'
+  | 'paid-already'
+  | 'nothing-to-replace'
   | 'no-receipt'
   | 'not-anchored'
   | 'bad-document'

@@ -1,5 +1,4 @@
 import { ApiError, type Payment, type WithdrawalStatus } from '@kedge/api'
-import type { SendRecord } from './content.ts'
 import type { Wallet } from './wallet.ts'
 
 /**
@@ -7,9 +6,12 @@ import type { Wallet } from './wallet.ts'
  * and no proof. Undefined where the node knows nothing of it.
  * @throws ApiError
  */
-export async function askNode({ client }: Wallet, record: SendRecord): Promise<NodeWord | undefined> {
-  const { id } = record
-  if (!('transfer' in record)) return orNothing(() => client.withdrawal({ id }))
+export async function askNode(
+  { client }: Wallet,
+  id: string,
+  kind: 'transfer' | 'withdrawal',
+): Promise<NodeWord | undefined> {
+  if (kind === 'withdrawal') return orNothing(() => client.withdrawal({ id }))
   return (await orNothing(() => client.payment({ id }))) ?? (await readForced(client, id))
 }
 
@@ -39,7 +41,8 @@ async function readForced(client: Wallet['client'], id: string): Promise<ForcedP
   return forced.length === 0 ? undefined : { rung: 'refused', id, reason: 'forced-without-effect' }
 }
 
-async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
+/** Undefined where the node knows of no such thing. @throws ApiError */
+export async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask()
   } catch (error) {

@@ -8,6 +8,7 @@ import {
   withdrawalMessage,
 } from '@kedge/core'
 import { type SendRecord, signedOf } from './content.ts'
+import { evidenceIn, isSettled } from './evidence.ts'
 import { memoCommitment } from './memo.ts'
 import type { NodeWord } from './node-word.ts'
 import { signTransfer, signWithdrawal } from './signing.ts'
@@ -55,8 +56,14 @@ export function signWithdrawalRecord(
   return { id: toHex(withdrawalMessage(network, unsigned)), withdrawal, state: 'recorded' }
 }
 
+/** It is on disk when this is done: nothing leaves before that. */
 export async function addRecord(wallet: Wallet, record: SendRecord): Promise<void> {
-  await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, record] }))
+  await changeContent(wallet, (content) => ({ ...content, sends: [...content.sends, dated(record)] }))
+}
+
+/** As it is signed now. */
+export function dated(record: SendRecord): SendRecord {
+  return { ...record, signedAt: Math.floor(Date.now() / 1000) }
 }
 
 /** Changes a payment's record as it is in the file by then: others may have written meanwhile. */
@@ -76,7 +83,7 @@ export function wasAcknowledged({ state }: SendRecord): boolean {
   return state === 'sequenced' || state === 'dropped' || state === 'final'
 }
 
-/** As it is after the network refused it. */
+/** As it is after a node refused it. That frees no nonce: whoever has its bytes may submit them yet (`nonces.ts`). */
 export function refusedFor(reason: string): (record: SendRecord) => SendRecord {
   return (record) => ({ ...record, state: wasAcknowledged(record) ? 'dropped' : 'refused', reason })
 }
@@ -95,7 +102,9 @@ export async function follow(wallet: Wallet, record: SendRecord, said: NodeWord)
     return
   }
   const state = said.rung === 'sequenced' || said.rung === 'anchored' ? 'sequenced' : 'final'
-  if (record.state !== state) await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({ ...now, state }))
+  const shown = isSettled(record) ? {} : evidenceIn(wallet, record, said)
+  if (record.state === state && Object.keys(shown).length === 0) return
+  await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({ ...now, ...shown, state }))
 }
 
 /** All payments and withdrawals for one nonce of one cell, in the order in which they were signed: at most one of them is ever executed. */
@@ -107,6 +116,11 @@ export function rivalsIn(sends: readonly SendRecord[]): SendRecord[][] {
     groups.set(name, [...(groups.get(name) ?? []), record])
   }
   return [...groups.values()]
+}
+
+/** What was refused gives way to another payment. What nobody took in time doesn't: its payer was told that it is kept. */
+export function mayBeWanted({ state, reason }: SendRecord): boolean {
+  return state !== 'refused' || reason === 'expired'
 }
 
 /** Whether two records pay the same to the same: one was signed in the place of the other. */

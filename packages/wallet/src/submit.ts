@@ -16,10 +16,7 @@ const PASSING: ReadonlyMap<string, number> = new Map([
   ['syncing', 1_000],
 ])
 
-/**
- * After these the transfer is kept and submitted again. What is refused for another reason gives way to the next
- * transfer of the same nonce: at most one of them can ever be executed.
- */
+/** After these the transfer is submitted again by itself. None frees its nonce, nor does a refusal (`nonces.ts`). */
 const OPEN: ReadonlySet<ApiErrorCode> = new Set([
   ...(['unreachable', 'bad-answer', 'internal', 'too-slow', 'overloaded'] as const),
   ...(['syncing', 'no-sequencer', 'chain-broken', 'batch-rejected', 'nonce-ahead', 'not-found'] as const),
@@ -76,7 +73,7 @@ async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promi
     if (earlier !== undefined) return earlier
     if (OPEN.has(error.code)) {
       throw new WalletError(
-        `Nobody has acknowledged the ${kindOf(record)} yet: ${error.message} It is kept, and sent again with the next payment or when sending is resumed; a sequencer that goes on refusing it can be forced: kedge wallet force.`,
+        `Nobody has acknowledged the ${kindOf(record)} yet: ${error.message} It is kept: to make the same ${kindOf(record)} again, or kedge wallet resume, submits the same bytes and nothing else; a sequencer that goes on refusing it can be forced: kedge wallet force.`,
         {
           code: 'not-answered',
           details: { id: record.id, reason: error.code },
@@ -85,17 +82,20 @@ async function orRefused(wallet: Wallet, record: SendRecord, submit: () => Promi
       )
     }
     await amendRecord(wallet, record.id, refusedFor(error.code))
-    throw new WalletError(`The ${kindOf(record)} was refused: ${error.message}`, {
-      code: 'refused',
-      details: { id: record.id, reason: error.code },
-      cause: error,
-    })
+    throw new WalletError(
+      `The ${kindOf(record)} ${record.id} was refused: ${error.message} It is kept all the same, as only one of what is signed for its nonce can ever be executed.`,
+      {
+        code: 'refused',
+        details: { id: record.id, reason: error.code },
+        cause: error,
+      },
+    )
   }
 }
 
 /** The nonce may have been used by this very transfer, in a submission whose answer was lost long ago. */
 async function findEarlier(wallet: Wallet, record: SendRecord): Promise<Submitted | undefined> {
-  const said = await askNode(wallet, record)
+  const said = await askNode(wallet, record.id, signedOf(record).kind)
   if (said === undefined || !('batch' in said)) return undefined
   const { id, rung } = said
   const climbed = rung === 'payable' || rung === 'paid' ? 'final' : rung

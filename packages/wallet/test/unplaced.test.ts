@@ -58,7 +58,7 @@ describe('payments that are in no batch', () => {
   it('are left to their payer once another payment has taken their nonce', async () => {
     const { there, wallet, moved } = await branches()
     const { id } = await send(wallet, { to: stranger, amount: 5n })
-    await send(moved, { to: stranger, amount: 7n })
+    await send(moved, { to: stranger, amount: 7n, replace: true })
     const lost = [{ id, amount: 5n, standing: 'dropped', reason: 'nonce-used' }]
     expect(await readUnplaced(moved)).toMatchObject(lost)
     expect(await resumeSends(moved)).toEqual([])
@@ -72,7 +72,7 @@ describe('payments that are in no batch', () => {
   it('are not listed where the same was paid in their place', async () => {
     const { moved, wallet } = await branches()
     await send(wallet, { to: stranger, amount: 5n })
-    await send(moved, { to: stranger, amount: 5n, memo: 'again' })
+    await send(moved, { to: stranger, amount: 5n, memo: 'again', replace: true })
     expect(await readUnplaced(moved)).toEqual([])
     expect(await resumeSends(moved)).toEqual([])
   })
@@ -129,9 +129,10 @@ describe('a payment that expired before anybody took it', () => {
     expect(await paidTo(node)).toBe(5n)
   })
 
-  it('is left to its payer where the next payment found that out, and took its nonce', async () => {
+  it('is left to its payer where another one took its place', async () => {
     const { node, wallet, id } = await expired()
-    await send(wallet, { to: stranger, amount: 7n })
+    await expect(send(wallet, { to: stranger, amount: 7n })).rejects.toMatchObject({ code: 'earlier-open' })
+    await send(wallet, { to: stranger, amount: 7n, replace: true })
     expect((await readWalletFile(wallet.path)).sends).toMatchObject([{ id, state: 'refused' }, { state: 'sequenced' }])
     expect(await readUnplaced(wallet)).toMatchObject([{ id, standing: 'refused', reason: 'nonce-used' }])
     expect(await resumeSends(wallet)).toEqual([])

@@ -22,13 +22,6 @@ export const censored: Scenario = {
       const ran = await kedge('send', bob.key, '21sat')
       expect(ran.code === 1 && ran.stdout.includes('not-answered'), `she was answered: ${ran.stdout}${ran.stderr}`)
     })
-    await stage.step(
-      'to somebody without an account she can force none: her wallet says so before it costs her anything',
-      async () => {
-        const ran = await kedge('force', 'transfer', STRANGER, '21sat', '--yes')
-        expect(ran.code === 1 && ran.stdout.includes('no-account'), `she was answered: ${ran.stdout}${ran.stderr}`)
-      },
-    )
     const forced = await stage.step(
       'she forces the same payment: kedge wallet force transfer',
       async () => readJson(await kedge('force', 'transfer', bob.key, '21sat', '--yes')) as ForcedAnswer,
@@ -67,9 +60,6 @@ export const censored: Scenario = {
     })
   },
 }
-
-/** Whose account nobody opens: the key is 1. */
-const STRANGER = '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'
 
 interface ForcedAnswer {
   readonly id: string

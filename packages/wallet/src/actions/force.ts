@@ -11,12 +11,13 @@ import {
   spendableCoins,
 } from '@kedge/bitcoin'
 import { encodeMessage, encodeSigned, fromHex, type SignedOperation, toHex } from '@kedge/core'
-import { nextForcedNonce } from '../cell.ts'
 import { ownTransactions, readOwnCoins } from '../coins.ts'
 import { type PublicationRecord, type SendRecord, signedOf, type WalletContent } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
-import { paysTheSame } from '../records.ts'
+import { earlierOpen, nextForcedNonce } from '../nonces.ts'
+import { dated, paysTheSame } from '../records.ts'
+import { findOpen } from '../repeat.ts'
 import { inTurn } from '../turn.ts'
 import { changeContent, readContent, type Wallet } from '../wallet.ts'
 import { buildTransfer, checkRequest, type SendRequest } from './send.ts'
@@ -60,16 +61,16 @@ const FEE_RATE_FALLBACK = 2
  * the same for the same nonce, and was signed before, is taken again: so the sequencer's refusal and a second try make no
  * second payment.
  *
- * @throws WalletError as `send` and `withdraw`, `no-account` where the recipient has none, and `no-coins`; ApiError, RpcError, RpcUnreachableError.
+ * @throws WalletError as `send` and `withdraw`, and `no-coins`; ApiError, RpcError, RpcUnreachableError.
  */
 export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceRequest): Promise<PreparedForce> {
   if (request.kind === 'transfer') checkRequest(wallet, request.transfer)
   const fresh = await (request.kind === 'transfer'
     ? buildTransfer(wallet, request.transfer, nextForcedNonce)
     : buildWithdrawal(wallet, request.withdrawal, nextForcedNonce))
-  refuseNewcomer(fresh)
+  const { again } = request.kind === 'transfer' ? request.transfer : request.withdrawal
+  const record = (await signedBefore(wallet, fresh, again === true)) ?? fresh
   const content = await readContent(wallet)
-  const record = content.sends.find((earlier) => isSameAgain(earlier, fresh)) ?? fresh
   const operation = signedOf(record)
   const rate = request.feeRate ?? (await estimateFeeRate(rpc, CONFIRM_WITHIN, FEE_RATE_FALLBACK))
   const { coins, tip } = await readOwnCoins(wallet, rpc, ownTransactions(content))
@@ -89,16 +90,17 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
 }
 
 /**
- * What is forced stands in a batch as it was published. A transfer that makes its recipient's account names the number that
- * this account will have, and whoever is first to open another one takes it: it would be published for nothing.
+ * The very bytes that were signed before where they pay the same for the nonce that is next, so that sequencer and Bitcoin
+ * carry one operation. Otherwise it is signed anew: for the same nonce, or only if nothing that pays the same is open.
+ * @throws WalletError `earlier-open`
  */
-function refuseNewcomer(record: SendRecord): void {
-  const operation = signedOf(record)
-  if (operation.kind !== 'transfer' || !makesAccount(operation)) return
-  throw new WalletError(
-    `${toHex(operation.to)} has no account yet, and a payment can be forced to an account only: have it pay something into the vault first, or force a withdrawal to one of its Bitcoin addresses.`,
-    { code: 'no-account', details: { key: toHex(operation.to) } },
-  )
+async function signedBefore(wallet: Wallet, fresh: SendRecord, again: boolean): Promise<SendRecord | undefined> {
+  const { sends } = await readContent(wallet)
+  const same = sends.find((earlier) => isSameAgain(earlier, fresh))
+  if (same !== undefined || again) return same
+  const open = await findOpen(wallet, (earlier) => paysTheSame(earlier, fresh))
+  if (open === undefined || isRival(open, fresh)) return undefined
+  throw earlierOpen(wallet, open, 'it has another nonce than what would be forced now')
 }
 
 /** Satoshis that a message pays beside its fee. */
@@ -115,7 +117,9 @@ export function publishForce(wallet: Wallet, rpc: Rpc, prepared: PreparedForce):
     const known = (await readContent(wallet)).sends.some(({ id }) => id === record.id)
     await changeContent(wallet, (content) => ({
       ...content,
-      sends: known ? content.sends : [...content.sends, record],
+      sends: [...content.sends, ...(known ? [] : [dated(record)])].map((sent) =>
+        sent.id === record.id ? { ...sent, forced: true } : sent,
+      ),
       publications: [...without(content, [record.id]).publications, publication],
     }))
     const refused = await sendBoth(rpc, publication)
@@ -181,10 +185,15 @@ async function sendBoth(rpc: Rpc, { commit, reveal }: PublicationRecord) {
 }
 
 function isSameAgain(earlier: SendRecord, fresh: SendRecord): boolean {
+  // Where the recipient has an account by now, the old bytes would make it a second one.
+  const isAsOpen = makesAccount(signedOf(earlier)) === makesAccount(signedOf(fresh))
+  return isRival(earlier, fresh) && earlier.reason !== 'expired' && isAsOpen && paysTheSame(earlier, fresh)
+}
+
+/** At most one of the two is ever executed. */
+function isRival(earlier: SendRecord, fresh: SendRecord): boolean {
   const [one, other] = [signedOf(earlier), signedOf(fresh)]
-  const isRival = one.kind === other.kind && one.from === other.from && one.nonce === other.nonce
-  // One that was signed when its recipient had no account could stand in no batch as it is; of rivals one is executed at most.
-  return isRival && earlier.reason !== 'expired' && !makesAccount(one) && paysTheSame(earlier, fresh)
+  return one.from === other.from && one.nonce === other.nonce
 }
 
 function makesAccount(operation: SignedOperation): boolean {

@@ -1,9 +1,8 @@
 import type { Submitted } from '@kedge/api'
-import { toHex } from '@kedge/core'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
-import { defaultExpiry } from '../expiry.ts'
-import { addRecord, signRecord, signWithdrawalRecord, wasAcknowledged } from '../records.ts'
+import { addRecord, wasAcknowledged } from '../records.ts'
+import { isRenewable, renew } from '../renewal.ts'
 import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
 import { readContent, type Wallet } from '../wallet.ts'
@@ -46,12 +45,6 @@ export function resumeSends(wallet: Wallet): Promise<readonly ResumedSend[]> {
   })
 }
 
-/** Submits again what is recorded and not acknowledged, for a caller that has its turn and pays something else. */
-export async function resumeRecorded(wallet: Wallet): Promise<void> {
-  const { sends } = await readContent(wallet)
-  for (const record of sends.filter(({ state }) => state === 'recorded')) await submitAgain(wallet, record)
-}
-
 function isToSend({ isWanted, standing, record }: Unplaced): boolean {
   return isWanted && standing !== 'pending' && (standing !== 'refused' || isRenewable(record))
 }
@@ -90,31 +83,4 @@ function kindOf(record: SendRecord): Pick<ResumedSend, 'kind'> {
 function rungAfter(record: SendRecord, { code, details }: WalletError): ResumedSend['rung'] | undefined {
   if (code === 'refused') return wasAcknowledged(record) ? 'dropped' : 'refused'
   return code === 'not-answered' && details.reason === 'nonce-ahead' ? 'recorded' : undefined
-}
-
-/** Refusals of the terms that the wallet chose by itself: it can choose others. */
-function isRenewable({ expiryNamed, reason }: Pick<SendRecord, 'expiryNamed' | 'reason'>): boolean {
-  return reason === 'may-not-create' || (reason === 'expired' && expiryNamed !== true)
-}
-
-/** Undefined where the nonce or the cell are not to be had any more. */
-async function renew(wallet: Wallet, record: SendRecord): Promise<SendRecord | undefined> {
-  const { client, keys, params } = wallet
-  const signed = signedOf(record)
-  const { from, nonce } = signed
-  const [payer, health] = await Promise.all([client.account({ key: toHex(keys.rollup.key) }), client.health()])
-  const own = payer.cells.find(({ cell }) => cell === from)
-  if (own === undefined || own.nonce > nonce) return undefined
-  if (signed.kind === 'withdrawal') {
-    const { kind: _, signature: __, ...terms } = signed
-    const again = signWithdrawalRecord(wallet, { ...terms, expiry: defaultExpiry(health.tip.height, params) })
-    return again.id === record.id ? undefined : again
-  }
-  const { to, amount, fee, mayCreate } = signed
-  const recipient = await client.account({ key: toHex(to) })
-  const toCell = recipient.cells[0]?.cell
-  const cellFee = toCell === undefined && !mayCreate ? params.fees.cell : 0n
-  const expiry = defaultExpiry(health.tip.height, params)
-  const renewed = signRecord(wallet, { from, nonce, to, toCell, amount, fee: fee + cellFee, expiry, memo: record.memo })
-  return renewed.id === record.id ? undefined : renewed
 }

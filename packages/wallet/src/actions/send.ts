@@ -1,18 +1,18 @@
 import type { Submitted } from '@kedge/api'
-
 import { fromHex, isHex, toHex } from '@kedge/core'
-import { chooseCell, type NonceOf, nextNonce } from '../cell.ts'
+import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
+import { type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signRecord } from '../records.ts'
+import { type EarlierSame, findOpen, findRecent, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
 import { isOnCurve } from '../signing.ts'
 import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
-import { readContent, type Wallet } from '../wallet.ts'
-import { resumeRecorded } from './resume.ts'
+import type { Wallet } from '../wallet.ts'
 
-export interface SendRequest {
+export interface SendRequest extends Intent {
   /** The recipient's rollup key: 64 hex digits. */
   readonly to: string
   /** Millisatoshis. */
@@ -34,28 +34,48 @@ export interface SentPayment {
   /** The recipient had no account: the fee pays for one too (`fees.cell`), where it is the network's minimum. */
   readonly opensAccount: boolean
   readonly expiry: number
+  /** It was signed before, and its outcome was open: nothing else was signed. */
+  readonly isRepeat?: true
 }
 
 /**
- * Pays to a rollup key. Order of effects: payments that an earlier run left unacknowledged are submitted again; the new
- * one is signed and recorded; then it is submitted. Whatever happens in between, the same bytes are submitted again
- * later (`resumeSends`), which is harmless. Calls for one wallet take turns.
+ * Pays to a rollup key. Order of effects: where the same payment was signed before and its outcome is open, it is submitted
+ * again, and that is all. Otherwise what is open before the new one is submitted again; the new one is signed and recorded;
+ * then it is submitted. Whatever happens in between, the same bytes are submitted again later (`resumeSends`), which is
+ * harmless. Calls for one wallet take turns.
  *
  * @throws WalletError `bad-recipient`, `bad-amount`, `bad-memo`, `no-account`, `insufficient-funds`, `refused`,
- *   `not-answered` or `bad-answer`; ApiError when the node can't be asked at all.
+ *   `not-answered`, `bad-answer` or as `nextNonce`; ApiError when the node can't be asked at all.
  */
 export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment> {
   return inTurn(wallet.path, async () => {
     checkRequest(wallet, request)
-    await resumeRecorded(wallet)
+    const isNew = request.again === true || request.replace === true
+    const open = isNew ? undefined : await findOpen(wallet, sameAs(request))
+    if (open !== undefined) {
+      const { record, submitted } = await submitOpen(wallet, open)
+      return { ...viewOf(record, submitted), isRepeat: true }
+    }
     const record = await buildTransfer(wallet, request)
     await addRecord(wallet, record)
-    const submitted = await submitRecord(wallet, record)
-    const signed = signedOf(record)
-    const { fee, expiry } = signed
-    const opensAccount = signed.kind === 'transfer' && signed.mayCreate
-    return { id: record.id, rung: submitted.rung, to: request.to, amount: request.amount, fee, opensAccount, expiry }
+    return viewOf(record, await submitRecord(wallet, record))
   })
+}
+
+/** The same payment, if the wallet made it not long ago: what asks people calls this before `send`. */
+export function findRecentSend(wallet: Wallet, request: SendRequest): Promise<EarlierSame | undefined> {
+  return findRecent(wallet, sameAs(request))
+}
+
+function sameAs({ to, amount, memo }: SendRequest): PaysSame {
+  return (record) => isPayment(record, { kind: 'transfer', payee: to, amount }) && record.memo === memo
+}
+
+function viewOf(record: SendRecord, { rung }: Submitted): SentPayment {
+  const signed = signedOf(record)
+  if (signed.kind !== 'transfer') throw new Error(`${record.id} is no transfer`)
+  const { amount, fee, expiry, mayCreate } = signed
+  return { id: record.id, rung, to: toHex(signed.to), amount, fee, opensAccount: mayCreate, expiry }
 }
 
 /** @throws WalletError `bad-recipient` or `bad-amount` */
@@ -92,9 +112,11 @@ export async function buildTransfer(
     client.health(),
   ])
   const known = recipient.cells[0]
-  const fee = request.fee ?? params.fees.transfer + (known === undefined ? params.fees.cell : 0n)
+  const fee = chosenFee(request.fee, params.fees.transfer + (known === undefined ? params.fees.cell : 0n))
   const from = chooseCell(payer, request.amount, fee)
-  const nonce = nonceOf(payer, from, await readContent(wallet))
+  const nonce = await nonceOf(wallet, payer, from, request)
+  // What was open before it has gone out meanwhile.
+  if (nonce !== from.nonce) chooseCell(await client.account({ key: own }), request.amount, fee)
   const expiry = request.expiry ?? defaultExpiry(health.tip.height, params)
   const { amount, memo } = request
   const terms = { from: from.cell, nonce, to: fromHex(request.to), toCell: known?.cell, amount, fee, expiry, memo }

@@ -3,7 +3,7 @@ import { addressOf } from '@kedge/bitcoin'
 import { toHex } from '@kedge/core'
 import { type SendRecord, signedOf } from '../content.ts'
 import { askNode, type NodeWord } from '../node-word.ts'
-import { follow, paysTheSame, rivalsIn, wasAcknowledged } from '../records.ts'
+import { follow, mayBeWanted, paysTheSame, rivalsIn, wasAcknowledged } from '../records.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 
 /** A payment or withdrawal of this wallet's that stands in no batch, as far as the node knows. */
@@ -66,16 +66,11 @@ async function judge(wallet: Wallet, rivals: readonly SendRecord[]): Promise<Unp
   })
 }
 
-/** What was refused gives way to another payment. What nobody took in time doesn't: its payer was told that it is kept. */
-function mayBeWanted({ state, reason }: SendRecord): boolean {
-  return state !== 'refused' || reason === 'expired'
-}
-
 type Asked = { readonly placed: true } | { readonly placed: false; readonly as: Pick<Unplaced, 'standing' | 'reason'> }
 
 async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
   try {
-    const said = await askNode(wallet, record)
+    const said = await askNode(wallet, record.id, signedOf(record).kind)
     if (said === undefined) return { placed: false, as: ownWord(record) }
     // One that nobody has promised yet is submitted again for the promise.
     if (record.state !== 'recorded' || isForcedAway(said)) await follow(wallet, record, said)

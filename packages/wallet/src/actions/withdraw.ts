@@ -1,17 +1,18 @@
 import type { Submitted } from '@kedge/api'
 import { estimateFeeRate, parseAddress, type Rpc } from '@kedge/bitcoin'
 import { isDestination, leastWithdrawal, lonePayoutVbytes, type Params, payableAt, toHex } from '@kedge/core'
-import { chooseCell, type NonceOf, nextNonce } from '../cell.ts'
+import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
+import { type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signWithdrawalRecord } from '../records.ts'
+import { type EarlierSame, findOpen, findRecent, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
 import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
-import { readContent, type Wallet } from '../wallet.ts'
-import { resumeRecorded } from './resume.ts'
+import type { Wallet } from '../wallet.ts'
 
-export interface WithdrawRequest {
+export interface WithdrawRequest extends Intent {
   /** A Bitcoin address of the network's chain: of one of the five standard scripts. */
   readonly address: string
   /** Satoshis that leave the account. What arrives is this less the share of the payout's fee. */
@@ -44,6 +45,8 @@ export interface SentWithdrawal extends Omit<WithdrawalQuote, 'height' | 'payabl
   /** `pending`: passed on by a node that is no sequencer, not acknowledged yet. */
   readonly rung: Submitted['rung']
   readonly expiry: number
+  /** As `SentPayment`'s. */
+  readonly isRepeat?: true
 }
 
 /** Payouts wait for a lower rate: a limit of twice the present one lets them come through some of its rising. */
@@ -75,21 +78,41 @@ export async function quoteWithdrawal(
 }
 
 /**
- * Takes bitcoin out. Order of effects as with a payment: what an earlier run left unacknowledged is submitted again; the
- * new one is signed and recorded; then it is submitted.
- *
+ * Takes bitcoin out. Order of effects as with a payment (`send`).
  * @throws WalletError as `send`, and `bad-address`; ApiError when the node can't be asked at all.
  */
 export function withdraw(wallet: Wallet, request: WithdrawRequest): Promise<SentWithdrawal> {
   return inTurn(wallet.path, async () => {
-    const { address, sats, payoutFee } = request
-    await resumeRecorded(wallet)
+    const isNew = request.again === true || request.replace === true
+    const open = isNew ? undefined : await findOpen(wallet, sameAs(wallet, request))
+    if (open !== undefined) {
+      const { record, submitted } = await submitOpen(wallet, open)
+      return { ...viewOf(request, record, submitted), isRepeat: true }
+    }
     const record = await buildWithdrawal(wallet, request)
     await addRecord(wallet, record)
-    const { rung } = await submitRecord(wallet, record)
-    const { fee, expiry } = signedOf(record)
-    return { id: record.id, rung, address, sats, fee, payoutFee, arrives: sats - payoutFee, expiry }
+    return viewOf(request, record, await submitRecord(wallet, record))
   })
+}
+
+/** The same withdrawal, if the wallet made it not long ago. @throws WalletError `bad-address` */
+export function findRecentWithdrawal(
+  wallet: Wallet,
+  request: Pick<WithdrawRequest, 'address' | 'sats'>,
+): Promise<EarlierSame | undefined> {
+  return findRecent(wallet, sameAs(wallet, request))
+}
+
+function sameAs({ params }: Wallet, { address, sats }: Pick<WithdrawRequest, 'address' | 'sats'>): PaysSame {
+  const payee = toHex(scriptOf(params, address))
+  return (record) => isPayment(record, { kind: 'withdrawal', payee, amount: sats })
+}
+
+function viewOf({ address }: WithdrawRequest, record: SendRecord, { rung }: Submitted): SentWithdrawal {
+  const signed = signedOf(record)
+  if (signed.kind !== 'withdrawal') throw new Error(`${record.id} is no withdrawal`)
+  const { amount: sats, fee, payoutFee, expiry } = signed
+  return { id: record.id, rung, address, sats, fee, payoutFee, arrives: sats - payoutFee, expiry }
 }
 
 /** Signs it for the fullest cell. @throws WalletError `bad-address`, `bad-amount`, `no-account`, `insufficient-funds` */
@@ -103,9 +126,10 @@ export async function buildWithdrawal(
   const script = scriptOf(params, request.address)
   checkAmount(params, sats, payoutFee)
   const [payer, health] = await Promise.all([client.account({ key: toHex(keys.rollup.key) }), client.health()])
-  const fee = request.fee ?? params.fees.transfer
+  const fee = chosenFee(request.fee, params.fees.transfer)
   const from = chooseCell(payer, sats * 1000n, fee)
-  const nonce = nonceOf(payer, from, await readContent(wallet))
+  const nonce = await nonceOf(wallet, payer, from, request)
+  if (nonce !== from.nonce) chooseCell(await client.account({ key: payer.key }), sats * 1000n, fee)
   const record = signWithdrawalRecord(wallet, {
     ...{ from: from.cell, nonce, script, amount: sats, payoutFee, fee },
     expiry: expiry ?? defaultExpiry(health.tip.height, params),

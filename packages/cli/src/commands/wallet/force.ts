@@ -11,11 +11,12 @@ import { parseAmount, parseSats, printAmount, printSats } from '../../amount.ts'
 import { ConfigError } from '../../config-error.ts'
 import { confirm } from '../../confirm.ts'
 import { parseRate } from '../../fee-rate.ts'
+import { type IntentOptions, intentOf } from '../../intent.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { type OpenedWallet, openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
-interface ForceOptions {
+interface ForceOptions extends Pick<IntentOptions, 'again' | 'trustNode'> {
   readonly feeRate?: number
   readonly yes?: boolean
   readonly quote?: boolean
@@ -46,7 +47,9 @@ function forceTransferCommand(environment: Environment): Command {
     .argument('<TO>', "the recipient's rollup address: 64 hex digits")
     .argument('<AMOUNT>', 'with its unit: 1500sat, 20msat or 0.001btc', parseAmount)
   return withOptions(command).action((to: string, amount: bigint, options: ForceOptions) =>
-    force(command, environment, options, () => Promise.resolve({ kind: 'transfer', transfer: { to, amount } })),
+    force(command, environment, options, () =>
+      Promise.resolve({ kind: 'transfer', transfer: { to, amount, ...intentOf(options) } }),
+    ),
   )
 }
 
@@ -65,7 +68,7 @@ function forceWithdrawCommand(environment: Environment): Command {
         const { payoutFee: limit } = options
         const asked = limit === undefined ? { address, sats } : { address, sats, payoutFee: limit }
         const { payoutFee } = await quoteWithdrawal(wallet, asked, rpc)
-        return { kind: 'withdrawal', withdrawal: { address, sats, payoutFee } }
+        return { kind: 'withdrawal', withdrawal: { address, sats, payoutFee, ...intentOf(options) } }
       }),
   )
 }
@@ -75,6 +78,8 @@ function withOptions(command: Command): Command {
     .option('--fee-rate <N>', "sat/vB for Bitcoin; bitcoind's estimate without it", parseRate)
     .option('--yes', 'do not ask')
     .option('--quote', 'only say what it costs, and when a batch must contain it')
+    .option('--again', 'it is meant beside what is open and pays the same')
+    .option('--trust-node', "take the node's word for operations of these words that it shows no evidence for")
 }
 
 async function force(

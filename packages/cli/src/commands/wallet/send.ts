@@ -1,12 +1,13 @@
-import { fetchReceipt, type SendRequest, type SentPayment, send, type Wallet } from '@kedge/wallet'
+import { fetchReceipt, findRecentSend, type SendRequest, type SentPayment, send, type Wallet } from '@kedge/wallet'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseAmount, printAmount } from '../../amount.ts'
 import { type DocumentFile, newDocumentFile } from '../../document-file.ts'
+import { addIntent, type IntentOptions, intentOf, mayRepeat, REPEAT_NOTE } from '../../intent.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
-interface SendOptions {
+interface SendOptions extends IntentOptions {
   readonly fee?: bigint
   readonly expiry?: number
   readonly memo?: string
@@ -20,9 +21,10 @@ export function sendCommand(environment: Environment): Command {
       'send d1c4…7e 1500sat --wallet alice.json',
       'send d1c4…7e 20msat --memo lunch --wallet alice.json --json',
       'send d1c4…7e 20msat --receipt lunch.receipt --wallet alice.json',
+      'send d1c4…7e 1500sat --again --wallet alice.json',
     ],
   })
-  return command
+  return addIntent(command, 'payment')
     .argument('<TO>', "the recipient's rollup address: 64 hex digits, as wallet address prints them")
     .argument('<AMOUNT>', 'with its unit: 1500sat, 20msat or 0.001btc', parseAmount)
     .option('--fee <AMOUNT>', "for the sequencer; the network's minimum without it", parseAmount)
@@ -36,9 +38,12 @@ export function sendCommand(environment: Environment): Command {
     .action(async (to: string, amount: bigint, options: SendOptions) => {
       const { wallet } = await openConfigured(command, environment)
       const { receipt } = options
+      const request = requestOf(to, amount, options)
+      if (!(await mayRepeat(options, 'payment', () => findRecentSend(wallet, request))))
+        return answer(command, { done: false }, () => ['nothing was done'])
       // Whether there is room for it shows before the money goes.
       const file = receipt === undefined ? undefined : newDocumentFile(receipt)
-      const sent = await keeping(file, () => send(wallet, requestOf(to, amount, options)))
+      const sent = await keeping(file, () => send(wallet, request))
       const kept = file !== undefined && (await keepReceipt(file, wallet, sent))
       const opening = printAmount(wallet.params.fees.cell)
       answer(command, kept ? { ...sent, receipt } : sent, () =>
@@ -53,6 +58,7 @@ export function sendCommand(environment: Environment): Command {
               : printAmount(sent.fee),
           ],
           ['expiry', `height ${sent.expiry}`],
+          ...(sent.isRepeat ? [['repeat', REPEAT_NOTE] as const] : []),
           ...(receipt === undefined
             ? []
             : [['receipt', kept ? receipt : 'none so far: nobody has acknowledged it'] as const]),
@@ -80,10 +86,12 @@ function keepReceipt(file: DocumentFile, wallet: Wallet, { id, rung }: SentPayme
   })
 }
 
-function requestOf(to: string, amount: bigint, { fee, expiry, memo }: SendOptions): SendRequest {
+function requestOf(to: string, amount: bigint, options: SendOptions): SendRequest {
+  const { fee, expiry, memo } = options
   return {
     to,
     amount,
+    ...intentOf(options),
     ...(fee !== undefined && { fee }),
     ...(expiry !== undefined && { expiry }),
     ...(memo !== undefined && { memo }),

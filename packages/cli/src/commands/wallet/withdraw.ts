@@ -1,12 +1,19 @@
-import { quoteWithdrawal, type SentWithdrawal, type WithdrawalQuote, withdraw } from '@kedge/wallet'
+import {
+  findRecentWithdrawal,
+  quoteWithdrawal,
+  type SentWithdrawal,
+  type WithdrawalQuote,
+  withdraw,
+} from '@kedge/wallet'
 import type { Command } from 'commander'
 import { parseAmount, parseSats, printAmount, printSats } from '../../amount.ts'
 import { confirm } from '../../confirm.ts'
+import { addIntent, type IntentOptions, intentOf, mayRepeat, REPEAT_NOTE } from '../../intent.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
-interface WithdrawOptions {
+interface WithdrawOptions extends IntentOptions {
   readonly payoutFee?: bigint
   readonly fee?: bigint
   readonly yes?: boolean
@@ -22,7 +29,7 @@ export function withdrawCommand(environment: Environment): Command {
       'withdraw 50000sat bc1q…9x --quote --wallet alice.json',
     ],
   })
-  return command
+  return addIntent(command, 'withdrawal')
     .argument('<AMOUNT>', 'that leaves the account, with its unit: 50000sat or 0.001btc', parseSats)
     .argument('<ADDRESS>', 'to be paid on Bitcoin: P2PKH, P2SH, P2WPKH, P2WSH or P2TR')
     .option(
@@ -40,8 +47,10 @@ export function withdrawCommand(environment: Environment): Command {
       const limited = payoutFee === undefined ? request : { ...request, payoutFee }
       const quote = await quoteWithdrawal(wallet, limited, rpc)
       if (options.quote) return answer(command, quote, () => printQuote(quote))
+      if (!(await mayRepeat(options, 'withdrawal', () => findRecentWithdrawal(wallet, request))))
+        return answer(command, { done: false }, () => ['nothing was done'])
       if (!(await confirm(yes, printQuote(quote)))) return answer(command, { done: false }, () => ['nothing was done'])
-      const sent = await withdraw(wallet, { ...request, payoutFee: quote.payoutFee })
+      const sent = await withdraw(wallet, { ...request, ...intentOf(options), payoutFee: quote.payoutFee })
       return answer(command, { ...sent, payableAt: quote.payableAt }, () => printSent(sent, quote))
     })
 }
@@ -61,6 +70,7 @@ function printSent(sent: SentWithdrawal, { payableAt }: WithdrawalQuote): string
     ['withdrawal', sent.id],
     ['rung', sent.rung],
     ...termRows(sent),
+    ...(sent.isRepeat ? [['repeat', REPEAT_NOTE] as const] : []),
     ['paid', `from height ${payableAt} on, if the next block anchors it; wallet status tells`],
   ])
 }

@@ -1,0 +1,189 @@
+import { type Account, ApiError } from '@kedge/api'
+import { printAmount, printSats } from './amount.ts'
+import type { OwnCell } from './cell.ts'
+import { type SendRecord, signedOf } from './content.ts'
+import { WalletError } from './errors.ts'
+import { findUse, isSettled } from './evidence.ts'
+import { askNode } from './node-word.ts'
+import { follow, mayBeWanted } from './records.ts'
+import { submitRecord } from './submit.ts'
+import { readContent, type Wallet } from './wallet.ts'
+
+/**
+ * Which nonce is signed next. One rule keeps a node, or whoever stands between, from having the wallet pay twice:
+ *
+ * What the wallet signed keeps its nonce. A cell uses its nonces in their order, each once, so what is signed for the same
+ * nonce can't be executed beside it, and what is signed for a later one is executed only behind it. So the same payment is
+ * never signed for another nonce while its outcome is open (`repeat.ts`), and another one goes behind it once a node says
+ * that it is ordered. That a node refuses something, says that it has expired, or is silent, frees nothing: it may keep the
+ * bytes. That it names a higher nonce counts only with the operation that used the one below, signed by this wallet's key.
+ */
+
+export interface Intent {
+  /** It is meant as a further payment: also beside one that pays the same, or behind one that is taken and not promised. */
+  readonly again?: boolean
+  /** It takes the place of the first one whose outcome is open: only one of the two can ever be executed. */
+  readonly replace?: boolean
+  /** The node's nonce is taken without evidence, at the payer's risk. */
+  readonly trustNode?: boolean
+}
+
+/** The nonce of what is signed next for a cell. */
+export type NonceOf = (wallet: Wallet, account: Account, cell: OwnCell, intent: Intent) => Promise<bigint>
+
+type Groups = ReadonlyMap<bigint, readonly SendRecord[]>
+
+/**
+ * Submits again what is open before it.
+ * @throws WalletError `earlier-open`, `nothing-to-replace`, `nonce-unproven` or `not-answered`; ApiError
+ */
+export const nextNonce: NonceOf = async (wallet, account, cell, intent) => {
+  const groups = await readGroups(wallet, cell)
+  if (intent.replace === true) return replacedNonce(wallet, account, cell, groups)
+  if (cell.nonce > signedUpTo(groups)) return foreignNonce(wallet, cell, intent)
+  const floor = floorOf(groups)
+  // What a sequencer has not counted was lost with its batch, and has to come before the next.
+  const lost = account.rung === 'sequenced' && cell.nonce < floor ? cell.nonce : floor
+  for (let next = lost; ; ) {
+    const rivals = groups.get(next)
+    if (rivals === undefined && next >= floor) return next
+    const isUsed = rivals !== undefined && (await settle(wallet, cell, rivals, intent)) === 'used'
+    next = isUsed ? cell.nonce : next + 1n
+  }
+}
+
+/**
+ * What the sequencer has not promised takes no nonce: it is what gives way to the forced one, or is it. What was forced
+ * before does, as Bitcoin will carry it into a batch.
+ */
+export const nextForcedNonce: NonceOf = async (wallet, _, cell, intent) => {
+  const groups = await readGroups(wallet, cell)
+  if (cell.nonce > signedUpTo(groups)) return foreignNonce(wallet, cell, intent)
+  const published = new Set((await readContent(wallet)).publications.map(({ id }) => id))
+  const isTaken = ({ id, state }: SendRecord) =>
+    state === 'sequenced' || state === 'final' || (state === 'recorded' && published.has(id))
+  let next = floorOf(groups)
+  while (groups.get(next)?.some(isTaken)) next++
+  return next
+}
+
+async function readGroups(wallet: Wallet, { cell }: OwnCell): Promise<Groups> {
+  const groups = new Map<bigint, SendRecord[]>()
+  for (const record of (await readContent(wallet)).sends) {
+    const { from, nonce } = signedOf(record)
+    if (from === cell) groups.set(nonce, [...(groups.get(nonce) ?? []), record])
+  }
+  return groups
+}
+
+/** Below it every nonce was used, as one above shows. */
+function floorOf(groups: Groups): bigint {
+  let floor = 0n
+  for (const [nonce, rivals] of groups) if (nonce >= floor && rivals.some(isSettled)) floor = nonce + 1n
+  return floor
+}
+
+function signedUpTo(groups: Groups): bigint {
+  let end = 0n
+  for (const nonce of groups.keys()) if (nonce >= end) end = nonce + 1n
+  return end
+}
+
+/** The words are in use elsewhere too, or were, before this wallet was restored from them: or the node lies. */
+async function foreignNonce(wallet: Wallet, { cell, nonce }: OwnCell, { trustNode }: Intent): Promise<bigint> {
+  if (trustNode === true) return nonce
+  if ((await findUse(wallet, cell, nonce - 1n)) !== undefined) return nonce
+  throw new WalletError(
+    `The node at ${wallet.client.baseUrl} says that ${nonce} operations were made from this account, and shows none that these words signed with the last of these nonces. If these words paid or withdrew elsewhere a moment ago, wait for a block and try again. Otherwise it lies or is broken: use another node. To take its word, at the risk that what is signed now can only be executed behind something that never comes: --trust-node.`,
+    { code: 'nonce-unproven', details: { nonce: String(nonce) } },
+  )
+}
+
+/** Of the first that no node says to be ordered. */
+async function replacedNonce(wallet: Wallet, { rung }: Account, cell: OwnCell, groups: Groups): Promise<bigint> {
+  const floor = floorOf(groups)
+  if (rung === 'sequenced' && cell.nonce < floor) return cell.nonce
+  for (let next = floor; ; next++) {
+    const rivals = groups.get(next)
+    if (rivals === undefined) break
+    if (!(await isAnyPlaced(wallet, rivals))) return next
+  }
+  throw new WalletError('There is nothing to replace: all that was signed before is ordered.', {
+    code: 'nothing-to-replace',
+  })
+}
+
+async function isAnyPlaced(wallet: Wallet, rivals: readonly SendRecord[]): Promise<boolean> {
+  for (const record of rivals) if (await isPlaced(wallet, record)) return true
+  return false
+}
+
+/**
+ * Sees to it that of some rivals for one nonce one is ordered, as far as the node says so.
+ * @returns `used`: the nonce was used elsewhere, which the node has shown, as all below its own
+ * @throws WalletError `earlier-open` or `not-answered`
+ */
+async function settle(
+  wallet: Wallet,
+  cell: OwnCell,
+  rivals: readonly SendRecord[],
+  intent: Intent,
+): Promise<'behind' | 'used'> {
+  const [first] = rivals
+  const wanted = rivals.findLast(mayBeWanted) ?? first
+  if (wanted === undefined) throw new Error('rivals for a nonce, and there is none')
+  if (await isAnyPlaced(wallet, rivals)) return 'behind'
+  const { reason = '' } = mayBeWanted(wanted) ? await submitTo(wallet, wanted) : { reason: wanted.reason }
+  if (reason === '' || (reason === 'pending' && intent.again === true) || (await isPlaced(wallet, wanted)))
+    return 'behind'
+  if (reason === 'nonce-used' && cell.nonce > signedOf(wanted).nonce) {
+    if ((await findUse(wallet, cell.cell, cell.nonce - 1n)) !== undefined) return 'used'
+  }
+  throw earlierOpen(
+    wallet,
+    wanted,
+    reason === 'pending'
+      ? 'the node has passed it on, and nobody has promised it'
+      : `a node refuses it (${reason}), which shows nothing: whoever has its bytes may submit them until it expires`,
+  )
+}
+
+/** Why it does not stand anywhere after that, if the node says so. @throws WalletError `not-answered`, `bad-answer` */
+async function submitTo(wallet: Wallet, record: SendRecord): Promise<{ readonly reason?: string }> {
+  try {
+    const { rung } = await submitRecord(wallet, record)
+    return rung === 'pending' ? { reason: 'pending' } : {}
+  } catch (error) {
+    if (!(error instanceof WalletError) || !isRefusal(error)) throw error
+    return { reason: error.details.reason ?? 'no reason' }
+  }
+}
+
+/** A nonce that waits for one that was lost is no silence: the node has answered. */
+function isRefusal({ code, details }: WalletError): boolean {
+  return code === 'refused' || (code === 'not-answered' && details.reason === 'nonce-ahead')
+}
+
+/** Whether the node says that it is ordered. What evidence it shows is kept. */
+export async function isPlaced(wallet: Wallet, record: SendRecord): Promise<boolean> {
+  try {
+    const said = await askNode(wallet, record.id, signedOf(record).kind)
+    if (said === undefined) return false
+    await follow(wallet, record, said)
+    return 'batch' in said || said.rung === 'exit'
+  } catch (error) {
+    if (error instanceof ApiError && (error.code === 'syncing' || error.code === 'overloaded')) return false
+    throw error
+  }
+}
+
+export function earlierOpen({ params }: Wallet, record: SendRecord, why: string): WalletError {
+  const signed = signedOf(record)
+  const amount = signed.kind === 'transfer' ? printAmount(signed.amount) : printSats(signed.amount)
+  const what = signed.kind === 'transfer' ? 'payment' : 'withdrawal'
+  const { staleness, dispute } = params.windows
+  return new WalletError(
+    `Whether an earlier ${what} from this account is made is not known: ${amount}, ${record.id}: ${why}. Nothing was signed. Wait and try again; or make the same ${what} again, which submits the same bytes (so does kedge wallet resume); or add --replace, and only one of the two can ever be executed. After height ${signed.expiry + staleness + dispute} it can't be executed any more.`,
+    { code: 'earlier-open', details: { id: record.id, expiry: String(signed.expiry) } },
+  )
+}

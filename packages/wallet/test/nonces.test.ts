@@ -1,0 +1,152 @@
+import { join } from 'node:path'
+import { type Account, type Client, errorBodyOf, type RefusalCode, statusOf } from '@kedge/api'
+import { toHex } from '@kedge/core'
+import { describe, expect, it } from 'vitest'
+import { resumeSends } from '../src/actions/resume.ts'
+import { findRecentSend, send } from '../src/actions/send.ts'
+import { signedOf } from '../src/content.ts'
+import { readWalletFile } from '../src/file.ts'
+import { createWallet, openWallet, type Wallet } from '../src/wallet.ts'
+import { temporaryFolder } from './folder.ts'
+import { LedgerNode } from './node.ts'
+
+const stranger = '79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'
+
+async function walletAt(node: LedgerNode, client: Client, words?: string): Promise<Wallet> {
+  const path = join(await temporaryFolder(), 'wallet.json')
+  await createWallet(path, node.params, words)
+  return openWallet(path, client)
+}
+
+/** What the node in between does to one answer after the other; what is left honest is undefined. */
+interface Lies {
+  /** Added to every nonce. */
+  nonce: bigint
+  /** What submissions are answered, once the node has them. */
+  /** Whether it knows of no payment. */
+  hides: boolean
+  readonly answers: (RefusalCode | 'silence' | 'pending')[]
+}
+
+async function between() {
+  const node = new LedgerNode()
+  const lies: Lies = { nonce: 0n, hides: false, answers: [] }
+  const client = node.client(async (ask, url) => {
+    const response = await ask()
+    if (/\/accounts\/[0-9a-f]+$/.test(url)) return raised(response, lies.nonce)
+    if (lies.hides && url.includes('/payments/')) return refusedFor('not-found')
+    const lie = url.endsWith('/transfers') ? lies.answers.shift() : undefined
+    if (lie === undefined) return response
+    if (lie === 'silence') throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
+    if (lie === 'pending') return Response.json({ id: ((await response.json()) as { id: string }).id, rung: 'pending' })
+    return refusedFor(lie)
+  })
+  const wallet = await walletAt(node, client)
+  node.deposit(toHex(wallet.keys.rollup.key), 100_000n)
+  node.mine()
+  const paid = async () => (await node.client().account({ key: stranger })).balance
+  const nonces = async () => (await readWalletFile(wallet.path)).sends.map((record) => signedOf(record).nonce)
+  return { node, lies, wallet, paid, nonces }
+}
+
+function refusedFor(code: RefusalCode | 'not-found'): Response {
+  return Response.json(errorBodyOf({ code }), { status: statusOf(code) })
+}
+
+async function raised(response: Response, by: bigint): Promise<Response> {
+  const account = (await response.json()) as { cells: { nonce: string }[] }
+  return Response.json({
+    ...account,
+    cells: account.cells.map((cell) => ({ ...cell, nonce: String(BigInt(cell.nonce) + by) })),
+  })
+}
+
+const five = { to: stranger, amount: 5n }
+
+describe('a payment whose outcome is open', () => {
+  it.each(['expired', 'nonce-used', 'insufficient-funds', 'nonce-ahead', 'silence', 'pending'] as const)(
+    'is paid once where the node keeps it and answers %s, however often it is asked for',
+    async (lie) => {
+      const { lies, wallet, paid, nonces } = await between()
+      lies.answers.push(lie, lie)
+      for (let attempt = 0; attempt < 4; attempt++) {
+        const [sent] = await Promise.allSettled([send(wallet, five)])
+        if (sent.status === 'fulfilled' && sent.value.rung === 'sequenced') break
+        lies.nonce = 1n
+      }
+      lies.nonce = 0n
+      expect(await resumeSends(wallet)).toEqual([])
+      expect(await paid()).toBe(5n)
+      expect(new Set(await nonces()).size).toBe(1)
+    },
+  )
+
+  it('lets nothing else be signed behind it, but in its place', async () => {
+    const { lies, wallet, paid, nonces } = await between()
+    lies.answers.push('expired', 'expired', 'expired')
+    lies.hides = true
+    await expect(send(wallet, { ...five, expiry: 150 })).rejects.toMatchObject({ code: 'refused' })
+    const [{ id } = { id: '' }] = (await readWalletFile(wallet.path)).sends
+    const other = { to: stranger, amount: 7n }
+    await expect(send(wallet, other)).rejects.toMatchObject({ code: 'earlier-open', details: { id } })
+    expect(await nonces()).toEqual([0n])
+    // The node has the first one all along.
+    await expect(send(wallet, { ...other, replace: true })).rejects.toMatchObject({ code: 'refused' })
+    expect(await nonces()).toEqual([0n, 0n])
+    expect(await paid()).toBe(5n)
+  })
+
+  it('that is taken and not promised has others behind it where that is meant', async () => {
+    const { lies, wallet, paid, nonces } = await between()
+    lies.answers.push('pending', 'pending', 'pending')
+    lies.hides = true
+    expect(await send(wallet, five)).toMatchObject({ rung: 'pending' })
+    expect(await send(wallet, five)).toMatchObject({ rung: 'pending', isRepeat: true })
+    expect(await send(wallet, { ...five, again: true })).toMatchObject({ rung: 'sequenced' })
+    expect([await nonces(), await paid()]).toEqual([[0n, 1n], 10n])
+  })
+
+  it('is asked for once more, and told to be one that was paid already', async () => {
+    const { wallet, paid } = await between()
+    expect(await findRecentSend(wallet, five)).toBeUndefined()
+    const { id } = await send(wallet, five)
+    expect(await findRecentSend(wallet, five)).toMatchObject({ id })
+    expect(await findRecentSend(wallet, { ...five, amount: 6n })).toBeUndefined()
+    await expect(send(wallet, { ...five, replace: true })).rejects.toMatchObject({ code: 'nothing-to-replace' })
+    await send(wallet, five)
+    expect(await paid()).toBe(10n)
+  })
+})
+
+describe('a nonce that the wallet does not know of', () => {
+  const nonceOf = (account: Account) => account.cells[0]?.nonce
+
+  it('is not taken from a node that shows nothing, unless its word is to be taken', async () => {
+    const { lies, wallet, nonces } = await between()
+    lies.nonce = 1n
+    await expect(send(wallet, five)).rejects.toMatchObject({ code: 'nonce-unproven', details: { nonce: '1' } })
+    expect(await nonces()).toEqual([])
+    await expect(send(wallet, { ...five, trustNode: true })).rejects.toMatchObject({ code: 'not-answered' })
+    expect(await nonces()).toEqual([1n])
+    // What is meant to be the same is not signed for the nonce before it either.
+    lies.nonce = 0n
+    await expect(send(wallet, five)).rejects.toMatchObject({ details: { reason: 'nonce-ahead' } })
+    expect(await nonces()).toEqual([1n])
+    expect(await send(wallet, { to: stranger, amount: 1n })).toMatchObject({ rung: 'sequenced' })
+  })
+
+  it('is taken where the words were used elsewhere, as what they signed shows', async () => {
+    const { node, lies, wallet, paid } = await between()
+    for (const amount of [1n, 2n]) await send(wallet, { to: stranger, amount })
+    const { words } = await readWalletFile(wallet.path)
+    const restored = await walletAt(node, wallet.client, words)
+    lies.nonce = 1n
+    await expect(send(restored, five)).rejects.toMatchObject({ code: 'nonce-unproven' })
+    lies.nonce = 0n
+    expect(await send(restored, five)).toMatchObject({ rung: 'sequenced' })
+    // And the first one finds the restored one's payment in the way of nothing.
+    expect(await send(wallet, { to: stranger, amount: 9n })).toMatchObject({ rung: 'sequenced' })
+    expect(await paid()).toBe(17n)
+    expect(nonceOf(await node.client().account({ key: toHex(wallet.keys.rollup.key) }))).toBe(4n)
+  })
+})
