@@ -27,6 +27,8 @@ export interface BitcoindOptions {
   /** Kept when the node stops: a start on the same folder goes on with its chain. */
   readonly datadir: string
   readonly policy: RelayPolicy
+  /** Of its RPC; a free one unless given. */
+  readonly port?: number
   /** Weight units of its blocks; Bitcoin's own limit unless given. Small ones fill up, and then fees decide. */
   readonly blockWeight?: number
 }
@@ -70,7 +72,7 @@ export class Bitcoind {
   async start(): Promise<void> {
     if (this.child !== undefined) throw new Error('this bitcoind runs already')
     await mkdir(this.options.datadir, { recursive: true })
-    if (this.port === 0) this.port = await freePort()
+    if (this.port === 0) this.port = this.options.port ?? (await freePort())
     this.failure = undefined
     const child = this.launch(findBitcoind())
     this.child = child
@@ -254,17 +256,22 @@ const PORTS = { from: 10_000, to: 32_000 } as const
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to)
-    const server = createServer().listen(port, '127.0.0.1')
-    try {
-      await once(server, 'listening')
-    } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') continue
-      throw error
-    }
-    server.close()
-    await once(server, 'close')
-    return port
+    if (await isFree(port)) return port
   }
+}
+
+/** Whether nobody listens on a port of this machine. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false
+    throw error
+  }
+  server.close()
+  await once(server, 'close')
+  return true
 }
 
 /** A script that nobody spends, for the `at`-th block in place of `fork`. */

@@ -20,6 +20,7 @@ import {
   writeParams,
 } from './layout.ts'
 import { NodeProcess } from './node-process.ts'
+import { Ports } from './ports.ts'
 import { type Note, type Wait, waitFor } from './waiting.ts'
 
 export interface NetworkOptions {
@@ -62,11 +63,13 @@ export class RegtestNetwork {
   /** It first, then the challengers. */
   private readonly made: NodeProcess[] = []
   private readonly options: NetworkOptions
+  private readonly ports: Ports
   /** Of the sequencer, then of challengers. */
   private readonly addresses: string[] = []
 
-  private constructor(options: NetworkOptions, bitcoind: Bitcoind, params: Params) {
+  private constructor(options: NetworkOptions, bitcoind: Bitcoind, params: Params, ports: Ports) {
     this.options = options
+    this.ports = ports
     this.folder = options.folder
     this.params = params
     this.bitcoind = bitcoind
@@ -79,13 +82,15 @@ export class RegtestNetwork {
     note('bitcoind starts')
     const { policy = 'default', blockWeight } = options
     const datadir = bitcoindFolder(options.folder)
-    const bitcoind = new Bitcoind({ datadir, policy, ...(blockWeight && { blockWeight }) })
+    const ports = new Ports(options.folder, note)
+    const port = await ports.of('bitcoind')
+    const bitcoind = new Bitcoind({ datadir, policy, port, ...(blockWeight && { blockWeight }) })
     await bitcoind.start()
     let network: RegtestNetwork | undefined
     try {
       note('keys, parameters and the first link')
       const params = readParams(options.folder) ?? (await makeNetwork(options, bitcoind))
-      network = new RegtestNetwork(options, bitcoind, params)
+      network = new RegtestNetwork(options, bitcoind, params, ports)
       await network.makeSequencer()
       for (let at = 1; at <= options.challengers; at++) await network.addChallenger(`challenger-${at}`)
       note('the nodes start')
@@ -119,7 +124,7 @@ export class RegtestNetwork {
   /** Another challenger. It is not started; on a folder of its own that is not there yet, it begins with an empty disk. */
   async addChallenger(name: string): Promise<NodeProcess> {
     const own = challengerFolder(this.folder, name)
-    const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
+    const address = `/ip4/127.0.0.1/tcp/${await this.ports.of(`${name} peers`)}`
     const config = writeNodeConfig(this.folder, own, {
       ...(await this.commonSettings()),
       'p2p.listen': [address],
@@ -249,7 +254,7 @@ export class RegtestNetwork {
 
   private async makeSequencer(): Promise<void> {
     const own = nodeFolder(this.folder, 'sequencer', 'sequencer')
-    const address = `/ip4/127.0.0.1/tcp/${await freePort()}`
+    const address = `/ip4/127.0.0.1/tcp/${await this.ports.of('sequencer peers')}`
     this.addresses.push(address)
     const config = writeNodeConfig(this.folder, own, {
       ...(await this.commonSettings()),

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { RpcUnreachableError } from '@kedge/bitcoin'
 import { type DataMode, type DataParams, regtestBond } from '@kedge/core'
+import { isFree } from './bitcoind.ts'
 import { openControl } from './control.ts'
 import { readParams, writeWalletConfig } from './layout.ts'
 import { clearLeftovers } from './leftover.ts'
@@ -34,7 +35,8 @@ interface UpOptions {
   readonly challengers: number
   readonly apiPort: number
   readonly bond: boolean
-  readonly mode: DataMode
+  /** Undefined where none was asked for. */
+  readonly mode: DataMode | undefined
 }
 
 /** @throws TypeError or RangeError naming the flag or variable that is wrong. */
@@ -72,7 +74,7 @@ function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): U
     challengers: Math.floor(number('challengers', isBonded ? 3 : 2, [isBonded ? 3 : 1, 20])),
     apiPort: Math.floor(number('api-port', 8780, [1, 65_000])),
     bond: values.bond === true,
-    mode: modeOf(values.mode ?? 'challenge'),
+    mode: values.mode === undefined ? undefined : modeOf(values.mode),
   }
 }
 
@@ -107,13 +109,15 @@ async function up(
   { data, blockSeconds, challengers, apiPort, bond, mode }: UpOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  refuseOtherMode(data, mode)
   await clearLeftovers(data)
+  for (let at = 0; at <= challengers; at++) await expectFree(apiPort + at)
   console.log(`a network in ${data}: bitcoind, a sequencer and ${challengers} challengers`)
   const onProgress = (text: string) => console.log(`  ${text} ...`)
   const network = await RegtestNetwork.start({
     ...{ folder: data, challengers, apiPort, sealAfterMs: 1000, onProgress },
     ...(bond && { bond: LONG_BOND }),
-    ...(mode !== 'challenge' && { rules: { data: dataOf(mode) } }),
+    ...(mode !== undefined && mode !== 'challenge' && { rules: { data: dataOf(mode) } }),
   })
   const control = await openControl(network)
   try {
@@ -125,6 +129,24 @@ async function up(
     await network.stop()
   }
   console.log('stopped; the next start goes on from here')
+}
+
+/** What a network began with stays. @throws UsageError */
+function refuseOtherMode(folder: string, asked: DataMode | undefined): void {
+  const params = readParams(folder)
+  const has = params && (params.data?.kind ?? 'challenge')
+  if (asked === undefined || has === undefined || has === asked) return
+  throw new UsageError(
+    `the network in ${folder} has the mode ${has}, and keeps it: start one of mode ${asked} elsewhere, with --data FOLDER, or delete ${folder}`,
+  )
+}
+
+/** @throws UsageError naming the port, and what chooses another */
+async function expectFree(port: number): Promise<void> {
+  if (await isFree(port)) return
+  throw new UsageError(
+    `port ${port} is in use by another program: choose others with --api-port N or KEDGE_REGTEST_API_PORT (the sequencer's API; the challengers' follow it)`,
+  )
 }
 
 function dataOf(mode: 'bitcoin' | 'certified'): DataParams {
@@ -154,9 +176,10 @@ async function mineOne(network: RegtestNetwork): Promise<void> {
     await network.bitcoind.mine(1)
   } catch (error) {
     // A call to a bitcoind that has just died fails before its death is known.
-    if (error instanceof RpcUnreachableError) await sleep(500)
+    if (!(error instanceof RpcUnreachableError)) throw error
+    await sleep(500)
     network.check()
-    throw error
+    console.log(`bitcoind does not answer (${error.message}): trying again; kill it, or Ctrl-C, if it never does`)
   }
 }
 
@@ -192,8 +215,8 @@ To try, in another terminal:
 ${wallet('create')}
 ${wallet('create', 'bob')}
   npm run kedge -- regtest fund <alice's bitcoin address> 0.01btc${data}
-${wallet('deposit 500000sat')}
-${wallet('balance')}
+${wallet('deposit 500000sat')}   # when the next block holds what was funded
+${wallet('balance')}   # credited some blocks later
 ${wallet("send <bob's rollup address> 1500sat --memo lunch")}
 ${wallet('status <payment>')}
 ${wallet('history', 'bob')}

@@ -149,9 +149,12 @@ describeOnBitcoind('a network', () => {
     const before = await anchored(await pay())
     const money = (await stage.account(network.sequencer, bob)).balance
     const { params } = network
+    const reached = () => [network.bitcoind.rpc.url, ...network.nodes.flatMap(({ ready }) => ready.addresses)]
+    const addresses = reached()
     await network.stop()
     on(await RegtestNetwork.start({ ...OPTIONS, folder }))
     expect(network.params).toEqual(params)
+    expect(reached()).toEqual(addresses)
     expect((await network.agreed()).number).toBeGreaterThanOrEqual(before.number)
     expect((await stage.account(network.sequencer, bob)).balance).toBe(money)
   }, 90_000)

@@ -57,6 +57,19 @@ describeOnBitcoind('a node that can’t start says why in one sentence, and ends
     )
   })
 
+  test('a whole network: one of another mode in its folder, or a port that is taken', async () => {
+    const up = (...args: string[]) => runKedge(['regtest', 'up', '--data', folder, '--challengers', '1', ...args])
+    const other = await up('--mode', 'bitcoin')
+    expect(other).toMatchObject({ code: 2, stdout: '' })
+    expect(other.stderr).toMatch(
+      /^the network in \S+ has the mode challenge, and keeps it: [^\n]*--data FOLDER[^\n]*\n$/,
+    )
+    const { port } = new URL(challenger.ready.api)
+    const taken = await up('--api-port', port)
+    expect(taken.code).toBe(2)
+    expect(taken.stderr).toMatch(new RegExp(`^port ${port} is in use by another program: [^\\n]*--api-port[^\\n]*\\n$`))
+  })
+
   test('a bitcoind on another chain, or behind the network', async () => {
     const foreign = [...paramsWith({ chain: 'testnet4' }), '--allow-off-regtest']
     expect(await start(...elsewhere(), ...foreign)).toMatch(/^kedge: bitcoind follows regtest, not testnet4: /)

@@ -41,7 +41,8 @@ export function readKeys(path: string): Keys {
   const read = file.safeParse(parseJson(path))
   if (!read.success) {
     const [issue] = read.error.issues
-    throw new ConfigError(`${path}: ${issue?.path.join('.') || 'keys'}: ${issue?.message}`)
+    const what = `${issue?.path.join('.') || 'keys'}: ${issue?.message}`
+    throw new ConfigError(`${path}: these are no keys of a node: ${what}; kedge keys new makes such a file`)
   }
   const entries = Object.entries(read.data).map(([name, hex]) => [name, fromHex(hex ?? '')] as const)
   for (const [name, secret] of entries) if (name !== 'peer') checkSecret(path, name, secret)

@@ -62,7 +62,11 @@ export function readParams(file: string): Params {
   try {
     return paramsFromJson(JSON.parse(text))
   } catch (cause) {
-    throw new ConfigError(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    const why = cause instanceof SyntaxError ? 'it is not JSON' : cause instanceof Error ? cause.message : String(cause)
+    throw new ConfigError(
+      `${file}: these are no parameters of a network: ${why}. They stand in the network's params.json; whoever runs one of its nodes has it.`,
+      { cause },
+    )
   }
 }
 

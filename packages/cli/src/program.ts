@@ -47,12 +47,19 @@ Exit status: 0 it is done, 1 it failed, 2 it was asked or configured wrongly.`,
 export async function runCommand(command: Command, args: readonly string[]): Promise<void> {
   prepare(command)
   try {
+    refuseNegative(args)
     await command.parseAsync(args, { from: 'user' })
   } catch (error) {
     process.exitCode = report(error, args.includes('--json'))
   }
   // libp2p leaves a timer behind when it is stopped, for which the process would live another second.
   process.stdout.write('', () => process.exit())
+}
+
+/** It would be taken for an option. @throws ConfigError */
+function refuseNegative(args: readonly string[]): void {
+  const negative = args.find((arg) => /^-[0-9][0-9.]* ?(msat|sat|btc)$/i.test(arg))
+  if (negative !== undefined) throw new ConfigError(`${negative}: an amount can't be negative`)
 }
 
 /** A subcommand that was made by itself inherits nothing. */

@@ -52,14 +52,27 @@ export async function runNode<O extends NodeOptions>(
   } catch (error) {
     // Loaded by whoever starts a node, and by nothing else: it is large.
     const { explainStart } = await import('@kedge/node')
-    const fault = isReady ? undefined : explainStart(error)
-    if (fault === undefined) log.fatal({ err: error }, 'the node failed')
-    else process.stderr.write(`kedge: ${fault}\n`)
+    if (isReady) log.fatal({ err: error }, 'the node failed')
+    else {
+      log.debug({ err: error }, 'the node did not start')
+      process.stderr.write(`kedge: ${sentenceOf(error, explainStart(error))}\n`)
+    }
     return 1
   } finally {
     process.removeAllListeners('disconnect')
     if (process.connected) process.disconnect()
   }
+}
+
+/** In one line, with what a taken port is mended by. */
+function sentenceOf(error: unknown, fault: string | undefined): string {
+  const said =
+    fault ??
+    `the node could not start: ${error instanceof Error ? error.message : String(error)}; --log-level debug tells where`
+  const isTaken = said.includes('EADDRINUSE')
+  return isTaken
+    ? `${said}; another port is chosen by ${said.startsWith('peers') ? '--p2p-listen' : '--api-port'}`
+    : said
 }
 
 function describe(node: RunningNode, { params }: NodeOptions): ReadyLine {

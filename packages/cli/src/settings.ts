@@ -52,6 +52,8 @@ export const walletSettings = {
   node: fallback(url('URL', "a node's HTTP API"), 'http://127.0.0.1:8780'),
   'bitcoin.url': optional(url('URL', "bitcoind's RPC; deposits need one, the others check more with one")),
   ...bitcoin,
+  // Somebody waits for it.
+  'bitcoin.timeout-ms': fallback(whole('N', 'milliseconds that a call may take', [100, WEEK_MS]), 10_000),
 }
 
 /** What a bond is looked at with. */

@@ -3,6 +3,7 @@ import type { Rpc } from '@kedge/bitcoin'
 import { openWallet, type Wallet } from '@kedge/wallet'
 import { Command } from 'commander'
 import { addSettings, configOf, type Environment } from './options.ts'
+import { patientFetch } from './patient-fetch.ts'
 import type { Settings } from './setting.ts'
 import { rpcAt, type WalletConfig, walletSettings } from './settings.ts'
 
@@ -36,6 +37,6 @@ export interface OpenedWallet {
 export async function openConfigured(command: Command, environment: Environment): Promise<OpenedWallet> {
   const config = walletConfig(command, environment)
   const url = config['bitcoin.url']
-  const wallet = await openWallet(config.wallet, createClient(config.node))
+  const wallet = await openWallet(config.wallet, createClient(config.node, { fetch: patientFetch }))
   return url === undefined ? { wallet } : { wallet, rpc: rpcAt(url, config) }
 }

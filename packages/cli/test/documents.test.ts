@@ -155,7 +155,9 @@ describe('a file that can’t be used', () => {
     const wrong = await kedge(['wallet', 'verify-receipt', file, '--params', bad])
     expect(wrong).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('bad.json: params: params.chain is missing'),
+      stderr: expect.stringContaining(
+        'bad.json: these are no parameters of a network: params: params.chain is missing',
+      ),
     })
     const missing = await kedge(['wallet', 'verify-receipt', join(folder.path, 'nothing'), '--params', by])
     expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read') })

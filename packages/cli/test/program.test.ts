@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
 import { kedgeProgram } from '../src/program.ts'
@@ -11,6 +12,9 @@ const WORDS = 'abandon abandon abandon abandon abandon abandon abandon abandon a
 
 /** On regtest; nobody here has its key. */
 const ADDRESS = 'bcrt1p8wpt9v4frpf3tkn0srd97pksgsxc5hs52lafxwru9kgeephvs7rqjeprhg'
+
+/** A file that is something else than what it is given for. */
+const MANIFEST = fileURLToPath(new URL('../package.json', import.meta.url))
 
 /** Tells on standard error what a program loads. */
 const LOADED = new URL('./loaded.mjs', import.meta.url).href
@@ -90,6 +94,9 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['sequencer', '--workers', 'many'], '--workers: must be a whole number from 1 to 64'],
     [['sequencer', '--config', '/nowhere.toml'], '/nowhere.toml: cannot be read'],
     [['wallet', 'send', 'ab', '5'], 'Write a number and its unit'],
+    [['wallet', 'send', 'ab', '-5sat'], "-5sat: an amount can't be negative"],
+    [['wallet', 'deposit', '21000001btc'], 'There are never more than 21,000,000 bitcoin.'],
+    [['wallet', 'verify-receipt', 'x', '--params', MANIFEST], `${MANIFEST}: these are no parameters of a network: `],
     [['wallet', 'send', 'ab'], "missing required argument 'AMOUNT'"],
     [['wallet', 'deposit', '5msat'], 'only whole satoshis'],
     [['wallet', 'deposit', '5000sat', '--fee-rate', 'fast'], 'It must be sat/vB'],

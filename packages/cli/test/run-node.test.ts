@@ -73,14 +73,17 @@ test('the end of the process that started it stops it too', async () => {
   expect(await started.exit).toEqual([0, null])
 })
 
-test.each([
-  ['fails-at-start', 'the port is taken'],
-  ['fails-later', 'the disk is full'],
-])('a node that %s: exit code 1, and why in the log', async (behaviour, why) => {
-  const started = run(behaviour)
+test('a node that fails later: exit code 1, and why in the log', async () => {
+  const started = run('fails-later')
   expect(await started.exit).toEqual([1, null])
   const last = (await started.log).trim().split('\n').at(-1) ?? ''
-  expect(JSON.parse(last)).toMatchObject({ level: 60, msg: 'the node failed', err: { message: why } })
+  expect(JSON.parse(last)).toMatchObject({ level: 60, msg: 'the node failed', err: { message: 'the disk is full' } })
+})
+
+test('a node that fails at its start: exit code 1, and one sentence without a stack', async () => {
+  const started = run('fails-at-start')
+  expect(await started.exit).toEqual([1, null])
+  expect(await started.log).toMatch(/^kedge: the node could not start: the port is taken[^\n]*\n$/)
 })
 
 test('a node that can’t start where it was put: exit code 1, and one sentence', async () => {
