@@ -164,22 +164,29 @@ async function stake(network: RegtestNetwork, note: (text: string) => void): Pro
 }
 
 async function mineUntil(network: RegtestNetwork, blockSeconds: number, signal: AbortSignal): Promise<void> {
+  let misses = 0
   while (!signal.aborted) {
     await pause(blockSeconds === 0 ? 1000 : blockSeconds * 1000, signal)
     network.check()
-    if (blockSeconds > 0 && !signal.aborted) await mineOne(network)
+    if (blockSeconds === 0 || signal.aborted) continue
+    const why = await mineOne(network)
+    misses = why === undefined ? 0 : misses + 1
+    // One call may be lost by chance.
+    if (misses > 1) console.log(`bitcoind does not answer (${why}): trying again, until Ctrl-C`)
   }
 }
 
-async function mineOne(network: RegtestNetwork): Promise<void> {
+/** Why it was in vain, where bitcoind can't be reached for now. */
+async function mineOne(network: RegtestNetwork): Promise<string | undefined> {
   try {
     await network.bitcoind.mine(1)
+    return undefined
   } catch (error) {
     // A call to a bitcoind that has just died fails before its death is known.
     if (!(error instanceof RpcUnreachableError)) throw error
     await sleep(500)
     network.check()
-    console.log(`bitcoind does not answer (${error.message}): trying again; kill it, or Ctrl-C, if it never does`)
+    return error.message
   }
 }
 
