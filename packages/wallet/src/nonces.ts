@@ -35,7 +35,7 @@ type Groups = ReadonlyMap<bigint, readonly SendRecord[]>
 
 /**
  * Submits again what is open before it.
- * @throws WalletError `earlier-open`, `nothing-to-replace`, `nonce-unproven` or `not-answered`; ApiError
+ * @throws WalletError `earlier-open`, `nothing-to-replace`, `nonce-unproven` or `bad-answer`; ApiError
  */
 export const nextNonce: NonceOf = async (wallet, account, cell, intent) => {
   const groups = await readGroups(wallet, cell)
@@ -121,7 +121,7 @@ async function isAnyPlaced(wallet: Wallet, rivals: readonly SendRecord[]): Promi
 /**
  * Sees to it that of some rivals for one nonce one is ordered, as far as the node says so.
  * @returns `used`: the nonce was used elsewhere, which the node has shown, as all below its own
- * @throws WalletError `earlier-open` or `not-answered`
+ * @throws WalletError `earlier-open` or `bad-answer`; ApiError
  */
 async function settle(
   wallet: Wallet,
@@ -133,35 +133,37 @@ async function settle(
   const wanted = rivals.findLast(mayBeWanted) ?? first
   if (wanted === undefined) throw new Error('rivals for a nonce, and there is none')
   if (await isAnyPlaced(wallet, rivals)) return 'behind'
-  const { reason = '' } = mayBeWanted(wanted) ? await submitTo(wallet, wanted) : { reason: wanted.reason }
-  if (reason === '' || (reason === 'pending' && intent.again === true) || (await isPlaced(wallet, wanted)))
-    return 'behind'
-  if (reason === 'nonce-used' && cell.nonce > signedOf(wanted).nonce) {
+  const open = mayBeWanted(wanted) ? await submitTo(wallet, wanted) : refusedFor(wanted.reason ?? 'no reason')
+  if (open === undefined || (open.reason === 'pending' && intent.again === true)) return 'behind'
+  if (open.reason === 'nonce-used' && cell.nonce > signedOf(wanted).nonce) {
     if ((await findUse(wallet, cell.cell, cell.nonce - 1n)) !== undefined) return 'used'
   }
-  throw earlierOpen(
-    wallet,
-    wanted,
-    reason === 'pending'
-      ? 'the node has passed it on, and nobody has promised it'
-      : `a node refuses it (${reason}), which shows nothing: whoever has its bytes may submit them until it expires`,
-  )
+  throw earlierOpen(wallet, wanted, open.why)
 }
 
-/** Why it does not stand anywhere after that, if the node says so. @throws WalletError `not-answered`, `bad-answer` */
-async function submitTo(wallet: Wallet, record: SendRecord): Promise<{ readonly reason?: string }> {
+interface StillOpen {
+  readonly reason: string
+  readonly why: string
+}
+
+function refusedFor(reason: string): StillOpen {
+  const why = `a node refuses it (${reason}), which shows nothing: whoever has its bytes may submit them until it expires`
+  return { reason, why }
+}
+
+/** Undefined where it is ordered after that, as the node says. @throws WalletError `bad-answer` */
+async function submitTo(wallet: Wallet, record: SendRecord): Promise<StillOpen | undefined> {
   try {
     const { rung } = await submitRecord(wallet, record)
-    return rung === 'pending' ? { reason: 'pending' } : {}
+    const why = 'the node has passed it on, and nobody has promised it'
+    return rung === 'pending' ? { reason: rung, why } : undefined
   } catch (error) {
-    if (!(error instanceof WalletError) || !isRefusal(error)) throw error
-    return { reason: error.details.reason ?? 'no reason' }
+    if (!(error instanceof WalletError) || (error.code !== 'refused' && error.code !== 'not-answered')) throw error
+    const { reason = 'no reason' } = error.details
+    return error.code === 'refused'
+      ? refusedFor(reason)
+      : { reason, why: `it was submitted again, in vain (${reason})` }
   }
-}
-
-/** A nonce that waits for one that was lost is no silence: the node has answered. */
-function isRefusal({ code, details }: WalletError): boolean {
-  return code === 'refused' || (code === 'not-answered' && details.reason === 'nonce-ahead')
 }
 
 /** Whether the node says that it is ordered. What evidence it shows is kept. */
