@@ -29,7 +29,7 @@ export const REPEAT_NOTE = 'signed before, and submitted again: nothing else was
  * @throws WalletError `paid-already`
  */
 export async function mayRepeat(
-  { again, replace }: IntentOptions,
+  { again, replace }: { readonly again?: true | undefined; readonly replace?: true | undefined },
   what: 'payment' | 'withdrawal',
   find: () => Promise<EarlierSame | undefined>,
 ): Promise<boolean> {

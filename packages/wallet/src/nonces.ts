@@ -132,7 +132,14 @@ async function settle(
   const [first] = rivals
   const wanted = rivals.findLast(mayBeWanted) ?? first
   if (wanted === undefined) throw new Error('rivals for a nonce, and there is none')
-  if (await isAnyPlaced(wallet, rivals)) return 'behind'
+  if (await isAnyPlaced(wallet, rivals)) {
+    if (mayBeWanted(wanted) || intent.again === true || rivals.some(isSettled)) return 'behind'
+    throw earlierOpen(
+      wallet,
+      wanted,
+      'a node refused it before, and says now that it is ordered; ask again, and this one goes behind it',
+    )
+  }
   const open = mayBeWanted(wanted) ? await submitTo(wallet, wanted) : refusedFor(wanted.reason ?? 'no reason')
   if (open === undefined || (open.reason === 'pending' && intent.again === true)) return 'behind'
   if (open.reason === 'nonce-used' && cell.nonce > signedOf(wanted).nonce) {
@@ -185,7 +192,7 @@ export function earlierOpen({ params }: Wallet, record: SendRecord, why: string)
   const what = signed.kind === 'transfer' ? 'payment' : 'withdrawal'
   const { staleness, dispute } = params.windows
   return new WalletError(
-    `Whether an earlier ${what} from this account is made is not known: ${amount}, ${record.id}: ${why}. Nothing was signed. Wait and try again; or make the same ${what} again, which submits the same bytes (so does kedge wallet resume); or add --replace, and only one of the two can ever be executed. After height ${signed.expiry + staleness + dispute} it can't be executed any more.`,
+    `Whether an earlier ${what} from this account is made is not known: ${amount}, ${record.id}: ${why}. Nothing was signed. Wait and try again; or make the same ${what} again, which submits the same bytes; or add --replace, and only one of the two can ever be executed; or --again, where it is taken, to pay beside it. After height ${signed.expiry + staleness + dispute} it can't be executed any more.`,
     { code: 'earlier-open', details: { id: record.id, expiry: String(signed.expiry) } },
   )
 }

@@ -43,7 +43,8 @@ async function readAgain(wallet: Wallet, { id }: SendRecord): Promise<SendRecord
 async function expectFinal(wallet: Wallet, record: SendRecord, instead: SendRecord): Promise<void> {
   if (isSettled(instead) && instead.state !== 'final') await isPlaced(wallet, instead)
   const now = await readAgain(wallet, instead)
-  if (isSettled(now) && now.state === 'final') return
+  // Of what is final by the node's word alone nothing is known.
+  if ((now.acknowledgement !== undefined || now.proven === true) && now.state === 'final') return
   throw earlierOpen(
     wallet,
     record,

@@ -81,6 +81,17 @@ describe('a payment whose outcome is open', () => {
     },
   )
 
+  it('that was refused, and is found to be ordered, is told of before another one goes behind it', async () => {
+    const { lies, wallet, paid, nonces } = await between()
+    lies.answers.push('insufficient-funds')
+    await expect(send(wallet, five)).rejects.toMatchObject({ code: 'refused' })
+    const other = { to: stranger, amount: 4n }
+    await expect(send(wallet, other)).rejects.toMatchObject({ code: 'earlier-open' })
+    expect(await nonces()).toEqual([0n])
+    expect(await send(wallet, other)).toMatchObject({ rung: 'sequenced' })
+    expect(await paid()).toBe(9n)
+  })
+
   it('lets nothing else be signed behind it, but in its place', async () => {
     const { lies, wallet, paid, nonces } = await between()
     lies.answers.push('expired', 'expired', 'expired')
@@ -88,7 +99,8 @@ describe('a payment whose outcome is open', () => {
     await expect(send(wallet, { ...five, expiry: 150 })).rejects.toMatchObject({ code: 'refused' })
     const [{ id } = { id: '' }] = (await readWalletFile(wallet.path)).sends
     const other = { to: stranger, amount: 7n }
-    await expect(send(wallet, other)).rejects.toMatchObject({ code: 'earlier-open', details: { id } })
+    for (const next of [other, { ...five, memo: 'lunch' }])
+      await expect(send(wallet, next)).rejects.toMatchObject({ code: 'earlier-open', details: { id } })
     expect(await nonces()).toEqual([0n])
     // The node has the first one all along.
     await expect(send(wallet, { ...other, replace: true })).rejects.toMatchObject({ code: 'refused' })

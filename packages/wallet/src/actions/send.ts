@@ -4,7 +4,7 @@ import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
-import { type Intent, type NonceOf, nextNonce } from '../nonces.ts'
+import { earlierOpen, type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signRecord } from '../records.ts'
 import { type EarlierSame, findOpen, findRecent, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
 import { isOnCurve } from '../signing.ts'
@@ -53,6 +53,7 @@ export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment>
     const isNew = request.again === true || request.replace === true
     const open = isNew ? undefined : await findOpen(wallet, sameAs(request))
     if (open !== undefined) {
+      if (open.memo !== request.memo) throw earlierOpen(wallet, open, 'it pays the same with another memo')
       const { record, submitted } = await submitOpen(wallet, open)
       return { ...viewOf(record, submitted), isRepeat: true }
     }
@@ -67,8 +68,9 @@ export function findRecentSend(wallet: Wallet, request: SendRequest): Promise<Ea
   return findRecent(wallet, sameAs(request))
 }
 
-function sameAs({ to, amount, memo }: SendRequest): PaysSame {
-  return (record) => isPayment(record, { kind: 'transfer', payee: to, amount }) && record.memo === memo
+/** Also with another memo: who was told that a payment was refused may word the next one otherwise. */
+function sameAs({ to, amount }: SendRequest): PaysSame {
+  return (record) => isPayment(record, { kind: 'transfer', payee: to, amount })
 }
 
 function viewOf(record: SendRecord, { rung }: Submitted): SentPayment {

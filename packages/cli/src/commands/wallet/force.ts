@@ -1,17 +1,21 @@
 import {
+  type EarlierSame,
   type ForcedOperation,
   type ForceRequest,
+  findRecentSend,
+  findRecentWithdrawal,
   type PreparedForce,
   prepareForce,
   publishForce,
   quoteWithdrawal,
+  type Wallet,
 } from '@kedge/wallet'
 import { Command } from 'commander'
 import { parseAmount, parseSats, printAmount, printSats } from '../../amount.ts'
 import { ConfigError } from '../../config-error.ts'
 import { confirm } from '../../confirm.ts'
 import { parseRate } from '../../fee-rate.ts'
-import { type IntentOptions, intentOf } from '../../intent.ts'
+import { type IntentOptions, intentOf, mayRepeat } from '../../intent.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
 import { type OpenedWallet, openConfigured, walletSubcommand } from '../../wallet-command.ts'
@@ -85,18 +89,29 @@ function withOptions(command: Command): Command {
 async function force(
   command: Command,
   environment: Environment,
-  { feeRate, yes = false, quote }: ForceOptions,
+  { feeRate, yes = false, quote, again }: ForceOptions,
   requestOf: (opened: Opened) => Promise<ForceRequest>,
 ): Promise<void> {
   const { wallet, rpc } = await openConfigured(command, environment)
   if (rpc === undefined) throw new ConfigError('forcing needs a bitcoind: set bitcoin.url and its login')
   const request = await requestOf({ wallet, rpc })
+  if (!quote && !(await mayRepeat({ again }, ...repeatOf(wallet, request))))
+    return answer(command, { done: false }, () => ['nothing was done'])
   const prepared = await prepareForce(wallet, rpc, feeRate === undefined ? request : { ...request, feeRate })
   const { record, publication: _, ...told } = prepared
   if (quote) return answer(command, { id: record.id, ...told }, () => print(prepared))
   if (!(await confirm(yes, print(prepared)))) return answer(command, { done: false }, () => ['nothing was done'])
   const forced = await publishForce(wallet, rpc, prepared)
   return answer(command, forced, () => [...columns([['transaction', forced.txid]]), ...print(forced, forced.id)])
+}
+
+/** What is asked for, and whether it was made a short while ago. */
+function repeatOf(
+  wallet: Wallet,
+  request: ForceRequest,
+): ['payment' | 'withdrawal', () => Promise<EarlierSame | undefined>] {
+  if (request.kind === 'transfer') return ['payment', () => findRecentSend(wallet, request.transfer)]
+  return ['withdrawal', () => findRecentWithdrawal(wallet, request.withdrawal)]
 }
 
 function print(
