@@ -27,27 +27,40 @@ interface Outcome {
   readonly seconds: string
 }
 
-const progress = new Progress()
+const progress = Progress.begin()
 
-/** Plays the scenarios one after another; the first that fails is the last. */
+/**
+ * Plays the scenarios, on two tracks side by side; what the second tells comes behind what the first does. The first
+ * failure that is told ends all.
+ */
 async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'kedge-demo-'))
   progress.line(`data and logs: ${folder}`)
   const outcomes: Outcome[] = []
-  let network: RegtestNetwork | undefined
-  onInterrupt(async () => network?.kill())
+  const started: Promise<RegtestNetwork>[] = []
+  onInterrupt(() => kill(started))
   try {
-    for (const { alone, together } of networksOf(scenarios)) {
-      network = await start(join(folder, `network-${outcomes.length}`), alone)
-      const stage = new Stage(network, tell)
-      for (const scenario of together) await play(stage, scenario, outcomes)
-      await progress.step('everything stops in good order', () => (network as RegtestNetwork).stop())
+    const tracks = tracksOf(scenarios).map((networks, at) => {
+      const teller = at === 0 ? progress : progress.held()
+      const over = playAll(networks, {
+        folder: join(folder, `networks-${at + 1}`),
+        progress: teller,
+        outcomes,
+        started,
+      })
+      // Its failure is told when its turn comes.
+      over.catch(() => undefined)
+      return { teller, over }
+    })
+    for (const { teller, over } of tracks) {
+      teller.release()
+      await over
     }
   } catch (error) {
-    await network?.kill()
+    await kill(started)
     progress.line(summary(scenarios, outcomes))
     progress.line(`\nFAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-    progress.line(`The logs of all processes: ${folder}/*/*/log.jsonl`)
+    progress.line(`The logs of all processes: ${folder}/*/*/*/log.jsonl`)
     return 1
   }
   progress.line(summary(scenarios, outcomes))
@@ -55,30 +68,66 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   return 0
 }
 
+async function kill(started: readonly Promise<RegtestNetwork>[]): Promise<void> {
+  // What could not start has cleared itself away.
+  for (const each of started) await (await each.catch(() => undefined))?.kill()
+}
+
 interface Played {
-  readonly alone?: Partial<NetworkOptions>
+  readonly alone?: Partial<NetworkOptions> | undefined
   readonly together: readonly Scenario[]
 }
 
-/** One network for all that can share it, and one for each that can't. */
-function networksOf(scenarios: readonly Scenario[]): readonly Played[] {
+/**
+ * Two tracks side by side, about as long as each other: a network for the scenarios that share the first, one for those
+ * beside them; behind both, in turn, networks for those that can't share any.
+ */
+function tracksOf(scenarios: readonly Scenario[]): readonly (readonly Played[])[] {
+  const tracks: Played[][] = [[], []]
   const shared = scenarios.filter(({ alone }) => alone === undefined)
-  const own = scenarios.flatMap((scenario): Played[] => {
-    const { alone } = scenario
-    return alone === undefined ? [] : [{ alone, together: [scenario] }]
-  })
-  return shared.length === 0 ? own : [{ together: shared }, ...own]
+  for (const [at, track] of tracks.entries()) {
+    const together = shared.filter(({ isBeside = false }) => isBeside === (at === 1))
+    if (together.length > 0) track.push({ together })
+  }
+  const own = scenarios.filter(({ alone }) => alone !== undefined)
+  for (const [at, scenario] of own.entries()) tracks[at % 2]?.push({ alone: scenario.alone, together: [scenario] })
+  return tracks.filter((track) => track.length > 0)
 }
 
-const tell: Step = (title, work, seen) => progress.step(title, work, seen)
+interface Track {
+  readonly folder: string
+  readonly progress: Progress
+  readonly outcomes: Outcome[]
+  readonly started: Promise<RegtestNetwork>[]
+}
 
-function start(folder: string, alone: Partial<NetworkOptions> = {}): Promise<RegtestNetwork> {
-  const options = { folder, challengers: 2, sealAfterMs: 100, mayLie: true, logLevel: 'debug', ...alone }
+async function playAll(networks: readonly Played[], track: Track): Promise<void> {
+  const { progress } = track
+  for (const [at, { alone, together }] of networks.entries()) {
+    const network = await start(track, `network-${at + 1}`, alone)
+    const tell: Step = (title, work, seen) => progress.step(title, work, seen)
+    const stage = new Stage(network, tell)
+    for (const scenario of together) await play(stage, scenario, track)
+    await progress.step('everything stops in good order', () => network.stop())
+  }
+}
+
+function start(
+  { folder, progress, started }: Track,
+  name: string,
+  alone: Partial<NetworkOptions> = {},
+): Promise<RegtestNetwork> {
+  const common = { challengers: 2, sealAfterMs: 100, mayLie: true, logLevel: 'debug' }
+  const options = { ...common, folder: join(folder, name), ...alone }
   const title = `bitcoind, a sequencer and ${options.challengers} challengers start, and find each other`
-  return progress.step(title, (onProgress) => RegtestNetwork.start({ ...options, onProgress }))
+  return progress.step(title, (onProgress) => {
+    const network = RegtestNetwork.start({ ...options, onProgress })
+    started.push(network)
+    return network
+  })
 }
 
-async function play(stage: Stage, { name, title, run }: Scenario, outcomes: Outcome[]): Promise<void> {
+async function play(stage: Stage, { name, title, run }: Scenario, { progress, outcomes }: Track): Promise<void> {
   progress.title(title)
   const began = performance.now()
   const end = (result: Outcome['result']) =>

@@ -6,15 +6,38 @@ const REFRESH_MS = 100
 
 /** Tells on standard output what is being done and checked, all the time. */
 export class Progress {
-  private readonly started = performance.now()
+  private readonly started: number
   private readonly isTerminal = process.stdout.isTTY === true
+  /** Lines that wait for their turn. */
+  private waiting: string[] | undefined
+
+  private constructor(started: number, waiting: string[] | undefined) {
+    this.started = started
+    this.waiting = waiting
+  }
+
+  static begin(): Progress {
+    return new Progress(performance.now(), undefined)
+  }
+
+  /** Of something that goes on beside this, and is told later. */
+  held(): Progress {
+    return new Progress(this.started, [])
+  }
+
+  /** Tells what waited, and everything from now on. */
+  release(): void {
+    for (const text of this.waiting ?? []) console.log(text)
+    this.waiting = undefined
+  }
 
   title(text: string): void {
-    console.log(`\n${this.isTerminal ? `\x1b[1m${text}\x1b[0m` : text}`)
+    this.line(`\n${this.isTerminal ? `\x1b[1m${text}\x1b[0m` : text}`)
   }
 
   line(text: string): void {
-    console.log(text)
+    if (this.waiting === undefined) console.log(text)
+    else this.waiting.push(text)
   }
 
   /**
@@ -42,14 +65,15 @@ export class Progress {
   }
 
   private refresh(title: string, note: string, start: number): void {
+    if (this.waiting !== undefined) return
     const text = `  … ${title}${note === '' ? '' : ` (${note})`}  ${seconds(start)}`
     if (this.isTerminal) process.stdout.write(`\r\x1b[K${text.slice(0, process.stdout.columns ?? 80)}`)
     else if (performance.now() - start > REFRESH_MS) console.log(text)
   }
 
   private settle(mark: string, title: string, seen: string, start: number): void {
-    if (this.isTerminal) process.stdout.write('\r\x1b[K')
-    console.log(`  ${mark} ${title}${seen === '' ? '' : `: ${seen}`}  [${seconds(start)}, at ${seconds(this.started)}]`)
+    if (this.isTerminal && this.waiting === undefined) process.stdout.write('\r\x1b[K')
+    this.line(`  ${mark} ${title}${seen === '' ? '' : `: ${seen}`}  [${seconds(start)}, at ${seconds(this.started)}]`)
   }
 }
 

@@ -6,6 +6,8 @@ export interface Scenario {
   /** For --only. */
   readonly name: string
   readonly title: string
+  /** The demo plays it, with the others of which this is true, on a second network beside the first. */
+  readonly isBeside?: true
   /** It is played on a network of its own, which differs in this. */
   readonly alone?: Partial<NetworkOptions>
   /** @throws Error when a check fails */

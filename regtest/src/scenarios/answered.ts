@@ -9,6 +9,7 @@ const AMOUNT = 12_000n
 export const answered: Scenario = {
   name: 'answered',
   title: 'answered: a batch that no peer gets to see is demanded on Bitcoin, and shown there',
+  isBeside: true,
   run: async (stage) => {
     const { network } = stage
     const { sequencer, challengers, params } = network

@@ -9,6 +9,7 @@ import { readJson, walletOf } from '../wallet-program.ts'
 export const censored: Scenario = {
   name: 'censored',
   title: 'censored: the sequencer ignores a payer, who forces her payment on Bitcoin',
+  isBeside: true,
   run: async (stage) => {
     const { network } = stage
     const [, bob, carol] = (await stage.people(3)) as [Person, Person, Person]

@@ -11,6 +11,7 @@ type BatchLink = Extract<RouteResponse<'batches'>['batches'][number], { readonly
 export const lateJoiner: Scenario = {
   name: 'late-joiner',
   title: 'late-joiner: an empty disk, peers and bitcoind',
+  isBeside: true,
   run: async (stage) => {
     const { network } = stage
     const people = await stage.people(2)

@@ -64,6 +64,7 @@ const CASES: readonly Case[] = [
 export const lies: readonly Scenario[] = CASES.map((told) => ({
   name: told.lie,
   title: told.title,
+  isBeside: true,
   run: (stage) => play(stage, told),
 }))
 
