@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, isIPv6, type Socket } from 'node:net'
+import { createServer, type Server } from 'node:http'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import {
   type Answer,
@@ -22,6 +22,7 @@ import {
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { jsonHeaders, refuseByHand } from './http-refusals.ts'
+import { openPlaces, type PlaceLimits } from './places.ts'
 
 /** What answers each route. A refusal is a value; whatever is thrown becomes `internal` and goes to the log. */
 export type Responders = {
@@ -34,11 +35,10 @@ export interface ServeLog {
   error(fields: object, message: string): void
 }
 
-export interface ServeLimits {
+export interface ServeLimits extends PlaceLimits {
   readonly jsonBytes: number
   readonly binaryBytes: number
   readonly headerBytes: number
-  readonly connections: number
   /** For all of a request's bytes to arrive, counted from the first; headers get half of it. */
   readonly requestMs: number
   /** For a responder to answer; after it the client is told to come again. */
@@ -55,8 +55,10 @@ export const defaultServeLimits: ServeLimits = {
   binaryBytes: 256 * 1024,
   headerBytes: 8 * 1024,
   connections: 1000,
+  addressConnections: 100,
   requestMs: 10_000,
   answerMs: 20_000,
+  takeMs: 30_000,
   idleMs: 5_000,
   graceMs: 5_000,
 }
@@ -88,7 +90,6 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   const limits = options.limits ?? defaultServeLimits
   const server = openServer(buildApi(options), limits, log)
   refuseByHand(server)
-  reportDrops(server, log)
   server.listen(options.port, host)
   try {
     await once(server, 'listening')
@@ -123,32 +124,17 @@ function openServer(api: Hono, limits: ServeLimits, log: ServeLog): Server {
   }
   // The global Request and Response stay the platform's: other parts of the process use them.
   const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
-  const isInTurn = turnKeeper()
-  const server = createServer(serverOptions, (incoming, outgoing) => {
-    if (isInTurn(incoming.socket, outgoing)) void listener(incoming, outgoing)
-    else incoming.socket.destroy()
+  const places = openPlaces(limits, (left) => {
+    // Not once a connection.
+    if (left % 1000 === 1) log.warn({ left, limit: limits.connections }, 'too many connections, closing idle ones')
   })
-  server.maxConnections = limits.connections
+  const server = createServer(serverOptions, (incoming, outgoing) =>
+    places.serve(incoming, outgoing, async () => listener(incoming, outgoing)),
+  )
+  server.on('connection', (socket) => places.enter(socket))
   // A client that does not read its answer keeps a socket silent for this long at most.
   server.timeout = limits.requestMs + limits.answerMs
   return server
-}
-
-/** Requests that a connection may have unanswered: one, and one that its client sent when the answer's last byte came. */
-const UNANSWERED = 2
-
-/**
- * Nobody who waits for answers sends more than one request at a time. Thousands of them fit into one read of a socket, and
- * all would be worked on at once: a connection that sends on without waiting is closed.
- */
-function turnKeeper(): (socket: Socket, outgoing: ServerResponse) => boolean {
-  const unanswered = new WeakMap<Socket, ServerResponse[]>()
-  return (socket, outgoing) => {
-    if (socket.destroyed) return false
-    const open = (unanswered.get(socket) ?? []).filter(({ writableEnded }) => !writableEnded)
-    unanswered.set(socket, [...open, outgoing])
-    return open.length < UNANSWERED
-  }
 }
 
 /** The API without its server: `fetch` takes a Request and gives a Response. */
@@ -281,15 +267,6 @@ function faultResponse(fault: Fault): Response {
   const retryAfterMs = fault.details?.retryAfterMs
   const headers = typeof retryAfterMs === 'number' ? { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } : {}
   return jsonResponse(statusOf(fault.code), errorBodyOf(fault), headers)
-}
-
-/** A node at its limit of connections says so, but not once a connection. */
-function reportDrops(server: Server, log: ServeLog): void {
-  let dropped = 0
-  server.on('drop', () => {
-    if (dropped++ % 1000 === 0)
-      log.warn({ dropped, limit: server.maxConnections }, 'too many connections, refusing more')
-  })
 }
 
 /** A connection that was busy when the server closed becomes idle with its answer, and has to be closed by hand. */

@@ -1,45 +1,10 @@
 import { EventEmitter, once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { connect, type Socket } from 'node:net'
-import { answer, createClient, overloaded, type RouteName, refuse, routes } from '@kedge/api'
-import { afterEach, describe, expect, it } from 'vitest'
-import { defaultServeLimits, type Responders, type ServedApi, type ServeOptions, serveApi } from '../src/serve.ts'
+import { answer, overloaded, type RouteName, refuse, routes } from '@kedge/api'
+import { describe, expect, it } from 'vitest'
+import { serveApi } from '../src/serve.ts'
 import { id, key, requests, responses } from './answers.ts'
-
-const served: ServedApi[] = []
-
-afterEach(async () => {
-  await Promise.all(served.splice(0).map((api) => api.stop()))
-})
-
-interface Entry {
-  level: 'warn' | 'error'
-  fields: Record<string, unknown>
-  message: string
-}
-
-/** Answers each route with its sample, unless told otherwise; keeps what it was asked and what was logged. */
-async function serve(changes: Partial<Responders> = {}, options: Partial<ServeOptions> = {}) {
-  const asked: [string, unknown][] = []
-  const logged: Entry[] = []
-  const names = Object.keys(routes) as RouteName[]
-  const samples = names.map((name) => [
-    name,
-    (request: unknown) => {
-      asked.push([name, request])
-      return answer(responses[name])
-    },
-  ])
-  const write = (level: Entry['level']) => (fields: object, message: string) =>
-    void logged.push({ level, fields: { ...fields }, message })
-  const handlers = { ...(Object.fromEntries(samples) as Responders), ...changes }
-  const log = { warn: write('warn'), error: write('error') }
-  const api = await serveApi({ handlers, log, host: '127.0.0.1', port: 0, ...options })
-  served.push(api)
-  return { api, asked, logged, client: createClient(api.url) }
-}
-
-const quick = { ...defaultServeLimits, requestMs: 400, idleMs: 200, answerMs: 150, graceMs: 300 }
+import { dial, quick, readAll, serve } from './served.ts'
 
 interface Reply {
   status: number
@@ -49,26 +14,6 @@ interface Reply {
 async function post(url: string, body: string | Uint8Array<ArrayBuffer>, type = 'application/json'): Promise<Reply> {
   const response = await fetch(url, { method: 'POST', body, headers: { 'content-type': type } })
   return { status: response.status, body: (await response.json()) as Reply['body'] }
-}
-
-/** Everything the server sends on a connection until it closes it. */
-async function readAll(socket: Socket): Promise<string> {
-  let text = ''
-  socket.on('data', (chunk) => {
-    text += chunk
-  })
-  socket.on('error', (error) => {
-    text += `\n${error.message}`
-  })
-  if (!socket.closed) await once(socket, 'close')
-  return text
-}
-
-async function dial(api: ServedApi, first: string): Promise<Socket> {
-  const socket = connect(api.port, '127.0.0.1')
-  await once(socket, 'connect')
-  socket.write(first)
-  return socket
 }
 
 describe('a served API', () => {
@@ -294,24 +239,6 @@ describe('slow clients', () => {
     await readAll(silent)
     const idle = await dial(api, 'GET /health HTTP/1.1\r\nhost: a\r\n\r\n')
     expect(await readAll(idle)).toContain('HTTP/1.1 200')
-  })
-
-  it('cannot take more connections than there are', async () => {
-    const { api, logged } = await serve({}, { limits: { ...defaultServeLimits, connections: 2 } })
-    const first = await dial(api, '')
-    const second = await dial(api, '')
-    const third = connect(api.port, '127.0.0.1')
-    expect(await readAll(third)).not.toContain('200')
-    expect(logged[0]?.message).toContain('too many connections')
-    first.destroy()
-    second.destroy()
-    await expect
-      .poll(() =>
-        createClient(api.url)
-          .health()
-          .then(({ peers }) => peers),
-      )
-      .toBe(3)
   })
 })
 

@@ -1,0 +1,123 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIPv6, type Socket } from 'node:net'
+
+export interface PlaceLimits {
+  /** Connections at a time. */
+  readonly connections: number
+  /** Those of them that may be one address's. This machine's own, a reverse proxy perhaps, may have all. */
+  readonly addressConnections: number
+  /** For a client to take its answer, once there is one. */
+  readonly takeMs: number
+}
+
+/** Who may have a connection, and a request on it. */
+export interface Places {
+  /** Gives a new connection a place, be it that of one whose client is waited for; or closes it. */
+  enter(socket: Socket): void
+  /** Has `work` done, which answers a request; closes the connection when its client sends on without waiting. */
+  serve(incoming: IncomingMessage, outgoing: ServerResponse, work: () => Promise<unknown>): void
+}
+
+interface Connection {
+  readonly socket: Socket
+  readonly client: string | undefined
+  unanswered: Exchange[]
+}
+
+interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly outgoing: ServerResponse
+}
+
+/** Requests that a connection may have unanswered: one, and one that its client sent when the answer's last byte came. */
+const UNANSWERED = 2
+
+/**
+ * When all places are taken, a newcomer gets that of the connection whose client has been waited for the longest: for a
+ * request, the rest of one, or that it takes its answer. A request that is being worked on is never given up.
+ *
+ * Connections that had an answer wait apart from those that had none, and the larger crowd gives a place: so neither
+ * sockets that say nothing push out those who ask now and then, nor do these keep all others out.
+ * @param report told how many were refused or had to leave so far
+ */
+export function openPlaces(limits: PlaceLimits, report: (left: number) => void): Places {
+  const connections = new WeakMap<Socket, Connection>()
+  /** In the order in which they began to wait. */
+  const silent = new Set<Connection>()
+  const served = new Set<Connection>()
+  let left = 0
+  const leave = (connection: Connection) => {
+    silent.delete(connection)
+    served.delete(connection)
+  }
+  const dismiss = ({ socket }: Connection) => {
+    socket.destroy()
+    report(++left)
+  }
+  const findCrowd = (newcomer: Connection): [Connection[], Connection[]] | undefined => {
+    const crowds = (isIn: (each: Connection) => boolean): [Connection[], Connection[]] => [
+      [...silent].filter(isIn),
+      [...served].filter(isIn),
+    ]
+    if (newcomer.client !== undefined) {
+      const own = crowds(({ client }) => client === newcomer.client)
+      if (own[0].length + own[1].length >= limits.addressConnections) return own
+    }
+    return silent.size + served.size >= limits.connections ? crowds(() => true) : undefined
+  }
+  return {
+    enter(socket) {
+      const newcomer: Connection = { socket, client: clientOf(socket.remoteAddress), unanswered: [] }
+      const crowd = findCrowd(newcomer)
+      if (crowd !== undefined) {
+        const [few, many] = crowd.sort((a, b) => a.length - b.length)
+        const leaver = [...many, ...few].find((each) => !isWorkedOn(each)) ?? newcomer
+        leave(leaver)
+        dismiss(leaver)
+      }
+      if (socket.destroyed) return
+      connections.set(socket, newcomer)
+      silent.add(newcomer)
+      socket.on('close', () => leave(newcomer))
+    },
+    serve(incoming, outgoing, work) {
+      const { socket } = incoming
+      const connection = connections.get(socket)
+      if (connection === undefined || socket.destroyed) return
+      const open = connection.unanswered.filter((each) => !each.outgoing.writableEnded)
+      connection.unanswered = [...open, { incoming, outgoing }]
+      // Thousands of requests fit into one read of a socket, and all would be worked on at once.
+      if (open.length >= UNANSWERED) {
+        socket.destroy()
+        return
+      }
+      void work().then(() => {
+        leave(connection)
+        if (socket.destroyed) return
+        served.add(connection)
+        if (!outgoing.writableFinished) hurry(socket, outgoing, limits.takeMs)
+      })
+    },
+  }
+}
+
+/** The server's own timeout begins anew with each byte that is taken. */
+function hurry(socket: Socket, outgoing: ServerResponse, takeMs: number): void {
+  const timer = setTimeout(() => socket.destroy(), takeMs)
+  outgoing.on('close', () => clearTimeout(timer))
+}
+
+function isWorkedOn({ unanswered }: Connection): boolean {
+  return unanswered.some(({ incoming, outgoing }) => incoming.complete && !outgoing.writableEnded)
+}
+
+/** Undefined for this machine itself. Who has one IPv6 address has all of its /64 net. */
+function clientOf(address = ''): string | undefined {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1] ?? address
+  if (mapped === '::1' || mapped.startsWith('127.')) return undefined
+  if (!isIPv6(mapped)) return mapped
+  const [head = '', tail] = mapped.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length)
+  return [...groups, ...Array.from({ length: missing }, () => '0')].slice(0, 4).join(':')
+}
