@@ -54,6 +54,15 @@ export function isOwner(source: Uint8Array, at: number, key: Uint8Array): boolea
   return true
 }
 
+/** Whether its nonce is above the one at `nonceAt` of `bytes`, a u64 as it stands in a signed operation. */
+export function isNonceAbove(source: Uint8Array, at: number, bytes: Uint8Array, nonceAt: number): boolean {
+  for (let byte = 7; byte >= 0; byte--) {
+    const difference = (source[at + NONCE_AT + byte] as number) - (bytes[nonceAt + byte] as number)
+    if (difference !== 0) return difference > 0
+  }
+  return false
+}
+
 /** Undefined unless the bytes are an account's one canonical form. */
 export function decodeAccount(bytes: Uint8Array): Account | undefined {
   const reader = new Reader(bytes)

@@ -294,6 +294,7 @@ export {
 export {
   decodeTransfer,
   encodeTransfer,
+  isNonceUsed,
   payerOf,
   TRANSFER_BYTES,
   TRANSFER_KIND,

@@ -3,6 +3,7 @@ import { Reader, Writer } from './codec.ts'
 import { taggedHash } from './hash.ts'
 import type { Apply } from './operation.ts'
 import type { Totals } from './totals.ts'
+import type { CellTree } from './tree.ts'
 
 export interface Transfer {
   readonly kind: 'transfer'
@@ -64,12 +65,18 @@ export function decodeTransfer(bytes: Uint8Array): Transfer | undefined {
 }
 
 const FROM_AT = 1
+const NONCE_AT = 9
 
 /** The cell that a transfer of TRANSFER_BYTES, or a withdrawal, is from, or what stands there in bytes that don't decode. */
 export function payerOf(bytes: Uint8Array): number {
   let cell = 0
   for (let at = FROM_AT + 7; at >= FROM_AT; at--) cell = cell * 256 + (bytes[at] as number)
   return cell
+}
+
+/** Whether `payer`, a cell of the tree, has used the nonce of these bytes: a look without decoding, as `payerOf` is one. */
+export function isNonceUsed(tree: CellTree, payer: number, bytes: Uint8Array): boolean {
+  return tree.hasUsed(payer, bytes, NONCE_AT)
 }
 
 /** The 32 bytes that the payer signs. */

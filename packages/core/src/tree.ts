@@ -1,5 +1,5 @@
 import { equalBytes } from './bytes.ts'
-import { type Account, CELL_BYTES, isOwner, readAccount, readOwner, writeAccount } from './cell.ts'
+import { type Account, CELL_BYTES, isNonceAbove, isOwner, readAccount, readOwner, writeAccount } from './cell.ts'
 import { CellNodes } from './nodes.ts'
 import { type Cells, MissingCellError } from './operation.ts'
 import { Rows } from './rows.ts'
@@ -33,6 +33,12 @@ export class CellTree implements Cells {
   /** Whether the cell is there and the key's. */
   isOwner(cell: number, key: Uint8Array): boolean {
     return cell < this.length && isOwner(this.cells.bytes, CELL_BYTES * cell, key)
+  }
+
+  /** Whether the cell has used the nonce (a u64) at `at` of `bytes`. */
+  hasUsed(cell: number, bytes: Uint8Array, at: number): boolean {
+    if (cell >= this.length) throw new MissingCellError(cell)
+    return isNonceAbove(this.cells.bytes, CELL_BYTES * cell, bytes, at)
   }
 
   /** A copy of the cell's 64 bytes. */

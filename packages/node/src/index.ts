@@ -11,6 +11,7 @@ export {
   rowAt,
   rowCount,
   type Submission,
+  type Submitter,
   type Taken,
 } from './intake.ts'
 export { keptOperations } from './kept-operations.ts'
@@ -23,6 +24,7 @@ export { answerSubmit, passOn } from './pass-on.ts'
 export { checkSignatures } from './presign.ts'
 export { respondersOf } from './queries.ts'
 export { orClose, startNode } from './running.ts'
+export { type Results, Screen } from './screen.ts'
 export { isTickSigned, SeenTicks } from './seen-ticks.ts'
 export { type Responders, type ServedApi, serveApi } from './serve.ts'
 export type { Head } from './snapshot.ts'

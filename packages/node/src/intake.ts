@@ -2,13 +2,20 @@ import { type Receipt, type Refusal, type SignedOperation, TRANSFER_BYTES, toHex
 
 /** What a node does with submitted operations: a sequencer takes them, any other node passes them on. */
 export interface Intake {
-  /** One result for each row, in order. */
-  submit(submission: Submission): Promise<readonly IntakeResult[]>
+  /** One result for each row, in order. @param from where it is known who submits */
+  submit(submission: Submission, from?: Submitter): Promise<readonly IntakeResult[]>
   /**
    * What the sequencer has taken and Bitcoin does not show yet.
    * @param id what the operation's owner signed (core's `signedMessage`)
    */
   find(id: Uint8Array): Promise<Taken | undefined>
+}
+
+/** Who submits: neither is proof of anything, but both cost something to change. */
+export interface Submitter {
+  /** Undefined where requests come without one. Destroyed once nobody waits for an answer there. */
+  readonly connection?: { readonly destroyed: boolean }
+  readonly address: string
 }
 
 /** What one request submits: signed operations of one kind, back to back, which stay as they are. */

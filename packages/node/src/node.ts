@@ -84,6 +84,9 @@ export interface Openings {
 /** Rows of shared memory: four of the largest batches, in 256-byte rows: two that are sealed and checked, two that wait. */
 const VERIFIER_ROWS = 32_768
 
+/** Rows for the single payments that all connections may have under way, and some requests of a few. */
+const URGENT_ROWS = 2048
+
 /** Between two looks at bitcoind when nothing else happens. */
 const POLL_MS = 200
 
@@ -101,6 +104,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       workers: options.workers,
       network,
       capacityRows: VERIFIER_ROWS,
+      urgentRows: URGENT_ROWS,
       ...openings.verifier,
     })
     opened.push(() => verifier.close())

@@ -23,7 +23,7 @@ import {
   WITHDRAWAL_KIND,
 } from '@kedge/core'
 import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
-import { type Intake, type IntakeResult, rowAt, rowCount, type Submission } from './intake.ts'
+import { type Intake, type IntakeResult, rowAt, rowCount, type Submission, type Submitter } from './intake.ts'
 import type { Responders } from './serve.ts'
 
 /** Less than an API client waits for its answer. */
@@ -97,15 +97,16 @@ async function ask(host: Pick<Host, 'submit'>, rows: Uint8Array): Promise<Asked>
 export async function answerSubmit(
   handlers: Pick<Responders, 'submitTransfers' | 'submitWithdrawal'> | undefined,
   bytes: Uint8Array,
+  from?: Submitter,
 ): Promise<Uint8Array> {
   if (bytes.length === WITHDRAWAL_BYTES && bytes[0] === WITHDRAWAL_KIND) {
-    const answered = await handlers?.submitWithdrawal({ withdrawal: toHex(bytes) })
+    const answered = await handlers?.submitWithdrawal({ withdrawal: toHex(bytes) }, from)
     return encodeAnswer(answered === undefined ? allRefused(1, 'syncing') : oneRow(answered))
   }
   const { body } = routes.submitTransfers
   if (findRowsFault(body, bytes.length) !== undefined) return encodeJson(errorBodyOf({ code: 'bad-request' }))
   const count = bytes.length / body.rowBytes
-  const answered = await handlers?.submitTransfers({ bytes })
+  const answered = await handlers?.submitTransfers({ bytes }, from)
   if (answered?.ok === true) return encodeAnswer(answered.value)
   return encodeAnswer(allRefused(count, answered?.fault.code ?? 'syncing'))
 }

@@ -111,8 +111,8 @@ function isWorkedOn({ unanswered }: Connection): boolean {
   return unanswered.some(({ incoming, outgoing }) => incoming.complete && !outgoing.writableEnded)
 }
 
-/** Undefined for this machine itself. Who has one IPv6 address has all of its /64 net. */
-function clientOf(address = ''): string | undefined {
+/** Whose a connection is: undefined for this machine itself. Who has one IPv6 address has all of its /64 net. */
+export function clientOf(address = ''): string | undefined {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1] ?? address
   if (mapped === '::1' || mapped.startsWith('127.')) return undefined
   if (!isIPv6(mapped)) return mapped

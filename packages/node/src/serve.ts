@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, isIPv6 } from 'node:net'
-import { getRequestListener, RequestError } from '@hono/node-server'
+import { getRequestListener, type HttpBindings, RequestError } from '@hono/node-server'
 import {
   type Answer,
   answer,
@@ -22,11 +22,15 @@ import {
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { jsonHeaders, refuseByHand } from './http-refusals.ts'
-import { openPlaces, type PlaceLimits } from './places.ts'
+import type { Submitter } from './intake.ts'
+import { clientOf, openPlaces, type PlaceLimits } from './places.ts'
 
 /** What answers each route. A refusal is a value; whatever is thrown becomes `internal` and goes to the log. */
 export type Responders = {
-  readonly [N in RouteName]: (request: RouteRequest<N>) => Answer<RouteResponse<N>> | Promise<Answer<RouteResponse<N>>>
+  readonly [N in RouteName]: (
+    request: RouteRequest<N>,
+    from?: Submitter,
+  ) => Answer<RouteResponse<N>> | Promise<Answer<RouteResponse<N>>>
 }
 
 /** Where serving reports what clients are not told. */
@@ -106,7 +110,7 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   return { url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`, port, stop }
 }
 
-function openServer(api: Hono, limits: ServeLimits, log: ServeLog): Server {
+function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server {
   const serverOptions = {
     // The adapter misses it too, and its complaint is answered in the API's own form.
     requireHostHeader: false,
@@ -137,18 +141,31 @@ function openServer(api: Hono, limits: ServeLimits, log: ServeLog): Server {
   return server
 }
 
+/** Nothing where a request comes without a connection. */
+interface Api {
+  readonly Bindings: Partial<HttpBindings>
+}
+
 /** The API without its server: `fetch` takes a Request and gives a Response. */
-export function buildApi({ handlers, log, origins = [], limits = defaultServeLimits }: ApiOptions): Hono {
-  const api = new Hono()
+export function buildApi({ handlers, log, origins = [], limits = defaultServeLimits }: ApiOptions): Hono<Api> {
+  const api = new Hono<Api>()
   if (origins.length > 0) {
     api.use(cors({ origin: [...origins], allowMethods: ['GET', 'POST'], allowHeaders: ['content-type'], maxAge: 600 }))
   }
   for (const [name, route] of Object.entries<Route>(routes)) {
-    const respond = handlers[name as RouteName] as (request: unknown) => Answer<unknown> | Promise<Answer<unknown>>
+    const respond = handlers[name as RouteName] as (
+      request: unknown,
+      from: Submitter | undefined,
+    ) => Answer<unknown> | Promise<Answer<unknown>>
     api.on(route.method, route.path, async (context) => {
       const request = await readRequest(context, route, limits)
       if (!request.ok) return faultResponse(request.fault)
-      const answered = await answerInTime(name, () => respond(request.value), limits.answerMs, log)
+      const answered = await answerInTime(
+        name,
+        () => respond(request.value, submitterOf(context)),
+        limits.answerMs,
+        log,
+      )
       if (!answered.ok) return faultResponse(answered.fault)
       const body = route.response.encode(answered.value)
       return route.text === undefined ? jsonResponse(200, body) : textResponse(route.text, body as string)
@@ -162,7 +179,12 @@ export function buildApi({ handlers, log, origins = [], limits = defaultServeLim
   return api
 }
 
-async function readRequest(context: Context, route: Route, limits: ServeLimits): Promise<Answer<unknown>> {
+function submitterOf({ env }: Context<Api>): Submitter | undefined {
+  const socket = env.incoming?.socket
+  return socket && { connection: socket, address: clientOf(socket.remoteAddress) ?? 'local' }
+}
+
+async function readRequest(context: Context<Api>, route: Route, limits: ServeLimits): Promise<Answer<unknown>> {
   const params = route.params?.safeDecode(context.req.param())
   if (params?.success === false) return refuse('bad-request', detailsOf(params.error))
   const query = readQuery(context, route)
@@ -171,7 +193,7 @@ async function readRequest(context: Context, route: Route, limits: ServeLimits):
   return body.ok ? answer({ ...params?.data, ...query.value, ...body.value }) : body
 }
 
-function readQuery(context: Context, route: Route): Answer<Record<string, unknown>> {
+function readQuery(context: Context<Api>, route: Route): Answer<Record<string, unknown>> {
   const all = Object.entries(context.req.queries())
   const twice = all.find(([, values]) => values.length > 1)
   if (twice !== undefined) return refuse('bad-request', { [twice[0].slice(0, 100)]: 'is given twice' })
@@ -185,7 +207,11 @@ function readQuery(context: Context, route: Route): Answer<Record<string, unknow
   return query.success ? answer(query.data) : refuse('bad-request', detailsOf(query.error))
 }
 
-async function readBody(context: Context, route: Route, limits: ServeLimits): Promise<Answer<Record<string, unknown>>> {
+async function readBody(
+  context: Context<Api>,
+  route: Route,
+  limits: ServeLimits,
+): Promise<Answer<Record<string, unknown>>> {
   if (route.body === undefined) return answer({})
   const binary = isBinary(route.body)
   const expected = binary ? 'application/octet-stream' : 'application/json'
@@ -204,7 +230,7 @@ async function readBody(context: Context, route: Route, limits: ServeLimits): Pr
 }
 
 /** A body that says its length is refused or read whole; one that doesn't is read until it is too long. */
-async function readBytes(context: Context, limit: number): Promise<Answer<Uint8Array>> {
+async function readBytes(context: Context<Api>, limit: number): Promise<Answer<Uint8Array>> {
   const tooLarge = refuse('too-large', { maxBytes: limit })
   const length = context.req.header('content-length')
   if (length !== undefined && !(Number(length) <= limit)) return tooLarge

@@ -1,6 +1,6 @@
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
 import { decodeSigned, encodeReceipt, equalBytes, fromHex, signedMessage, toHex } from '@kedge/core'
-import { type IntakeResult, rowAt, rowCount, type Submission, type Taken } from './intake.ts'
+import { type IntakeResult, rowAt, rowCount, type Submission, type Submitter, type Taken } from './intake.ts'
 import { acknowledgementOf, findRung, rungOf } from './payment-queries.ts'
 import { lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
@@ -9,15 +9,20 @@ type Routes = 'submitTransfer' | 'submitTransfers' | 'submitWithdrawal'
 
 export function submitQueries(context: QueryContext): Pick<Responders, Routes> {
   return {
-    submitTransfer: ({ transfer }) => submitOne(context, { kind: 'transfer', rows: fromHex(transfer) }),
-    submitTransfers: async ({ bytes }) =>
-      answer(rowsView(await submitRows(context, { kind: 'transfer', rows: bytes }))),
-    submitWithdrawal: ({ withdrawal }) => submitOne(context, { kind: 'withdrawal', rows: fromHex(withdrawal) }),
+    submitTransfer: ({ transfer }, from) => submitOne(context, { kind: 'transfer', rows: fromHex(transfer) }, from),
+    submitTransfers: async ({ bytes }, from) =>
+      answer(rowsView(await submitRows(context, { kind: 'transfer', rows: bytes }, from))),
+    submitWithdrawal: ({ withdrawal }, from) =>
+      submitOne(context, { kind: 'withdrawal', rows: fromHex(withdrawal) }, from),
   }
 }
 
-async function submitOne(context: QueryContext, submission: Submission): Promise<Answer<Submitted>> {
-  const [row] = await submitRows(context, submission)
+async function submitOne(
+  context: QueryContext,
+  submission: Submission,
+  from: Submitter | undefined,
+): Promise<Answer<Submitted>> {
+  const [row] = await submitRows(context, submission, from)
   if (row === undefined) throw new Error('one row was submitted and none answered')
   if (row.fate === 'refused') return row.code === 'overloaded' ? overloaded(RETRY_MS) : refuse(row.code)
   const signed = signedIdOf(context, submission.rows)
@@ -35,11 +40,11 @@ type Row =
   | { readonly fate: 'repeated'; readonly rung?: Submitted['rung'] }
   | { readonly fate: 'refused'; readonly code: ErrorCode }
 
-async function submitRows(context: QueryContext, submission: Submission): Promise<Row[]> {
+async function submitRows(context: QueryContext, submission: Submission, from: Submitter | undefined): Promise<Row[]> {
   const { follower, executor } = context.node
   const isClosed = follower.chain.mode === 'closed'
   const { undone } = executor
-  const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission)
+  const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission, from)
   const rows: Row[] = []
   for (const [row, result] of results.entries()) {
     const isUsed = !result.ok && result.code === 'nonce-used'

@@ -16,7 +16,9 @@ export const failures: unknown[] = []
 export function clientOf(handlers: Responders): Client {
   const keep = (fields: object) => void failures.push(fields)
   const api = buildApi({ handlers, log: { warn: keep, error: keep } })
-  return createClient('http://node', { fetch: async (input, init) => api.fetch(new Request(input as string, init)) })
+  return createClient('http://node', {
+    fetch: async (input, init) => api.fetch(new Request(input as string, init), {}),
+  })
 }
 
 const IDLE = { purse: 0n, cap: 100, waiting: [] }

@@ -83,7 +83,7 @@ describe('any HTTP request', () => {
           const url = `http://node${target}`
           if (!URL.canParse(url)) return
           const init = { method, headers: given, ...(method === 'GET' || method === 'HEAD' ? {} : { body: content }) }
-          const response = await api.fetch(new Request(url, init as RequestInit))
+          const response = await api.fetch(new Request(url, init as RequestInit), {})
           const text = await response.text()
           if (response.ok) {
             good += 1

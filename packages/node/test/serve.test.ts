@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { answer, overloaded, type RouteName, refuse, routes } from '@kedge/api'
 import { describe, expect, it } from 'vitest'
-import { serveApi } from '../src/serve.ts'
+import type { ServedApi } from '../src/serve.ts'
 import { id, key, requests, responses } from './answers.ts'
 import { dial, quick, readAll, serve } from './served.ts'
 

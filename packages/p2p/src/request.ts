@@ -83,7 +83,7 @@ export interface Responder {
   readonly times: Times
   readonly stopping: AbortSignal
   /** Must not throw. `signal` aborts when the response's time is over or the host stops. */
-  answer(request: Uint8Array, signal: AbortSignal): Promise<Reply>
+  answer(request: Uint8Array, signal: AbortSignal, peer: string): Promise<Reply>
 }
 
 export type Reply =
@@ -107,7 +107,7 @@ export async function serve(responder: Responder, stream: Stream, connection: Co
       readToEnd(stream, responder.maxRequest, responder.times.stallMs, signal),
     )
     return await withDeadline(responder.times.responseMs, [responder.stopping], async (signal) => {
-      const reply = await unlessAborted(responder.answer(request, signal), signal)
+      const reply = await unlessAborted(responder.answer(request, signal, peer), signal)
       if (reply.status === 'malformed') throw new RequestError(reply.reason)
       await sendToEnd(stream, writeResponse(reply), responder.times.stallMs, signal)
       return reply.status === 'found'

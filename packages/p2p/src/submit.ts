@@ -5,8 +5,8 @@ import { ask, type Peers, type Responder, type Response } from './request.ts'
 
 /** How a node without a sequencer hands transfers to one that has. */
 
-/** Takes concatenated transfers and gives the response's bytes. `signal` aborts when nobody waits any more. */
-export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>
+/** Takes concatenated transfers from a peer and gives the response's bytes. `signal` aborts when nobody waits any more. */
+export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal, peer: string) => Promise<Uint8Array>
 
 const BUSY_ROUNDS = 3
 const BUSY_WAIT_MS = 100
@@ -22,9 +22,9 @@ export function answerSubmissions(
     admission: new Admission(new Rates(limits.submissionsPerSecond, limits.submissionBurst), limits),
     times: limits,
     stopping,
-    answer: async (transfers, signal) => {
+    answer: async (transfers, signal, peer) => {
       try {
-        const body = await take(transfers, signal)
+        const body = await take(transfers, signal, peer)
         if (body.length > MAX_SUBMISSION_RESPONSE) throw new RangeError(`a response of ${body.length} bytes`)
         return { status: 'found', body }
       } catch (cause) {

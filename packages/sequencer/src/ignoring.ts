@@ -10,9 +10,9 @@ export function ignoring(intake: Intake, { executor }: Pick<NodeParts, 'executor
     return cell < tree.count && tamper.ignores(tree.owner(cell))
   }
   return {
-    submit: async (submission) => {
+    submit: async (submission, from) => {
       const rows = Array.from({ length: rowCount(submission) }, (_, row) => rowAt(submission, row))
-      if (!rows.some(isIgnored)) return await intake.submit(submission)
+      if (!rows.some(isIgnored)) return await intake.submit(submission, from)
       return rows.map(() => ({ ok: false, code: 'syncing' }))
     },
     find: (id) => intake.find(id),

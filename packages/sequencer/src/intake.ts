@@ -1,53 +1,45 @@
-import { decodeSigned, payerOf, signedMessage, toHex } from '@kedge/core'
+import { decodeSigned, signedMessage, toHex } from '@kedge/core'
 import {
   type Intake,
   type IntakeResult,
   type NodeParts,
+  type Results,
   rowAt,
   rowCount,
+  Screen,
   type Submission,
+  type Submitter,
   type Taken,
 } from '@kedge/node'
-import { type Chunk, isRowValid, readRowId, readRowOwner, writeRow } from '@kedge/signatures'
-import type { Added, Candidate } from './candidate.ts'
+import { type Chunk, isRowValid, readRowId, readRowOwner } from '@kedge/signatures'
+import type { Added } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
 import type { Producer } from './producer.ts'
 import type { Ticks } from './ticks.ts'
 
 /**
- * Takes transfers and withdrawals in: decoded strictly, signatures checked in the verifier's threads, then added in the order of
- * their arrival, on disk before the answer.
+ * Takes transfers and withdrawals in: screened, then added in the order in which their signatures were checked, on disk before the answer.
  */
 export class SequencerIntake implements Intake {
   private readonly node: NodeParts
   private readonly producer: Producer
+  private readonly screen: Screen
   /** Ids of what was signed in the open batch, filled as somebody asks. */
   private readonly index = new WeakMap<OpenBatch, { readonly byId: Map<string, number>; read: number }>()
 
   constructor(node: NodeParts, producer: Producer) {
     this.node = node
     this.producer = producer
+    this.screen = new Screen({ verifier: node.verifier, tree: node.executor.ledger.tree })
   }
 
-  async submit(submission: Submission): Promise<readonly IntakeResult[]> {
-    const results: IntakeResult[] = new Array(rowCount(submission))
+  async submit(submission: Submission, from?: Submitter): Promise<readonly IntakeResult[]> {
+    const results: Results = new Array(rowCount(submission))
     const { reason } = this.producer
     // A ledger that is behind can't say which cells there are.
     if (reason !== undefined) return results.fill({ ok: false, code: reason })
-    const known = this.findPaid(submission, results)
-    const chunk = known.length > 0 ? this.node.verifier.claim(known.length) : undefined
-    if (chunk === undefined) return Array.from(results, (result) => result ?? { ok: false, code: 'overloaded' })
-    const { tree } = this.node.executor.ledger
-    known.forEach((row, at) => {
-      const bytes = rowAt(submission, row)
-      writeRow(chunk.rows, at, tree.owner(payerOf(bytes)), bytes)
-    })
-    try {
-      await this.node.verifier.verify(chunk)
-      await this.order(submission, known, chunk, results)
-    } finally {
-      this.node.verifier.release(chunk)
-    }
+    await this.screen.check(submission, results, from, (rows, chunk) => this.order(submission, rows, chunk, results))
+    await this.findRepeated(submission, results)
     return results
   }
 
@@ -62,29 +54,11 @@ export class SequencerIntake implements Intake {
     return { ...placeOf(batch, index), operation, ...(receipt && { receipt }) }
   }
 
-  /** Rows that name a paying cell; the others are answered at once. */
-  private findPaid(submission: Submission, results: IntakeResult[]): number[] {
-    const { tree } = this.node.executor.ledger
-    const known: number[] = []
-    for (let row = 0; row < results.length; row++) {
-      const bytes = rowAt(submission, row)
-      if (payerOf(bytes) < tree.count) known.push(row)
-      else results[row] = decodeSigned(bytes) === undefined ? UNDECODABLE : UNKNOWN_CELL
-    }
-    return known
-  }
-
-  /** @param known rows with the chunk's places; nothing else of them is kept while they wait: it would outlive its worth */
-  private async order(
-    submission: Submission,
-    known: readonly number[],
-    chunk: Chunk,
-    results: IntakeResult[],
-  ): Promise<void> {
+  /** @param rows with the chunk's places; nothing else of them is kept while they wait: it would outlive its worth */
+  private async order(submission: Submission, rows: readonly number[], chunk: Chunk, results: Results): Promise<void> {
     const runs: Run[] = []
-    const refusals: Promise<void>[] = []
-    for (let at = 0; at < known.length; at++) {
-      const row = known[at] as number
+    for (let at = 0; at < rows.length; at++) {
+      const row = rows[at] as number
       const bytes = rowAt(submission, row)
       const operation = decodeSigned(bytes)
       if (operation === undefined || !isRowValid(chunk.rows, at)) {
@@ -95,13 +69,13 @@ export class SequencerIntake implements Intake {
       // Without a pause where none is needed: rows of requests that are served together would lie between each other.
       const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)
-      else refusals.push(this.refuse(candidate, added, row, results))
+      else results[row] = added
     }
-    await Promise.all([...runs.map((run) => this.answer(run, results)), ...refusals])
+    await Promise.all(runs.map((run) => this.answer(run, results)))
   }
 
   /** One receipt for a run of neighbours: the first one's path shows where the others stand. */
-  private async answer({ promises, index, rows }: Run, results: IntakeResult[]): Promise<void> {
+  private async answer({ promises, index, rows }: Run, results: Results): Promise<void> {
     const { batch } = promises
     const operations = batch.operations.slice(index, index + rows.length)
     const receipt = await promises.promise(index)
@@ -111,20 +85,25 @@ export class SequencerIntake implements Intake {
     })
   }
 
-  /** An operation that is in the open batch already is answered for like the first time: once it is on disk. */
-  private async refuse(
-    { operation }: Candidate,
-    { code }: Added & { ok: false },
-    row: number,
-    results: IntakeResult[],
-  ): Promise<void> {
-    results[row] = { ok: false, code }
+  /**
+   * An operation that is in the open batch already is answered for like the first time: once it is on disk. The payer's
+   * signature on it was checked then, whatever stands in its place now.
+   */
+  private async findRepeated(submission: Submission, results: Results): Promise<void> {
     const open = this.producer.openBatch
-    if (code !== 'nonce-used' || open === undefined) return
-    const index = this.indexOf(open.batch).get(toHex(signedMessage(this.node.network, operation)))
-    if (index === undefined) return
-    await open.promise(index)
-    results[row] = { ok: true, repeated: true }
+    if (open === undefined) return
+    const promised: Promise<unknown>[] = []
+    for (let row = 0; row < results.length; row++) {
+      const result = results[row]
+      if (result === undefined || result.ok || result.code !== 'nonce-used') continue
+      const operation = decodeSigned(rowAt(submission, row))
+      const id = operation && toHex(signedMessage(this.node.network, operation))
+      const index = id === undefined ? undefined : this.indexOf(open.batch).get(id)
+      if (index === undefined) continue
+      results[row] = { ok: true, repeated: true }
+      promised.push(open.promise(index))
+    }
+    await Promise.all(promised)
   }
 
   private indexOf(open: OpenBatch): ReadonlyMap<string, number> {
@@ -143,7 +122,6 @@ function placeOf({ place, promisable }: OpenBatch, index: number): Pick<Taken, '
 }
 
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const
-const UNKNOWN_CELL = { ok: false, code: 'unknown-cell' } as const
 const BAD_SIGNATURE = { ok: false, code: 'bad-signature' } as const
 
 /** Rows of one request that stand next to each other in one batch. */

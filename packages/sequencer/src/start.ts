@@ -53,7 +53,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   const node = await openNode(options, {
     ownTail: () => late.producer?.plan().tail ?? [],
     mayServe: (headerHash, kind) => options.tamper?.mayServe(headerHash, kind, 'peers') ?? true,
-    takeTransfers: (bytes) => answerSubmit(late.handlers, bytes),
+    takeTransfers: (bytes, _, peer) => answerSubmit(late.handlers, bytes, { address: peer }),
     ...(options.verifier && { verifier: options.verifier }),
   })
   return orClose(node, async () => {

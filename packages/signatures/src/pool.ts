@@ -3,6 +3,8 @@ import { clearStatuses } from './rows.ts'
 
 export interface PoolSettings {
   readonly workers: number
+  /** Whether there is one thread more, which only takes what is urgent. */
+  readonly hasUrgent: boolean
   readonly workerFile: URL
   readonly setup: WorkerSetup
   /** How long a thread may take over a slice: `fixedMs` and `rowMs` for each of its rows. */
@@ -24,6 +26,9 @@ export interface PoolStats {
 interface Job {
   readonly start: number
   readonly count: number
+  readonly isUrgent: boolean
+  /** Counts up: which of two came first. */
+  readonly number: number
   readonly resolve: () => void
   readonly reject: (error: VerifierError) => void
   /** Slices neither done nor given up. */
@@ -41,13 +46,19 @@ interface Slice {
 /** A slice that cost this many threads is given up: it is not bad luck any more. */
 const MAX_LOSSES = 3
 
-/** Cuts runs of rows into slices and has its lanes judge them, oldest first. */
+/**
+ * Cuts runs of rows into slices and has its lanes judge them, oldest first. What is urgent may be done by the urgent lane
+ * too, which waits for nothing else: the others may each be at a long slice.
+ */
 export class Pool {
   private readonly settings: PoolSettings
   private readonly rows: Uint8Array
   private readonly lanes: readonly Lane[]
+  private readonly urgentLane: Lane | undefined
   private readonly idle: Lane[]
   private readonly queue: Slice[] = []
+  private readonly urgentQueue: Slice[] = []
+  private jobs = 0
   private readonly running = new Set<Promise<void>>()
   private queuedRows = 0
   private runningRows = 0
@@ -57,7 +68,10 @@ export class Pool {
   constructor(settings: PoolSettings) {
     this.settings = settings
     this.rows = new Uint8Array(settings.setup.memory)
-    this.lanes = Array.from({ length: settings.workers }, () => new Lane(settings.workerFile, settings.setup))
+    const lane = () => new Lane(settings.workerFile, settings.setup)
+    this.urgentLane = settings.hasUrgent ? lane() : undefined
+    const others = Array.from({ length: settings.workers }, lane)
+    this.lanes = this.urgentLane === undefined ? others : [...others, this.urgentLane]
     this.idle = [...this.lanes]
   }
 
@@ -72,13 +86,15 @@ export class Pool {
   }
 
   /** Resolves when all rows are judged. @throws VerifierError; none of the rows is judged then. */
-  judge(start: number, count: number): Promise<void> {
+  judge(start: number, count: number, isUrgent = false): Promise<void> {
     if (this.closed) return Promise.reject(new VerifierError('closed'))
     return new Promise((resolve, reject) => {
-      const job: Job = { start, count, resolve, reject, open: 0, failure: undefined }
-      const size = Math.min(this.settings.setup.sliceRows, Math.ceil(count / this.lanes.length))
+      const number = this.jobs++
+      const job: Job = { start, count, isUrgent, number, resolve, reject, open: 0, failure: undefined }
+      const size = Math.min(this.settings.setup.sliceRows, Math.ceil(count / this.settings.workers))
+      const queue = this.queueOf(job)
       for (let done = 0; done < count; done += size) {
-        this.queue.push({ job, start: start + done, count: Math.min(size, count - done), losses: 0 })
+        queue.push({ job, start: start + done, count: Math.min(size, count - done), losses: 0 })
         job.open += 1
       }
       this.queuedRows += count
@@ -105,15 +121,27 @@ export class Pool {
     this.dropQueue()
   }
 
+  private queueOf({ isUrgent }: Job): Slice[] {
+    return isUrgent ? this.urgentQueue : this.queue
+  }
+
   private dispatch(): void {
-    while (!this.closed && this.queue.length > 0) {
-      const lane = this.idle.pop()
-      if (lane === undefined) return
-      const slice = this.queue.shift()
-      if (slice === undefined) return
+    if (this.closed) return
+    // The urgent lane comes last: what is urgent and finds another idle leaves it free for the next.
+    for (const lane of this.lanes) {
+      const at = this.idle.indexOf(lane)
+      const slice = at === -1 ? undefined : this.takeFor(lane)
+      if (slice === undefined) continue
+      this.idle.splice(at, 1)
       this.queuedRows -= slice.count
       this.launch(lane, slice)
     }
+  }
+
+  private takeFor(lane: Lane): Slice | undefined {
+    const [urgent, other] = [this.urgentQueue[0], this.queue[0]]
+    if (lane === this.urgentLane || other === undefined) return this.urgentQueue.shift()
+    return urgent !== undefined && urgent.job.number < other.job.number ? this.urgentQueue.shift() : this.queue.shift()
   }
 
   private launch(lane: Lane, slice: Slice): void {
@@ -144,13 +172,13 @@ export class Pool {
     if (this.closed) slice.job.failure ??= new VerifierError('closed', { cause })
     else if (slice.losses >= MAX_LOSSES) slice.job.failure ??= new VerifierError('workers-failed', { cause })
     if (slice.job.failure === undefined) {
-      this.queue.unshift(slice)
+      this.queueOf(slice.job).unshift(slice)
       this.queuedRows += slice.count
     } else this.settle(slice.job)
   }
 
   private dropQueue(): void {
-    for (const slice of this.queue.splice(0)) {
+    for (const slice of [...this.urgentQueue.splice(0), ...this.queue.splice(0)]) {
       slice.job.failure ??= new VerifierError('closed')
       this.queuedRows -= slice.count
       this.settle(slice.job)

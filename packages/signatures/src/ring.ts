@@ -10,14 +10,17 @@ export interface Region {
  */
 export class RowRing {
   readonly capacity: number
+  /** The first of its rows. */
+  private readonly from: number
   /** Oldest first; true when given back but still behind an older one. */
   private readonly regions = new Map<Region, boolean>()
   private next = 0
   /** Rows from the oldest region up to `next`, with those skipped at the end of the circle. */
   private used = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, from = 0) {
     this.capacity = capacity
+    this.from = from
   }
 
   get usedRows(): number {
@@ -46,7 +49,7 @@ export class RowRing {
   }
 
   private take(count: number, free: boolean): Region {
-    const region = { start: this.next, count }
+    const region = { start: this.from + this.next, count }
     this.regions.set(region, free)
     this.next = (this.next + count) % this.capacity
     this.used += count

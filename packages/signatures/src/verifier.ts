@@ -10,6 +10,8 @@ export interface VerifierOptions {
   readonly network: Uint8Array
   /** Rows of shared memory, 256 bytes each. At least twice the largest chunk, or that one may wait for an empty ring. */
   readonly capacityRows: number
+  /** Rows beside them for what is urgent, which one more thread takes: it waits for nothing else. None, unless given. */
+  readonly urgentRows?: number
   /** Default: the fastest that loads. `none` accepts every signature and wants `benchmarkOnly` as well. */
   readonly engine?: EngineChoice
   readonly benchmarkOnly?: true
@@ -34,9 +36,10 @@ export interface Verifier {
   readonly engine: string
   /**
    * `count` contiguous zeroed rows, or `undefined` when there is no room now: the caller sheds its load.
+   * @param isUrgent whether it may have the urgent rows and their thread as well
    * @throws RangeError when `count` could never be served.
    */
-  claim(count: number): Chunk | undefined
+  claim(count: number, isUrgent?: boolean): Chunk | undefined
   /**
    * Resolves when each row has its id and is valid or invalid. Rejects with a VerifierError, all rows pending, when
    * the verifier was closed or threads failed again and again; the chunk may then be tried once more.
@@ -61,18 +64,28 @@ const WORKER_FILE = new URL(import.meta.url.endsWith('.ts') ? '../dist/worker.js
 
 /** @throws VerifierError when the threads do not start; RangeError for options out of range. */
 export async function createVerifier(options: VerifierOptions): Promise<Verifier> {
-  const { workers, capacityRows, engine = fastestChoice } = options
+  const { workers, capacityRows, urgentRows = 0, engine = fastestChoice } = options
   refuseUnusable(options)
-  const memory = new SharedArrayBuffer(capacityRows * ROW_BYTES)
+  const memory = new SharedArrayBuffer((capacityRows + urgentRows) * ROW_BYTES)
   const setup = { memory, network: Uint8Array.from(options.network), engine, sliceRows: SLICE_ROWS }
-  const pool = new Pool({ workers, workerFile: WORKER_FILE, setup, fixedMs: FIXED_MS, rowMs: ROW_MS })
+  const hasUrgent = urgentRows > 0
+  const pool = new Pool({ workers, hasUrgent, workerFile: WORKER_FILE, setup, fixedMs: FIXED_MS, rowMs: ROW_MS })
   await pool.start()
-  return joinRows(engineOf(engine), memory, pool)
+  const rings = { common: new RowRing(capacityRows), urgent: new RowRing(urgentRows, capacityRows) }
+  return joinRows(engineOf(engine), memory, rings, pool)
 }
 
-function refuseUnusable({ workers, capacityRows, network, engine, benchmarkOnly }: VerifierOptions): void {
+function refuseUnusable({
+  workers,
+  capacityRows,
+  urgentRows = 0,
+  network,
+  engine,
+  benchmarkOnly,
+}: VerifierOptions): void {
   if (!Number.isInteger(workers) || workers < 1) throw new RangeError(`${workers} workers can't check signatures`)
   if (!Number.isInteger(capacityRows) || capacityRows < 1) throw new RangeError(`${capacityRows} is no number of rows`)
+  if (!Number.isInteger(urgentRows) || urgentRows < 0) throw new RangeError(`${urgentRows} is no number of rows`)
   if (network.length !== HASH_BYTES) throw new RangeError(`a network's id has 32 bytes, not ${network.length}`)
   if (engine !== 'none') return
   if (benchmarkOnly !== true) throw new RangeError("engine 'none' checks nothing, so it wants benchmarkOnly: true")
@@ -80,12 +93,18 @@ function refuseUnusable({ workers, capacityRows, network, engine, benchmarkOnly 
 }
 
 interface Claim {
+  readonly ring: RowRing
   readonly region: Region
+  readonly isUrgent: boolean
   verifying: boolean
 }
 
-function joinRows(engine: Engine, memory: SharedArrayBuffer, pool: Pool): Verifier {
-  const ring = new RowRing(memory.byteLength / ROW_BYTES)
+interface Rings {
+  readonly common: RowRing
+  readonly urgent: RowRing
+}
+
+function joinRows(engine: Engine, memory: SharedArrayBuffer, { common, urgent }: Rings, pool: Pool): Verifier {
   const claims = new Map<Chunk, Claim>()
   const find = (chunk: Chunk): Claim => {
     const claim = claims.get(chunk)
@@ -95,29 +114,36 @@ function joinRows(engine: Engine, memory: SharedArrayBuffer, pool: Pool): Verifi
   }
   return {
     engine: engine.name,
-    claim(count) {
-      if (!Number.isInteger(count) || count < 1 || count > ring.capacity) {
-        throw new RangeError(`${count} rows of ${ring.capacity} can't be claimed`)
+    claim(count, isUrgent = false) {
+      if (!Number.isInteger(count) || count < 1 || count > common.capacity) {
+        throw new RangeError(`${count} rows of ${common.capacity} can't be claimed`)
       }
-      const region = ring.claim(count)
+      const apart = isUrgent ? urgent.claim(count) : undefined
+      const region = apart ?? common.claim(count)
       if (region === undefined) return undefined
+      const ring = apart === undefined ? common : urgent
       const rows = new Uint8Array(memory, region.start * ROW_BYTES, count * ROW_BYTES).fill(0)
       const chunk = { count, rows }
-      claims.set(chunk, { region, verifying: false })
+      claims.set(chunk, { ring, region, isUrgent, verifying: false })
       return chunk
     },
     async verify(chunk) {
       const claim = find(chunk)
       claim.verifying = true
-      await pool.judge(claim.region.start, chunk.count).finally(() => {
+      await pool.judge(claim.region.start, chunk.count, claim.isUrgent).finally(() => {
         claim.verifying = false
       })
     },
     release(chunk) {
-      ring.release(find(chunk).region)
+      const { ring, region } = find(chunk)
+      ring.release(region)
       claims.delete(chunk)
     },
-    stats: () => ({ ...pool.stats(), claimedRows: ring.usedRows, capacityRows: ring.capacity }),
+    stats: () => ({
+      ...pool.stats(),
+      claimedRows: common.usedRows + urgent.usedRows,
+      capacityRows: common.capacity + urgent.capacity,
+    }),
     close: () => pool.close(),
   }
 }

@@ -36,7 +36,7 @@ async function withPool(
   const { memory, rows } = fillRows(count)
   const setup = { memory, network: NETWORK, engine: 'tiny-secp256k1', sliceRows: 16 } as const
   const { file = FAULTY, fixedMs = 5000 } = settings
-  const pool = new Pool({ workers: 2, workerFile: file, setup, fixedMs, rowMs: 20 })
+  const pool = new Pool({ workers: 2, hasUrgent: false, workerFile: file, setup, fixedMs, rowMs: 20 })
   await pool.start()
   try {
     await run({

@@ -79,6 +79,36 @@ describe('verify', () => {
     expect(verifier.stats().claimedRows).toBe(0)
   })
 
+  test('what is urgent waits for no other rows, and has room of its own', async () => {
+    const verifier = await open({ workers: 1, capacityRows: 2000, urgentRows: 4 })
+    const bulk = claim(verifier, 2000)
+    for (let row = 0; row < bulk.count; row++) put(bulk, row, row)
+    let isBulkDone = false
+    const judged = verifier.verify(bulk).then(() => {
+      isBulkDone = true
+    })
+    expect(verifier.claim(1)).toBeUndefined()
+    const urgent = verifier.claim(4, true)
+    if (urgent === undefined) throw new Error('no room for what is urgent')
+    expect(verifier.claim(1, true)).toBeUndefined()
+    for (let row = 0; row < urgent.count; row++) put(urgent, row, row)
+    await verifier.verify(urgent)
+    expect(isBulkDone).toBe(false)
+    expect([0, 1, 2, 3].map((row) => isRowValid(urgent.rows, row))).toEqual([false, true, true, true])
+    verifier.release(urgent)
+    await judged
+    expect(isRowValid(bulk.rows, 1999)).toBe(1999 % 7 !== 0)
+    // Nothing else to do: the other thread takes them too.
+    verifier.release(bulk)
+    const more = verifier.claim(6, true)
+    if (more === undefined) throw new Error('the common rows are free')
+    for (let row = 0; row < more.count; row++) put(more, row, row)
+    await verifier.verify(more)
+    expect(isRowValid(more.rows, 5)).toBe(true)
+    verifier.release(more)
+    expect(verifier.stats().claimedRows).toBe(0)
+  })
+
   test('noble’s threads come to the same verdicts', async () => {
     const verifier = await open({ engine: '@noble/curves', workers: 1 })
     expect(verifier.engine).toBe('@noble/curves')

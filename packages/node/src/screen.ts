@@ -1,0 +1,145 @@
+import { type CellTree, decodeSigned, isNonceUsed, payerOf } from '@kedge/core'
+import { type Chunk, type Verifier, writeRow } from '@kedge/signatures'
+import { type IntakeResult, rowAt, type Submission, type Submitter } from './intake.ts'
+import { Turns } from './turns.ts'
+import { Wasted } from './wasted.ts'
+
+export interface ScreenParts {
+  readonly verifier: Pick<Verifier, 'claim' | 'verify' | 'release'>
+  readonly tree: CellTree
+}
+
+/** By row; nothing stands there while a row's fate is open. */
+export type Results = IntakeResult[]
+
+/** What is done with rows of a submission once row i of the chunk says whether the signature of `rows[i]` holds. */
+export type Use = (rows: readonly number[], chunk: Chunk) => Promise<void>
+
+/** Where a request is let at the workers. */
+interface Place {
+  readonly isUrgent: boolean
+  /** Once they are through with it. */
+  readonly leave: () => void
+}
+
+/** Requests of so many rows wait for no larger one. Wallets send one. */
+const URGENT_ROWS = 16
+
+/** Single ones of strangers that may be under way in all. */
+const STRANGER_ROWS = 128
+
+/** Rows of the doubtful that may wait: a second of signatures. */
+const DOUBTFUL_ROWS = 8192
+
+/**
+ * What stands before the signature workers: what can be told without them, and who comes first. A signature is a
+ * thousand times as dear to check as to make up, so the requests of those who send such as do not hold are let at the
+ * workers one at a time, beside all the others; and what wallets send waits behind no large request of anybody's.
+ */
+export class Screen {
+  private readonly parts: ScreenParts
+  private readonly turns = new Turns(DOUBTFUL_ROWS)
+  private readonly wasted = new Wasted()
+  private strangers = 0
+
+  constructor(parts: ScreenParts) {
+    this.parts = parts
+  }
+
+  /**
+   * Has the signatures checked that are worth it, and hands them on; every other row's result is written at once, or
+   * when there is no room. What `use` refuses may count against whoever submits.
+   */
+  async check(submission: Submission, results: Results, from: Submitter | undefined, use: Use): Promise<void> {
+    const first = this.sort(submission, results)
+    if (first.length === 0) return
+    const pass = this.letIn(first.length, from)
+    const place = pass instanceof Promise ? await pass : pass
+    // While it waited, nonces were used, and the ledger may have gone back.
+    const rows = pass instanceof Promise ? this.sort(submission, results) : first
+    const isWanted = place !== undefined && rows.length > 0 && from?.connection?.destroyed !== true
+    const chunk = isWanted ? this.parts.verifier.claim(rows.length, place.isUrgent) : undefined
+    if (chunk === undefined) {
+      place?.leave()
+      for (const row of rows) results[row] = OVERLOADED
+      return
+    }
+    try {
+      await this.verify(submission, rows, chunk).finally(place?.leave)
+      await use(rows, chunk)
+    } finally {
+      this.parts.verifier.release(chunk)
+    }
+    if (from !== undefined) this.note(from, rows, results)
+  }
+
+  /** Undefined where there is no room. */
+  private letIn(rows: number, from: Submitter | undefined): Promise<Place> | Place | undefined {
+    const standing = from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
+    if (standing === 'trusted') return { isUrgent: rows <= URGENT_ROWS, leave: () => undefined }
+    if (standing === 'stranger' && rows === 1 && this.strangers < STRANGER_ROWS) {
+      this.strangers++
+      return { isUrgent: true, leave: () => void this.strangers-- }
+    }
+    const turn = this.turns.take(rows)
+    if (turn instanceof Promise) return turn.then((leave) => ({ isUrgent: false, leave }))
+    return turn && { isUrgent: false, leave: turn }
+  }
+
+  /** Rows whose signatures are to be checked; those of which they would change nothing are answered. */
+  private sort(submission: Submission, results: Results): number[] {
+    const { tree } = this.parts
+    const rows: number[] = []
+    for (let row = 0; row < results.length; row++) {
+      if (results[row] !== undefined) continue
+      const bytes = rowAt(submission, row)
+      const payer = payerOf(bytes)
+      const isKnown = payer < tree.count
+      if (isKnown && !isNonceUsed(tree, payer, bytes)) rows.push(row)
+      else if (decodeSigned(bytes) === undefined) results[row] = UNDECODABLE
+      else results[row] = isKnown ? NONCE_USED : UNKNOWN_CELL
+    }
+    return rows
+  }
+
+  private async verify(submission: Submission, rows: readonly number[], chunk: Chunk): Promise<void> {
+    const { tree, verifier } = this.parts
+    rows.forEach((row, at) => {
+      const bytes = rowAt(submission, row)
+      writeRow(chunk.rows, at, tree.owner(payerOf(bytes)), bytes)
+    })
+    await verifier.verify(chunk)
+  }
+
+  private note(from: Submitter, rows: readonly number[], results: Results): void {
+    let [taken, inVain] = [0, 0]
+    for (const row of rows) {
+      const result = results[row]
+      if (result?.ok === true) taken++
+      else if (result !== undefined && isToBlame(result.code)) inVain++
+    }
+    this.wasted.note(from, taken, inVain, performance.now())
+  }
+}
+
+/** Whether it is the fault of what was submitted, and not of the node's state. */
+function isToBlame(code: Extract<IntakeResult, { ok: false }>['code']): boolean {
+  switch (code) {
+    case 'overloaded':
+    case 'syncing':
+    case 'chain-broken':
+    case 'batch-rejected':
+    case 'no-sequencer':
+    case 'not-due':
+    case 'deposit-due':
+    case 'forced-due':
+      return false
+    default:
+      return true
+  }
+}
+
+const UNDECODABLE = { ok: false, code: 'undecodable' } as const
+const UNKNOWN_CELL = { ok: false, code: 'unknown-cell' } as const
+const NONCE_USED = { ok: false, code: 'nonce-used' } as const
+const OVERLOADED = { ok: false, code: 'overloaded' } as const
