@@ -80,7 +80,7 @@ function sweepVbytes(count: number): number {
   const { inputs, outputs } = sweepOf(params, { ...vault }, deposits(count), 0n)
   return plannedVbytes(params, inputs, outputs)
 }
-const vault = { head: params.vault, value: params.vault.value, number: 0, paid: { below: 0, more: [] } }
+const vault = { head: params.vault, value: params.vault.value, number: 0, paid: [] }
 
 /** Vbytes of the largest answer: at one a block it takes as many blocks. */
 const worst = (kind: DataKind) => answerBlocks({ ...params, caps: { ...caps, answerVbytesPerBlock: 1 } }, kind)

@@ -39,7 +39,7 @@ const REFUND_SECRET = new Uint8Array(32).fill(0x77)
 
 async function fundedVault(bitcoind: Bitcoind, value: bigint): Promise<Vault> {
   const head = await bitcoind.fund(vaultScript(PARAMS), value)
-  return { head, value, number: 0, paid: { below: 0, more: [] } }
+  return { head, value, number: 0, paid: [] }
 }
 
 /** A deposit in the newest block. */

@@ -24,7 +24,7 @@ function chainAt(height: number, ...line: AnchoredBatch[]): Chain {
     line,
     final: { number: 0, headerHash: hashOf(0), anchorHeight: 0 },
     queue: 0,
-    vault: { head: link.outpoint, value: 0n, number: 0, paid: { below: 0, more: [] } },
+    vault: { head: link.outpoint, value: 0n, number: 0, paid: [] },
     bonds: [],
   }
 }

@@ -1,8 +1,7 @@
-import type { Claim } from './claim.ts'
-import { creditedAmount, type Deposit, type SweptDeposit } from './deposit.ts'
+import { creditedTotal, type DepositSum } from './deposit.ts'
 import type { Params } from './params.ts'
 import type { Totals } from './totals.ts'
-import { isPaid, type Vault } from './vault.ts'
+import type { Vault } from './vault.ts'
 
 /** What there is and what is owed, in millisatoshis. All is well while `assets` ≥ `liabilities`. */
 export interface Balance {
@@ -10,32 +9,25 @@ export interface Balance {
   readonly liabilities: bigint
 }
 
-/**
- * The sheet at one block: the ledger of any live batch, and Bitcoin as it stands there.
- * @param unspent deposits that nothing has spent
- * @param uncredited deposits swept behind the ledger's cursor
- * @param claims of the ledger's withdrawals
- */
+/** What is summed up of a block and a ledger, so that the sheet costs the same whatever there has been. */
+export interface BalanceSums {
+  /** Satoshis in deposits that nothing has spent. */
+  readonly unspent: bigint
+  /** Deposits swept behind the ledger's cursor. */
+  readonly uncredited: DepositSum
+  /** Satoshis of those of the ledger's claims that were paid. */
+  readonly paid: bigint
+}
+
+/** The sheet at one block: the ledger of any live batch, and Bitcoin as it stands there. */
 export function balanceOf(
   params: Params,
   totals: Totals,
   vault: Vault,
-  unspent: readonly Deposit[],
-  uncredited: readonly SweptDeposit[],
-  claims: readonly Claim[],
+  { unspent, uncredited, paid }: BalanceSums,
 ): Balance {
-  const waiting = sum(unspent.map(({ value }) => value * 1000n))
-  const paid = claims.filter(({ number }) => isPaid(vault.paid, number))
   return {
-    assets: vault.value * 1000n + waiting,
-    liabilities:
-      totals.supply -
-      sum(paid.map(({ amount }) => amount * 1000n)) +
-      sum(uncredited.map(({ deposit }) => creditedAmount(params, deposit))) +
-      waiting,
+    assets: (vault.value + unspent) * 1000n,
+    liabilities: totals.supply + creditedTotal(params, uncredited) + (unspent - paid) * 1000n,
   }
-}
-
-function sum(amounts: readonly bigint[]): bigint {
-  return amounts.reduce((total, amount) => total + amount, 0n)
 }

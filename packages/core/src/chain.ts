@@ -6,6 +6,7 @@ import type { Outpoint } from './l1.ts'
 import type { DataKind } from './message.ts'
 import { publishesAll } from './mode.ts'
 import { OPERATION_PUBLISHED, type Params, STEP_ROOT_PUBLISHED } from './params.ts'
+import type { Runs } from './runs.ts'
 import { genesisVault, type Vault } from './vault.ts'
 
 /**
@@ -56,8 +57,8 @@ export interface AnchoredBatch extends AnchoredLink, Head {
 export interface Challenge {
   readonly raisedAt: number
   readonly deadline: number
-  /** Leaves already answered for: disjoint runs [start, end), ascending. */
-  readonly covered: readonly (readonly [number, number])[]
+  /** Leaves already answered for. */
+  readonly covered: Runs
   readonly answeredAt?: number
 }
 
@@ -136,15 +137,4 @@ export function challengedByRule(params: Params, anchorHeight: number): Anchored
 export function answerBlocks(params: Params, data: DataKind): number {
   const leafBytes = data === 'data' ? OPERATION_PUBLISHED : STEP_ROOT_PUBLISHED
   return Math.ceil((params.caps.operations * leafBytes) / params.caps.answerVbytesPerBlock)
-}
-
-/** Adds a run to disjoint ascending runs, joining those that meet. */
-export function cover(runs: Challenge['covered'], run: readonly [number, number]): Challenge['covered'] {
-  let [start, end] = run
-  const apart: (readonly [number, number])[] = []
-  for (const [from, to] of runs) {
-    if (to < start || from > end) apart.push([from, to])
-    else [start, end] = [Math.min(from, start), Math.max(to, end)]
-  }
-  return [...apart, [start, end] as const].sort((a, b) => a[0] - b[0])
 }

@@ -81,9 +81,20 @@ export function readDeposits(
   })
 }
 
-/** Millisatoshis: the deposit less what sweeping it may cost. */
-export function creditedAmount(params: Params, deposit: Deposit): bigint {
-  return (deposit.value - params.fees.deposit) * 1000n
+/** Some deposits: how many, and their satoshis. */
+export interface DepositSum {
+  readonly count: number
+  readonly value: bigint
+}
+
+/** Millisatoshis: deposits less what sweeping each may cost. */
+export function creditedTotal({ fees }: Params, { count, value }: DepositSum): bigint {
+  return (value - BigInt(count) * fees.deposit) * 1000n
+}
+
+/** Millisatoshis. */
+export function creditedAmount(params: Params, { value }: Deposit): bigint {
+  return creditedTotal(params, { count: 1, value })
 }
 
 export function creditOf(params: Params, { position, deposit }: SweptDeposit, cell: number): Credit {

@@ -9,7 +9,6 @@ import {
   challengedByRule,
   challengeLimit,
   challengesOf,
-  cover,
   finalHeight,
   findInLine,
   type Head,
@@ -37,6 +36,7 @@ import {
 import type { Params } from './params.ts'
 import { readPieces } from './pieces.ts'
 import { decodePart } from './publication.ts'
+import { cover } from './runs.ts'
 import { burntValue, isNextLink, paysSignal, readAnchor, readMessage, type Tag } from './tags.ts'
 import { findVaultInput, spendVault } from './vault.ts'
 

@@ -1,5 +1,5 @@
 import { toHex } from './bytes.ts'
-import { type Deposit, outpointOf, type SweptDeposit } from './deposit.ts'
+import { type Deposit, type DepositSum, outpointOf, type SweptDeposit } from './deposit.ts'
 import type { Facts } from './duty.ts'
 import type { ForcedEntry } from './forced.ts'
 import { comparePositions, type Outpoint, outpointKey, type Position } from './l1.ts'
@@ -33,6 +33,9 @@ export class L1Facts implements Facts {
   private readonly unspent = new Map<string, Deposit>()
   private readonly sweeps = new Map<string, Position>()
   private readonly finals = new Map<string, number>()
+  /** Satoshis of the first n swept deposits, at n. */
+  private readonly sweptSums: bigint[] = [0n]
+  private unspentSum = 0n
 
   constructor(scanHeight: number) {
     this.from = scanHeight
@@ -41,9 +44,9 @@ export class L1Facts implements Facts {
   append(height: number, hash: Uint8Array, { deposits, swept, refunded, forced, final }: BlockFacts): void {
     if (height !== this.from + this.blocks.length) throw new Error(`block ${height} does not follow ${this.tip}`)
     this.blocks.push({ hash, deposits, swept, refunded, forced, final })
-    for (const deposit of deposits) this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
-    for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
-      this.unspent.delete(outpointKey(outpointOf(deposit)))
+    for (const deposit of deposits) this.addUnspent(deposit)
+    for (const deposit of [...swept.map((one) => one.deposit), ...refunded]) this.dropUnspent(deposit)
+    for (const { deposit } of swept) this.sweptSums.push((this.sweptSums.at(-1) ?? 0n) + deposit.value)
     for (const { deposit, position } of swept) this.sweeps.set(outpointKey(outpointOf(deposit)), position)
     for (const { headerHash, number } of final) this.finals.set(toHex(headerHash), number)
     this.made.push(...deposits)
@@ -55,13 +58,13 @@ export class L1Facts implements Facts {
   truncate(height: number): void {
     const dropped = this.blocks.splice(Math.max(0, height - this.from + 1)).reverse()
     for (const { deposits, swept, refunded, forced, final } of dropped) {
-      for (const deposit of [...swept.map((one) => one.deposit), ...refunded])
-        this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
-      for (const deposit of deposits) this.unspent.delete(outpointKey(outpointOf(deposit)))
+      for (const deposit of [...swept.map((one) => one.deposit), ...refunded]) this.addUnspent(deposit)
+      for (const deposit of deposits) this.dropUnspent(deposit)
       for (const { deposit } of swept) this.sweeps.delete(outpointKey(outpointOf(deposit)))
       for (const { headerHash } of final) this.finals.delete(toHex(headerHash))
       this.made.length -= deposits.length
       this.swept.length -= swept.length
+      this.sweptSums.length -= swept.length
       this.forced.length -= forced.length
     }
   }
@@ -80,6 +83,20 @@ export class L1Facts implements Facts {
 
   finalNumber(headerHash: Uint8Array): number | undefined {
     return this.finals.get(toHex(headerHash))
+  }
+
+  private addUnspent(deposit: Deposit): void {
+    this.unspent.set(outpointKey(outpointOf(deposit)), deposit)
+    this.unspentSum += deposit.value
+  }
+
+  private dropUnspent(deposit: Deposit): void {
+    if (this.unspent.delete(outpointKey(outpointOf(deposit)))) this.unspentSum -= deposit.value
+  }
+
+  /** Satoshis of those deposits. */
+  get unspentValue(): bigint {
+    return this.unspentSum
   }
 
   /** All deposits whose outputs nothing has spent, in Bitcoin's order. */
@@ -118,6 +135,13 @@ export class L1Facts implements Facts {
   /** All forced operations behind a position. */
   allForcedAfter(position: Position): readonly ForcedEntry[] {
     return this.forced.slice(firstBehind(this.forced, position))
+  }
+
+  /** All swept deposits behind a position, summed up. */
+  sumSweptAfter(position: Position): DepositSum {
+    const first = firstBehind(this.swept, position)
+    const value = (this.sweptSums.at(-1) ?? 0n) - (this.sweptSums[first] ?? 0n)
+    return { count: this.swept.length - first, value }
   }
 
   /** All swept deposits behind a position, in the order of their sweeps. */

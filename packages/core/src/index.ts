@@ -1,4 +1,4 @@
-export { type Balance, balanceOf } from './balance.ts'
+export { type Balance, type BalanceSums, balanceOf } from './balance.ts'
 export {
   type BatchContext,
   BatchExecution,
@@ -72,6 +72,7 @@ export { decodeDelta } from './delta.ts'
 export {
   type Credit,
   creditedAmount,
+  creditedTotal,
   type Deposit,
   decodeCredit,
   encodeCredit,
@@ -254,6 +255,7 @@ export {
   tickMessage,
   verifyReceipt,
 } from './receipt.ts'
+export { gapsIn } from './runs.ts'
 export {
   anchorOutput,
   anchorScript,
@@ -306,7 +308,9 @@ export {
   findVaultInput,
   genesisVault,
   isPaid,
+  type PaidClaims,
   paidBetween,
+  paidEnd,
   spendVault,
   unpaidBelow,
   type Vault,

@@ -2,6 +2,7 @@ import { equalBytes } from './bytes.ts'
 import { type L1Transaction, type Outpoint, outpointKey } from './l1.ts'
 import type { PayoutTag } from './message.ts'
 import type { Params } from './params.ts'
+import { cover, gapsIn, isIn, numbersIn, type Runs } from './runs.ts'
 import { vaultScript } from './scripts.ts'
 
 /**
@@ -21,11 +22,8 @@ export interface Vault {
   readonly paid: PaidClaims
 }
 
-/** Claims below `below`, and some more, ascending. */
-export interface PaidClaims {
-  readonly below: number
-  readonly more: readonly number[]
-}
+/** Numbers of claims. One that nobody can pay is a gap: it costs its own place, and not one for each that comes later. */
+export type PaidClaims = Runs
 
 export interface VaultSpend {
   readonly vault: Vault
@@ -36,7 +34,7 @@ export interface VaultSpend {
 }
 
 export function genesisVault({ vault: { txid, vout, value } }: Params): Vault {
-  return { head: { txid, vout }, value, number: 0, paid: { below: 0, more: [] } }
+  return { head: { txid, vout }, value, number: 0, paid: [] }
 }
 
 /** Which input spends the vault's head; -1 where none does, or there is none any more. */
@@ -74,33 +72,25 @@ export function spendVault(
 /** A payout's outputs: the next head, the tag, then one for each claim in order. */
 const FIRST_PAYMENT = 2
 
-/** By halves: one claim that nobody can pay for yet leaves all later ones in `more`. */
-export function isPaid({ below, more }: PaidClaims, claim: number): boolean {
-  if (claim < below) return true
-  let [from, to] = [0, more.length]
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    if ((more[middle] as number) < claim) from = middle + 1
-    else to = middle
-  }
-  return more[from] === claim
+export function isPaid(paid: PaidClaims, claim: number): boolean {
+  return isIn(paid, claim)
 }
 
 /** Claims that `later` counts as paid and `earlier` does not, ascending. */
 export function paidBetween(earlier: PaidClaims, later: PaidClaims): number[] {
-  const below = Array.from({ length: Math.max(0, later.below - earlier.below) }, (_, at) => earlier.below + at)
-  return [...below, ...later.more].filter((claim) => !isPaid(earlier, claim))
+  return later.flatMap(([start, end]) => numbersIn(gapsIn(earlier, start, end)))
 }
 
-/** Claims below `count` that are not paid, ascending. */
-export function unpaidBelow({ below, more }: PaidClaims, count: number): number[] {
-  const paid = new Set(more)
-  return Array.from({ length: Math.max(0, count - below) }, (_, at) => below + at).filter((claim) => !paid.has(claim))
+/** Claims from `from` on and below `count` that are not paid, ascending, at most `limit`. */
+export function unpaidBelow(paid: PaidClaims, count: number, from = 0, limit?: number): number[] {
+  return numbersIn(gapsIn(paid, from, count), limit)
+}
+
+/** One above the highest claim that was paid. */
+export function paidEnd(paid: PaidClaims): number {
+  return paid.at(-1)?.[1] ?? 0
 }
 
 function addPaid(paid: PaidClaims, claims: readonly number[]): PaidClaims {
-  const all = [...paid.more, ...claims].sort((a, b) => a - b)
-  let { below } = paid
-  while (all[below - paid.below] === below) below++
-  return { below, more: all.slice(below - paid.below) }
+  return claims.reduce((runs, claim) => cover(runs, [claim, claim + 1]), paid)
 }

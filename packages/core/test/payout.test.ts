@@ -52,7 +52,13 @@ describe('a payout', () => {
 
   test('skips what was paid, and what can’t bear its share', () => {
     const list = [claim(0), claim(1, { payoutFee: 100n }), claim(2), claim(3)]
-    const paid = { ...vault, paid: { below: 1, more: [3] } }
+    const paid = {
+      ...vault,
+      paid: [
+        [0, 1],
+        [3, 4],
+      ] as const,
+    }
     expect(plan(list, 1_000n, paid)?.claims).toEqual([2])
     expect(plan([claim(1, { payoutFee: 100n })])).toBeUndefined()
     expect(plan([])).toBeUndefined()

@@ -18,7 +18,7 @@ import { type Context, encodeOperation, type Operation, operationId } from '../s
 import { networkId, type Params } from '../src/params.ts'
 import type { CommittedBatch } from '../src/prove.ts'
 import { stepLeaves } from '../src/steps.ts'
-import { genesisVault } from '../src/vault.ts'
+import { genesisVault, isPaid } from '../src/vault.ts'
 import { BASE_HASH, Bitcoin, isDepositScript, linkTransaction, spend, transaction, vaultOutput } from './bitcoin.ts'
 import { slotsOf, tableRootOf } from './slots.ts'
 import { isQuickSigned, network, params } from './world.ts'
@@ -230,9 +230,19 @@ export class Rollup {
   /** What there is and what is owed: in order or not. */
   get balance(): Balance {
     const { facts, chain, ledger } = this
-    const swept = facts.allSweptAfter(ledger.totals.depositCursor)
-    const claims = this.claims.map(({ claim }) => claim)
-    return balanceOf(params, ledger.totals, chain.vault, facts.unspentDeposits(), swept, claims)
+    const swept = facts.allSweptAfter(ledger.totals.depositCursor).map(({ deposit }) => deposit)
+    const paid = this.claims.filter(({ claim }) => isPaid(chain.vault.paid, claim.number))
+    const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
+    const unspent = sum(facts.unspentDeposits().map(({ value }) => value))
+    const uncredited = { count: swept.length, value: sum(swept.map(({ value }) => value)) }
+    const kept = facts.sumSweptAfter(ledger.totals.depositCursor)
+    if (facts.unspentValue !== unspent || kept.count !== uncredited.count || kept.value !== uncredited.value)
+      throw new Error('the facts have summed up wrongly')
+    return balanceOf(params, ledger.totals, chain.vault, {
+      unspent,
+      uncredited,
+      paid: sum(paid.map(({ claim }) => claim.amount)),
+    })
   }
 
   private heed(event: ChainEvent): void {

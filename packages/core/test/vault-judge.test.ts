@@ -125,7 +125,7 @@ describe('what a watcher is asked to sign', () => {
     if (!judged.ok) throw new Error(judged.refusal)
     const [next, ...others] = judged.plan.outputs
     rollup.mine(rollup.spendVault([], next?.value ?? 0n, ...others))
-    expect(rollup.chain.vault.paid.below).toBe(3)
+    expect(rollup.chain.vault.paid).toEqual([[0, 3]])
     expect(verdict(rollup, { ...old, head: rollup.chain.vault.head })).toBe('claims')
   })
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { L1Output, L1Transaction } from '../src/l1.ts'
-import { isPaid } from '../src/vault.ts'
+import type { PayoutTag } from '../src/message.ts'
+import { genesisVault, isPaid, type PaidClaims, paidBetween, paidEnd, spendVault, unpaidBelow } from '../src/vault.ts'
 import {
   changeOutput,
   coin,
@@ -70,12 +71,18 @@ describe('a payout', () => {
   test('pays the claims that its tag names', () => {
     const { rollup, said } = after((at) => at.spendVault([], 8_000n, tagFor(0, 2), paid(), paid()))
     expect(said).toEqual(['vault 1: payout, pays 0 2'])
-    expect(rollup.chain.vault.paid).toEqual({ below: 1, more: [2] })
+    expect(rollup.chain.vault.paid).toEqual([
+      [0, 1],
+      [2, 3],
+    ])
   })
 
   test('also far apart, up to what one tag can name', () => {
     const { rollup } = after((at) => at.spendVault([], 8_000n, tagFor(4, 315), paid(), paid()))
-    expect(rollup.chain.vault.paid).toEqual({ below: 0, more: [4, 315] })
+    expect(rollup.chain.vault.paid).toEqual([
+      [4, 5],
+      [315, 316],
+    ])
     expect(() => tagFor(4, 316)).toThrow(RangeError)
     expect(() => tagFor()).toThrow(RangeError)
   })
@@ -84,7 +91,7 @@ describe('a payout', () => {
     const { rollup } = after((at) => at.spendVault([], 8_000n, tagFor(0, 2), paid(), paid()))
     const again = rollup.spendVault([], 7_000n, tagFor(0, 1, 3), paid(), paid(), paid())
     expect(rollup.mine(again).map(say)).toEqual(['vault 2: payout, pays 1 3'])
-    expect(rollup.chain.vault.paid).toEqual({ below: 4, more: [] })
+    expect(rollup.chain.vault.paid).toEqual([[0, 4]])
     expect(rollup.mine(rollup.spendVault([], 7_000n, tagFor(2), paid())).map(say)).toEqual(['vault 3: other'])
   })
 
@@ -101,12 +108,12 @@ describe('a payout', () => {
   ])('with %s pays nothing, and the vault goes on', (_, make) => {
     const { rollup, said } = after(make)
     expect(said).toEqual(['vault 1: other'])
-    expect(rollup.chain.vault).toMatchObject({ value: 8_000n, paid: { below: 0, more: [] } })
+    expect(rollup.chain.vault).toMatchObject({ value: 8_000n, paid: [] })
   })
 
   test('pays nothing where the vault ends, nor without the vault', () => {
     const { rollup, said } = after((at) => transaction([headOf(at)], [changeOutput(), tagFor(0), paid()]))
-    expect([said, rollup.chain.vault.paid.below]).toEqual([['vault 1: close'], 0])
+    expect([said, rollup.chain.vault.paid]).toEqual([['vault 1: close'], []])
     const { rollup: other, said: nothing } = after(() =>
       transaction([coin()], [vaultOutput(8_000n), tagFor(0), paid()]),
     )
@@ -128,7 +135,7 @@ test('a vault is what its blocks make it: a reorg gives back head and claims', (
   rollup.mine(rollup.spendVault([], 8_000n, tagFor(0), paid()))
   rollup.mine(rollup.spendVault([], 7_000n, tagFor(1), paid()))
   rollup.reorganise(103)
-  expect(rollup.chain.vault).toMatchObject({ number: 1, value: 8_000n, paid: { below: 1 } })
+  expect(rollup.chain.vault).toMatchObject({ number: 1, value: 8_000n, paid: [[0, 1]] })
   rollup.reorganise(102)
   expect(rollup.chain.vault).toEqual(first)
 })
@@ -161,15 +168,50 @@ describe('the header that a payout names', () => {
     rollup.mine()
     rollup.post(rollup.build())
     expect(rollup.mine(sent).map(say)).toEqual(['vault 1: other'])
-    expect(rollup.chain.vault.paid).toEqual({ below: 0, more: [] })
+    expect(rollup.chain.vault.paid).toEqual([])
   })
 })
 
-test('a claim is paid below the first unpaid one, or where it is named', () => {
-  const named = fc.uniqueArray(fc.integer({ min: 11, max: 60 })).map((claims) => claims.sort((a, b) => a - b))
-  fc.assert(
-    fc.property(named, fc.integer({ min: 0, max: 70 }), (more, claim) => {
-      expect(isPaid({ below: 10, more }, claim)).toBe(claim < 10 || more.includes(claim))
-    }),
-  )
+describe('paid claims', () => {
+  const tags = fc.array(fc.uniqueArray(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 12 }), {
+    maxLength: 8,
+  })
+
+  /** What blocks with payouts of these claims make of it. */
+  function payAll(payouts: readonly (readonly number[])[]): PaidClaims {
+    const tag = (claims: readonly number[]): PayoutTag => ({ kind: 'payout', headerHash: bytes32(0), claims })
+    return payouts.reduce((vault, claims) => {
+      const outputs = [vaultOutput(8_000n), tagFor(...[...claims].sort((a, b) => a - b)), ...claims.map(() => paid())]
+      return spendVault(params, vault, transaction([spend(vault.head)], outputs), 0, 103, tag(claims)).vault
+    }, genesisVault(params)).paid
+  }
+
+  test('are those that payouts named, whatever the order', () => {
+    fc.assert(
+      fc.property(tags, fc.nat(70), fc.nat(70), fc.nat(9), (payouts, count, from, limit) => {
+        const runs = payAll(payouts)
+        const all = new Set(payouts.flat())
+        const unpaid = Array.from({ length: count }, (_, claim) => claim).filter((claim) => !all.has(claim))
+        for (let claim = 0; claim <= 70; claim++) expect(isPaid(runs, claim)).toBe(all.has(claim))
+        expect(paidEnd(runs)).toBe(1 + Math.max(-1, ...all))
+        expect(unpaidBelow(runs, count)).toEqual(unpaid)
+        expect(unpaidBelow(runs, count, from, limit)).toEqual(unpaid.filter((claim) => claim >= from).slice(0, limit))
+        const earlier = payAll(payouts.slice(0, 3))
+        expect(paidBetween(earlier, runs)).toEqual(
+          [...all].filter((claim) => !isPaid(earlier, claim)).sort((a, b) => a - b),
+        )
+      }),
+    )
+  })
+
+  test('take no more room than the unpaid ones between them', () => {
+    fc.assert(
+      fc.property(tags, (payouts) => {
+        const runs = payAll(payouts)
+        expect(runs.length).toBeLessThanOrEqual(1 + unpaidBelow(runs, paidEnd(runs)).length)
+      }),
+    )
+    const many = Array.from({ length: 60 }, (_, at) => Array.from({ length: 100 }, (_, claim) => 1 + 100 * at + claim))
+    expect(payAll(many)).toEqual([[1, 6001]])
+  })
 })

@@ -2,11 +2,13 @@ import {
   type Chain,
   type Claim,
   equalBytes,
-  isPaid,
+  gapsIn,
   type L1Facts,
+  type PaidClaims,
   type Params,
   type PayableClaim,
   payableAt,
+  unpaidBelow,
 } from '@kedge/core'
 import { claims, DamagedError, type Store, type Write } from '@kedge/storage'
 import type { LinkIndex } from './links.ts'
@@ -26,21 +28,40 @@ interface Owed {
   readonly from: Head | { readonly height: number; readonly hash: Uint8Array }
 }
 
+/** Satoshis, and how many. */
+export interface ClaimSums {
+  readonly unpaid: { readonly count: number; readonly value: bigint }
+  readonly paid: bigint
+}
+
 /** All claims of the ledger, by their number: as many as its totals count. */
 export class ClaimIndex {
   private readonly store: Store
   private readonly owed: Owed[] = []
+  /** Satoshis of the first n claims, at n. */
+  private readonly sums: bigint[] = [0n]
 
   constructor(store: Store) {
     this.store = store
   }
 
-  get all(): readonly Claim[] {
-    return this.owed.map(({ claim }) => claim)
-  }
-
   get count(): number {
     return this.owed.length
+  }
+
+  /** What is owed and what of that was paid, without looking at each claim. */
+  sum(paid: PaidClaims): ClaimSums {
+    const { count } = this
+    const unpaid = gapsIn(paid, 0, count)
+    const open = unpaid.reduce((sum, [start, end]) => sum + this.sumBelow(end) - this.sumBelow(start), 0n)
+    return {
+      unpaid: { count: unpaid.reduce((sum, [start, end]) => sum + end - start, 0), value: open },
+      paid: this.sumBelow(count) - open,
+    }
+  }
+
+  private sumBelow(count: number): bigint {
+    return this.sums[count] ?? 0n
   }
 
   /** To be stored with the batch, in one commit. */
@@ -66,12 +87,14 @@ export class ClaimIndex {
     for (const claim of made) {
       if (claim.number !== this.count) throw new DamagedError(`the record of claim ${this.count} is missing`)
       this.owed.push({ claim, from })
+      this.sums.push(this.sumBelow(this.count - 1) + claim.amount)
     }
   }
 
   /** Keeps those that the ledger counts. */
   truncate(withdrawals: number): void {
     this.owed.length = Math.min(this.count, withdrawals)
+    this.sums.length = this.count + 1
   }
 
   /** @throws DamagedError unless there are as many as the ledger counts */
@@ -92,8 +115,8 @@ export class ClaimIndex {
   }
 
   private due({ params, chain, links, facts }: PayableParts): { claim: PayableClaim; since: number }[] {
-    return this.owed.slice(chain.vault.paid.below).flatMap(({ claim, from }) => {
-      if (isPaid(chain.vault.paid, claim.number)) return []
+    return unpaidBelow(chain.vault.paid, this.count).flatMap((number) => {
+      const { claim, from } = this.owed[number] as Owed
       const isStep = 'hash' in from
       const final = isStep ? finalStep(facts, from) : finalBatch(links, from)
       if (final === undefined || payableAt(params, final) > chain.height) return []

@@ -1,4 +1,4 @@
-import { type Balance, balanceOf, type Params } from '@kedge/core'
+import { type Balance, type BalanceSums, balanceOf, type Params, paidEnd } from '@kedge/core'
 import type { Executor } from './execute.ts'
 import type { Follower } from './follow.ts'
 
@@ -6,13 +6,17 @@ import type { Follower } from './follow.ts'
  * What there is and what is owed, as this node has derived both. Undefined while it lacks batches whose claims were paid
  * already: then it knows less of what was owed than of what is gone.
  */
-export function solvencyOf(
-  params: Params,
-  { chain, facts }: Follower,
-  { ledger, claims }: Executor,
-): Balance | undefined {
-  const { below, more } = chain.vault.paid
-  if (Math.max(below, 1 + (more.at(-1) ?? -1)) > claims.count) return undefined
-  const uncredited = facts.allSweptAfter(ledger.totals.depositCursor)
-  return balanceOf(params, ledger.totals, chain.vault, facts.unspentDeposits(), uncredited, claims.all)
+export function solvencyOf(params: Params, follower: Follower, executor: Executor): Balance | undefined {
+  const { vault } = follower.chain
+  if (paidEnd(vault.paid) > executor.claims.count) return undefined
+  return balanceOf(params, executor.ledger.totals, vault, sumsOf(follower, executor))
+}
+
+/** Of the claims of the batches that the ledger has sealed. */
+export function sumsOf({ chain, facts }: Follower, { ledger, claims }: Executor): BalanceSums {
+  return {
+    unspent: facts.unspentValue,
+    uncredited: facts.sumSweptAfter(ledger.totals.depositCursor),
+    paid: claims.sum(chain.vault.paid).paid,
+  }
 }

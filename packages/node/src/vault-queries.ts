@@ -9,11 +9,12 @@ import {
   type VaultView,
 } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { balanceOf, type Claim, creditedAmount, isPaid, unpaidBelow } from '@kedge/core'
+import { balanceOf, type Claim, creditedTotal, isPaid, unpaidBelow } from '@kedge/core'
 import { placeClaims } from './claims.ts'
 import type { Line, Standing } from './line.ts'
 import { isFarBehind, lineOf, type QueryContext, RETRY_MS } from './query-context.ts'
 import type { Responders } from './serve.ts'
+import { sumsOf } from './solvency.ts'
 import { dueOf, termsOf } from './withdrawal-queries.ts'
 
 export function vaultQueries(context: QueryContext): Pick<Responders, 'vault' | 'claims'> {
@@ -30,22 +31,23 @@ async function vaultOf(context: QueryContext): Promise<Answer<VaultView>> {
   const { params } = options
   const { vault, height } = follower.chain
   const { totals } = executor.ledger
+  const sums = sumsOf(follower, executor)
+  const { unpaid } = executor.claims.sum(vault.paid)
   // What the batch holds that a sequencer builds is in its ledger, and owed.
-  const claims = [...executor.claims.all, ...(context.openBatch?.()?.claims ?? [])]
-  const unpaid = claims.filter(({ number }) => !isPaid(vault.paid, number))
-  const uncredited = follower.facts.allSweptAfter(totals.depositCursor)
-  const unspent = follower.facts.unspentDeposits()
-  const { assets, liabilities } = balanceOf(params, totals, vault, unspent, uncredited, claims)
+  const building = context.openBatch?.()?.claims ?? []
+  const open = building.filter(({ number }) => !isPaid(vault.paid, number))
+  const paid = sums.paid + sum(building) - sum(open)
+  const { assets, liabilities } = balanceOf(params, totals, vault, { ...sums, paid })
   return answer({
     height,
     head: { txid: printHash(vault.head.txid), vout: vault.head.vout, sats: vault.value, number: vault.number },
     ...(vault.closedAt !== undefined && { closedAt: vault.closedAt }),
     balances: totals.supply - totals.owed - totals.fees,
     fees: totals.fees,
-    owed: sum(unpaid.map(({ amount }) => amount * 1000n)),
-    unpaid: unpaid.length,
-    uncredited: sum(uncredited.map(({ deposit }) => creditedAmount(params, deposit))),
-    unswept: sum(unspent.map(({ value }) => value * 1000n)),
+    owed: (unpaid.value + sum(open)) * 1000n,
+    unpaid: unpaid.count + open.length,
+    uncredited: creditedTotal(params, sums.uncredited),
+    unswept: sums.unspent * 1000n,
     assets,
     liabilities,
   })
@@ -79,8 +81,9 @@ async function claimsOf(
   if (!(await context.lookup.catchUp())) return overloaded(RETRY_MS)
   const line = await lineOf(context)
   const { follower, executor } = context.node
-  const unpaid = unpaidBelow(follower.chain.vault.paid, executor.ledger.totals.withdrawals)
-  const behind = after === undefined ? unpaid : unpaid.filter((number) => number > after)
+  const { paid } = follower.chain.vault
+  const from = after === undefined ? 0 : after + 1
+  const behind = unpaidBelow(paid, executor.ledger.totals.withdrawals, from, limit + 1)
   const claims: Claims['claims'] = []
   for (const number of behind.slice(0, limit)) {
     const found = await findClaim(context, line, number)
@@ -92,6 +95,7 @@ async function claimsOf(
   return answer({ claims, ...(next !== undefined && { next }) })
 }
 
-function sum(amounts: readonly bigint[]): bigint {
-  return amounts.reduce((total, amount) => total + amount, 0n)
+/** Satoshis. */
+function sum(claims: readonly Claim[]): bigint {
+  return claims.reduce((total, { amount }) => total + amount, 0n)
 }

@@ -55,7 +55,7 @@ describe('a chain that has ended', () => {
     await rollup.mine()
     await node.advance()
     expect(balanceOf(node)).toBe(before + 29_500_000n - 20_000_000n - 100n)
-    expect([executor.hasExited, executor.claims.all.map(({ amount }) => amount)]).toEqual([true, [20_000n]])
+    expect([executor.hasExited, executor.claims.sum([]).unpaid]).toEqual([true, { count: 1, value: 20_000n }])
     expect(isSolvent(node)).toBe(true)
   })
 
@@ -117,6 +117,6 @@ describe('a chain that has ended', () => {
     await again.load()
     expect([again.hasExited, again.claims.count]).toEqual([false, 0])
     await again.advance(new AbortController().signal)
-    expect([again.ledger.root, again.claims.all]).toEqual([executor.ledger.root, executor.claims.all])
+    expect([again.ledger.root, again.claims.sum([])]).toEqual([executor.ledger.root, executor.claims.sum([])])
   })
 })

@@ -20,7 +20,7 @@ function chain(mode: Chain['mode'], link: number, live: readonly number[], final
     })),
     final: { number: final, headerHash: hash(final), anchorHeight: 80 },
     queue: 0,
-    vault: { head: { txid: hash(0), vout: 0 }, value: 0n, number: 0, paid: { below: 0, more: [] } },
+    vault: { head: { txid: hash(0), vout: 0 }, value: 0n, number: 0, paid: [] },
     bonds: [],
   }
 }

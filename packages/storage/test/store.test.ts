@@ -26,7 +26,15 @@ const block = (height: number): BlockRecord => ({
     ],
     final: { number: 2, headerHash: new Uint8Array(32), anchorHeight: 5, firstVoid: 6 },
     queue: 0,
-    vault: { head: { txid: new Uint8Array(32), vout: 0 }, value: 10n ** 15n, number: 4, paid: { below: 3, more: [5] } },
+    vault: {
+      head: { txid: new Uint8Array(32), vout: 0 },
+      value: 10n ** 15n,
+      number: 4,
+      paid: [
+        [0, 3],
+        [5, 6],
+      ],
+    },
     bonds: [],
   },
   facts: {

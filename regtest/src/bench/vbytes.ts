@@ -170,7 +170,7 @@ async function payout(bitcoind: Bitcoind, count: number): Promise<number> {
     head: await bitcoind.fund(vaultScript(params), value),
     value,
     number: 0,
-    paid: { below: 0, more: [] },
+    paid: [],
   }
   const { script } = coinKey(of(23))
   const claims = Array.from(

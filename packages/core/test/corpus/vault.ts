@@ -26,7 +26,15 @@ export function depositScriptVectors(): Json {
   return { about: 'a deposit’s rollup key and refund key → its output’s script, and its two leaves', cases }
 }
 
-const vault: Vault = { ...genesisVault(params), value: 1_000_000n, number: 7, paid: { below: 3, more: [5] } }
+const vault: Vault = {
+  ...genesisVault(params),
+  value: 1_000_000n,
+  number: 7,
+  paid: [
+    [0, 3],
+    [5, 6],
+  ],
+}
 const claim = (number: number, more: Partial<Claim> = {}): Claim => {
   return { number, script: payoutScript(number), amount: 50_000n, payoutFee: 1_000n, ...more }
 }
