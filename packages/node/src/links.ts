@@ -1,13 +1,19 @@
-import type { ChainEvent } from '@kedge/core'
+import type { ChainEvent, VoidCause } from '@kedge/core'
 import type { LinkRecord } from '@kedge/storage'
+
+export interface LinkCounts {
+  readonly nulls: number
+  readonly voids: Readonly<Record<VoidCause, number>>
+}
 
 /** Every link of the anchor chain and what became of it, by number. */
 export class LinkIndex {
   private readonly records: LinkRecord[] = []
+  private readonly counted = { nulls: 0, voids: { evidence: 0, unanswered: 0, ancestor: 0 } }
 
   /** @param records ascending, from number 1, without gaps. */
   constructor(records: readonly LinkRecord[] = []) {
-    this.records = [...records]
+    for (const record of records) this.put(record)
   }
 
   get last(): LinkRecord | undefined {
@@ -19,7 +25,19 @@ export class LinkIndex {
   }
 
   put(record: LinkRecord): void {
+    this.count(this.get(record.number), -1)
     this.records[record.number - 1] = record
+    this.count(record, 1)
+  }
+
+  /** Of all links: how many are without effect, and how many batches are void, by cause. */
+  get counts(): LinkCounts {
+    return this.counted
+  }
+
+  private count(record: LinkRecord | undefined, step: 1 | -1): void {
+    if (record?.voided !== undefined) this.counted.voids[record.voided.cause] += step
+    if (record?.outcome === 'null') this.counted.nulls += step
   }
 
   /** From the last one down. */
@@ -72,7 +90,8 @@ export class LinkIndex {
   }
 
   drop(numbers: readonly number[]): void {
-    this.records.length = Math.min(this.records.length, ...numbers.map((number) => number - 1))
+    const kept = Math.min(this.records.length, ...numbers.map((number) => number - 1))
+    for (const record of this.records.splice(kept)) this.count(record, -1)
   }
 }
 

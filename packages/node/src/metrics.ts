@@ -1,10 +1,10 @@
 import { type Answer, answer, type RouteResponse } from '@kedge/api'
 import { aliveSince, type Chain, challengesOf, finalHeight, isOpen, type Params } from '@kedge/core'
-import type { LinkRecord } from '@kedge/storage'
 import { bondQueries } from './bond-queries.ts'
 import { type Metric, printMetrics, type Sample } from './exposition.ts'
 import { dueBy } from './forced-queries.ts'
 import { healthQueries } from './health-queries.ts'
+import type { LinkIndex } from './links.ts'
 import type { QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
 import { cappedOf, type Upkeep } from './upkeep.ts'
@@ -25,7 +25,7 @@ export function metricsQueries(context: QueryContext): Pick<Responders, 'metrics
         printMetrics([
           ...whenKnown(health, healthMetrics),
           ...chainMetrics(params, chain),
-          ...linkMetrics(context.node.follower.links.newest()),
+          ...linkMetrics(context.node.follower.links),
           ...duties(context),
           ...whenKnown(vault, vaultMetrics),
           ...whenKnown(bonds, bondMetrics),
@@ -115,17 +115,11 @@ function chainMetrics(params: Params, chain: Chain): Metric[] {
   ]
 }
 
-function linkMetrics(links: Iterable<LinkRecord>): Metric[] {
-  const voids = { evidence: 0, unanswered: 0, ancestor: 0 }
-  let [last, nulls] = [0, 0]
-  for (const { number, voided, outcome } of links) {
-    last = Math.max(last, number)
-    if (voided !== undefined) voids[voided.cause] += 1
-    if (outcome === 'null') nulls += 1
-  }
+function linkMetrics({ last, counts }: LinkIndex): Metric[] {
+  const { voids, nulls } = counts
   const samples = Object.entries(voids).map(([cause, value]) => ({ labels: { cause }, value }))
   return [
-    gauge('last_link', 'Number of the newest link of the anchor chain in a block.', last),
+    gauge('last_link', 'Number of the newest link of the anchor chain in a block.', last?.number ?? 0),
     gauge(
       'void_batches',
       'Batches on Bitcoin’s best chain that are void, by cause; ancestor: for one that they were built on.',

@@ -18,6 +18,7 @@ import { type Line, readLine } from './line.ts'
 import { Lookup } from './lookup.ts'
 import { OpenLookup, type OpenOperations } from './open-lookup.ts'
 import type { NodeOptions } from './options.ts'
+import { Turns } from './turns.ts'
 import type { Upkeep } from './upkeep.ts'
 
 /** Of a node, what its API tells about. */
@@ -55,7 +56,12 @@ export interface QueryContext extends QueryParts {
   readonly inclusions: Inclusions
   readonly blockHeaders: BlockHeaders
   readonly tip: BitcoinTip
+  /** Of large requests whose nonces are used. */
+  readonly usedTurns: Turns
 }
+
+/** Rows with used nonces that wait to be looked for. */
+const USED_ROWS = 8192
 
 export function contextOf(parts: QueryParts): QueryContext {
   const { store, follower, options, network } = parts.node
@@ -72,6 +78,7 @@ export function contextOf(parts: QueryParts): QueryContext {
     inclusions: new Inclusions(options.rpc),
     blockHeaders: new BlockHeaders(options.rpc),
     tip: new BitcoinTip(options.rpc),
+    usedTurns: new Turns(USED_ROWS),
   }
 }
 

@@ -45,13 +45,21 @@ async function submitRows(context: QueryContext, submission: Submission, from: S
   const isClosed = follower.chain.mode === 'closed'
   const { undone } = executor
   const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission, from)
-  const rows: Row[] = []
-  for (const [row, result] of results.entries()) {
-    const isUsed = !result.ok && result.code === 'nonce-used'
-    rows.push(isUsed ? await fateOfUsed(context, rowAt(submission, row), undone) : fateOf(result))
+  const used = results.flatMap((result, row) => (!result.ok && result.code === 'nonce-used' ? [row] : []))
+  const over = used.length > USED_AT_ONCE ? await context.usedTurns.take(used.length) : () => undefined
+  try {
+    const fates = new Map<number, Row>()
+    for (const row of used) fates.set(row, over ? await fateOfUsed(context, rowAt(submission, row), undone) : BUSY)
+    return results.map((result, row) => fates.get(row) ?? fateOf(result))
+  } finally {
+    over?.()
   }
-  return rows
 }
+
+/** A nonce costs nothing to name and up to a hundred reads to look for: of large requests one at a time does that. */
+const USED_AT_ONCE = 16
+
+const BUSY: Row = { fate: 'refused', code: 'overloaded' }
 
 function refuseAll(submission: Submission): (IntakeResult | { readonly ok: false; readonly code: 'chain-closed' })[] {
   return Array.from({ length: rowCount(submission) }, (_, row) => ({

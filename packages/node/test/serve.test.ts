@@ -171,6 +171,21 @@ describe('bad requests', () => {
     expect(Buffer.from(bytes).equals(requests.submitTransfers.bytes)).toBe(true)
   })
 
+  it('take no more room in chunks of one byte', async () => {
+    const { api } = await serve()
+    const start = 'POST /transfers/bulk HTTP/1.1\r\nhost: a\r\ncontent-type: application/octet-stream\r\n'
+    const before = process.memoryUsage()
+    const socket = await dial(api, `${start}transfer-encoding: chunked\r\n\r\n`)
+    socket.on('error', () => undefined)
+    for (let each = 0; each < 200; each++) {
+      if (!socket.write('1\r\na\r\n'.repeat(1000))) await once(socket, 'drain')
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const { heapUsed, external } = process.memoryUsage()
+    expect(heapUsed + external - before.heapUsed - before.external).toBeLessThan(25e6)
+    socket.destroy()
+  })
+
   it('with too many header bytes, or that are no HTTP, get an answer and a closed connection', async () => {
     const { api } = await serve()
     const large = await dial(api, `GET /health HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(9000)}\r\n\r\n`)
