@@ -45,6 +45,7 @@ export function openPlaces(limits: PlaceLimits, report: (left: number) => void):
   /** In the order in which they began to wait. */
   const silent = new Set<Connection>()
   const served = new Set<Connection>()
+  const ownMax = limits.addressConnections
   let left = 0
   const leave = (connection: Connection) => {
     silent.delete(connection)
@@ -54,24 +55,22 @@ export function openPlaces(limits: PlaceLimits, report: (left: number) => void):
     socket.destroy()
     report(++left)
   }
-  const findCrowd = (newcomer: Connection): [Connection[], Connection[]] | undefined => {
-    const crowds = (isIn: (each: Connection) => boolean): [Connection[], Connection[]] => [
-      [...silent].filter(isIn),
-      [...served].filter(isIn),
-    ]
-    if (newcomer.client !== undefined) {
-      const own = crowds(({ client }) => client === newcomer.client)
-      if (own[0].length + own[1].length >= limits.addressConnections) return own
-    }
-    return silent.size + served.size >= limits.connections ? crowds(() => true) : undefined
+  /** Undefined while there is room; the newcomer itself where all are at work. */
+  const findLeaver = (newcomer: Connection): Connection | undefined => {
+    const isOwn = ({ client }: Connection) => client === newcomer.client
+    const hasMany = newcomer.client !== undefined && countOf(silent, isOwn) + countOf(served, isOwn) >= ownMax
+    if (!hasMany && silent.size + served.size < limits.connections) return undefined
+    const isIn = hasMany ? isOwn : () => true
+    const isSilent = hasMany ? countOf(silent, isOwn) >= countOf(served, isOwn) : silent.size >= served.size
+    const crowds = isSilent ? [silent, served] : [served, silent]
+    for (const crowd of crowds) for (const each of crowd) if (isIn(each) && !isWorkedOn(each)) return each
+    return newcomer
   }
   return {
     enter(socket) {
       const newcomer: Connection = { socket, client: clientOf(socket.remoteAddress), unanswered: [] }
-      const crowd = findCrowd(newcomer)
-      if (crowd !== undefined) {
-        const [few, many] = crowd.sort((a, b) => a.length - b.length)
-        const leaver = [...many, ...few].find((each) => !isWorkedOn(each)) ?? newcomer
+      const leaver = findLeaver(newcomer)
+      if (leaver !== undefined) {
         leave(leaver)
         dismiss(leaver)
       }
@@ -109,6 +108,12 @@ function hurry(socket: Socket, outgoing: ServerResponse, takeMs: number): void {
 
 function isWorkedOn({ unanswered }: Connection): boolean {
   return unanswered.some(({ incoming, outgoing }) => incoming.complete && !outgoing.writableEnded)
+}
+
+function countOf(crowd: ReadonlySet<Connection>, isIn: (each: Connection) => boolean): number {
+  let count = 0
+  for (const each of crowd) if (isIn(each)) count++
+  return count
 }
 
 /** Whose a connection is: undefined for this machine itself. Who has one IPv6 address has all of its /64 net. */

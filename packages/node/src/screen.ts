@@ -25,8 +25,9 @@ interface Place {
 /** Requests of so many rows wait for no larger one. Wallets send one. */
 const URGENT_ROWS = 16
 
-/** Single ones of strangers that may be under way in all. */
+/** Single ones of strangers that may be under way in all, and rows of large requests of those who are new. */
 const STRANGER_ROWS = 128
+const NEW_ROWS = 8192
 
 /** Rows of the doubtful that may wait: a second of signatures. */
 const DOUBTFUL_ROWS = 8192
@@ -34,13 +35,13 @@ const DOUBTFUL_ROWS = 8192
 /**
  * What stands before the signature workers: what can be told without them, and who comes first. A signature is a
  * thousand times as dear to check as to make up, so the requests of those who send such as do not hold are let at the
- * workers one at a time, beside all the others; and what wallets send waits behind no large request of anybody's.
+ * workers one at a time, beside those of all others; and what wallets send waits behind no large request of anybody's.
  */
 export class Screen {
   private readonly parts: ScreenParts
   private readonly turns = new Turns(DOUBTFUL_ROWS)
   private readonly wasted = new Wasted()
-  private strangers = 0
+  private readonly underWay = { new: 0, stranger: 0 }
 
   constructor(parts: ScreenParts) {
     this.parts = parts
@@ -76,14 +77,22 @@ export class Screen {
   /** Undefined where there is no room. */
   private letIn(rows: number, from: Submitter | undefined): Promise<Place> | Place | undefined {
     const standing = from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
-    if (standing === 'trusted') return { isUrgent: rows <= URGENT_ROWS, leave: () => undefined }
-    if (standing === 'stranger' && rows === 1 && this.strangers < STRANGER_ROWS) {
-      this.strangers++
-      return { isUrgent: true, leave: () => void this.strangers-- }
-    }
+    const isSmall = rows <= URGENT_ROWS
+    if (standing === 'trusted' || (standing === 'new' && isSmall)) return { isUrgent: isSmall, leave: () => undefined }
+    if (standing === 'new' && this.underWay.new + rows <= NEW_ROWS) return this.count('new', rows, false)
+    if (standing === 'stranger' && rows === 1 && this.underWay.stranger < STRANGER_ROWS)
+      return this.count('stranger', 1, true)
     const turn = this.turns.take(rows)
     if (turn instanceof Promise) return turn.then((leave) => ({ isUrgent: false, leave }))
     return turn && { isUrgent: false, leave: turn }
+  }
+
+  private count(kind: 'new' | 'stranger', rows: number, isUrgent: boolean): Place {
+    this.underWay[kind] += rows
+    const leave = () => {
+      this.underWay[kind] -= rows
+    }
+    return { isUrgent, leave }
   }
 
   /** Rows whose signatures are to be checked; those of which they would change nothing are answered. */

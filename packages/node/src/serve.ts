@@ -110,6 +110,9 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   return { url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`, port, stop }
 }
 
+/** Between two complaints about too many connections. */
+const TELL_MS = 60_000
+
 function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server {
   const serverOptions = {
     // The adapter misses it too, and its complaint is answered in the API's own form.
@@ -128,9 +131,12 @@ function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server 
   }
   // The global Request and Response stay the platform's: other parts of the process use them.
   const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
+  let told = Number.NEGATIVE_INFINITY
   const places = openPlaces(limits, (left) => {
-    // Not once a connection.
-    if (left % 1000 === 1) log.warn({ left, limit: limits.connections }, 'too many connections, closing idle ones')
+    // Not once a connection: an attack makes thousands a second.
+    if (performance.now() - told < TELL_MS) return
+    told = performance.now()
+    log.warn({ left, limit: limits.connections }, 'too many connections, closing idle ones')
   })
   const server = createServer(serverOptions, (incoming, outgoing) =>
     places.serve(incoming, outgoing, async () => listener(incoming, outgoing)),

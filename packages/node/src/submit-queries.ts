@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { type Answer, answer, type ErrorCode, overloaded, refuse, type Submitted, type SubmittedRows } from '@kedge/api'
 import { decodeSigned, encodeReceipt, equalBytes, fromHex, signedMessage, toHex } from '@kedge/core'
 import { type IntakeResult, rowAt, rowCount, type Submission, type Submitter, type Taken } from './intake.ts'
@@ -45,19 +46,42 @@ async function submitRows(context: QueryContext, submission: Submission, from: S
   const isClosed = follower.chain.mode === 'closed'
   const { undone } = executor
   const results = isClosed ? refuseAll(submission) : await context.intake.submit(submission, from)
-  const used = results.flatMap((result, row) => (!result.ok && result.code === 'nonce-used' ? [row] : []))
-  const over = used.length > USED_AT_ONCE ? await context.usedTurns.take(used.length) : () => undefined
+  const used: number[] = []
+  for (const [row, result] of results.entries()) if (!result.ok && result.code === 'nonce-used') used.push(row)
+  const fates = await fatesOfUsed(context, submission, used, undone)
+  const rows = results.map((result, row) => fates.get(row) ?? fateOf(result))
+  // Thousands of rows cost something even to refuse: who is to come again is not to do so at once.
+  if (rows.length > FEW && rows.every(isOverloaded)) await setTimeout(RETRY_MS)
+  return rows
+}
+
+/** What a request may have of rows that cost something without a signature, and go on at once. */
+const FEW = 16
+
+/** A nonce costs nothing to name and up to a hundred reads to look for: of large requests one at a time does that. */
+async function fatesOfUsed(
+  context: QueryContext,
+  submission: Submission,
+  used: readonly number[],
+  undone: number,
+): Promise<ReadonlyMap<number, Row>> {
+  const fates = new Map<number, Row>()
+  const over = used.length > FEW ? await context.usedTurns.take(used.length) : () => undefined
   try {
-    const fates = new Map<number, Row>()
-    for (const row of used) fates.set(row, over ? await fateOfUsed(context, rowAt(submission, row), undone) : BUSY)
-    return results.map((result, row) => fates.get(row) ?? fateOf(result))
+    for (const [at, row] of used.entries()) {
+      fates.set(row, over ? await fateOfUsed(context, rowAt(submission, row), undone) : BUSY)
+      // What is in memory is found without a pause.
+      if (at % FEW === FEW - 1) await setImmediate()
+    }
   } finally {
     over?.()
   }
+  return fates
 }
 
-/** A nonce costs nothing to name and up to a hundred reads to look for: of large requests one at a time does that. */
-const USED_AT_ONCE = 16
+function isOverloaded(row: Row): boolean {
+  return row.fate === 'refused' && row.code === 'overloaded'
+}
 
 const BUSY: Row = { fate: 'refused', code: 'overloaded' }
 

@@ -10,8 +10,11 @@ const MOST_BAD = 8192
 /** An address has another's users before long. */
 const MEMORY_MS = 60_000
 
-/** `stranger`: nothing is known of the connection, and nothing good of its address, which may be that of many people. */
-export type Standing = 'trusted' | 'stranger' | 'doubtful'
+/**
+ * `new`: nothing is known. `stranger`: nothing is known of the connection, and nothing good of its address, which may be
+ * that of many people.
+ */
+export type Standing = 'trusted' | 'new' | 'stranger' | 'doubtful'
 
 /**
  * For whom signatures were checked in vain: of operations that carried none, or could not stand. Counts one up for each
@@ -25,7 +28,8 @@ export class Wasted {
   standingOf({ connection, address }: Submitter, now: number): Standing {
     const known = connection && this.connections.get(connection)
     if (known !== undefined) return known < 0 ? 'doubtful' : 'trusted'
-    if (this.scoreOf(address, now) >= 0) return 'trusted'
+    const score = this.scoreOf(address, now)
+    if (score >= 0) return score > 0 ? 'trusted' : 'new'
     return connection === undefined ? 'doubtful' : 'stranger'
   }
 

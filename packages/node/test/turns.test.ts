@@ -47,9 +47,11 @@ describe('whose signatures were checked in vain', () => {
     wasted.note(bad, 10, 100, 0)
     expect(wasted.standingOf(bad, 1)).toBe('doubtful')
     expect(wasted.standingOf(fresh, 1)).toBe('stranger')
-    expect(wasted.standingOf({ ...fresh, address: other }, 1)).toBe('trusted')
+    expect(wasted.standingOf({ ...fresh, address: other }, 1)).toBe('new')
     wasted.note(bad, 90, 0, 2)
-    expect([bad, fresh].map((each) => wasted.standingOf(each, 3))).toEqual(['trusted', 'trusted'])
+    expect([bad, fresh].map((each) => wasted.standingOf(each, 3))).toEqual(['trusted', 'new'])
+    wasted.note(bad, 1, 0, 4)
+    expect(wasted.standingOf(fresh, 5)).toBe('trusted')
   })
 
   it('does not answer for its neighbours', () => {
@@ -65,13 +67,13 @@ describe('whose signatures were checked in vain', () => {
     wasted.note({ address }, 100_000, 0, 0)
     wasted.note({ address }, 0, 100, 0)
     expect(wasted.standingOf({ address }, 60_000)).toBe('doubtful')
-    expect(wasted.standingOf({ address }, 60_001)).toBe('trusted')
+    expect(wasted.standingOf({ address }, 60_001)).toBe('new')
   })
 
   it('is kept in mind for those addresses alone that were heard of last', () => {
     const wasted = new Wasted()
     for (let each = 0; each <= 4096; each++) wasted.note({ address: `${each}` }, 0, 1, 0)
-    expect(wasted.standingOf({ address: '0' }, 1)).toBe('trusted')
+    expect(wasted.standingOf({ address: '0' }, 1)).toBe('new')
     expect(wasted.standingOf({ address: '1' }, 1)).toBe('doubtful')
   })
 })

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { decodeSigned, signedMessage, toHex } from '@kedge/core'
 import {
   type Intake,
@@ -10,6 +11,7 @@ import {
   type Submission,
   type Submitter,
   type Taken,
+  Turns,
 } from '@kedge/node'
 import { type Chunk, isRowValid, readRowId, readRowOwner } from '@kedge/signatures'
 import type { Added } from './candidate.ts'
@@ -24,6 +26,7 @@ export class SequencerIntake implements Intake {
   private readonly node: NodeParts
   private readonly producer: Producer
   private readonly screen: Screen
+  private readonly usedTurns = new Turns(USED_ROWS)
   /** Ids of what was signed in the open batch, filled as somebody asks. */
   private readonly index = new WeakMap<OpenBatch, { readonly byId: Map<string, number>; read: number }>()
 
@@ -90,20 +93,28 @@ export class SequencerIntake implements Intake {
    * signature on it was checked then, whatever stands in its place now.
    */
   private async findRepeated(submission: Submission, results: Results): Promise<void> {
-    const open = this.producer.openBatch
-    if (open === undefined) return
-    const promised: Promise<unknown>[] = []
-    for (let row = 0; row < results.length; row++) {
-      const result = results[row]
-      if (result === undefined || result.ok || result.code !== 'nonce-used') continue
-      const operation = decodeSigned(rowAt(submission, row))
-      const id = operation && toHex(signedMessage(this.node.network, operation))
-      const index = id === undefined ? undefined : this.indexOf(open.batch).get(id)
-      if (index === undefined) continue
-      results[row] = { ok: true, repeated: true }
-      promised.push(open.promise(index))
+    const used: number[] = []
+    for (let row = 0; row < results.length; row++) if (isUsed(results[row])) used.push(row)
+    if (used.length === 0) return
+    const over = used.length > USED_SLICE ? await this.usedTurns.take(used.length) : () => undefined
+    const repeated: { readonly open: Ticks; readonly index: number }[] = []
+    for (const [at, row] of used.entries()) {
+      const found = over && this.findInOpen(rowAt(submission, row))
+      if (found !== undefined) repeated.push(found)
+      if (found !== undefined) results[row] = { ok: true, repeated: true }
+      else if (over === undefined) results[row] = OVERLOADED
+      if (at % USED_SLICE === USED_SLICE - 1) await setImmediate()
     }
-    await Promise.all(promised)
+    over?.()
+    await Promise.all(repeated.map(({ open, index }) => open.promise(index)))
+  }
+
+  private findInOpen(bytes: Uint8Array): { readonly open: Ticks; readonly index: number } | undefined {
+    const open = this.producer.openBatch
+    const operation = decodeSigned(bytes)
+    if (open === undefined || operation === undefined) return undefined
+    const index = this.indexOf(open.batch).get(toHex(signedMessage(this.node.network, operation)))
+    return index === undefined ? undefined : { open, index }
   }
 
   private indexOf(open: OpenBatch): ReadonlyMap<string, number> {
@@ -121,6 +132,15 @@ function placeOf({ place, promisable }: OpenBatch, index: number): Pick<Taken, '
   return { number: place.number, index, ...(index >= promisable && { isPending: true }) }
 }
 
+function isUsed(result: IntakeResult | undefined): boolean {
+  return result !== undefined && !result.ok && result.code === 'nonce-used'
+}
+
+/** Rows with used nonces that wait to be looked for in the open batch; how many are looked for in one go. */
+const USED_ROWS = 16_384
+const USED_SLICE = 32
+
+const OVERLOADED = { ok: false, code: 'overloaded' } as const
 const UNDECODABLE = { ok: false, code: 'undecodable' } as const
 const BAD_SIGNATURE = { ok: false, code: 'bad-signature' } as const
 
