@@ -1,7 +1,7 @@
 import { Admission, Rates } from './admission.ts'
 import { pause } from './deadline.ts'
 import { type Limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from './limits.ts'
-import { ask, type Peers, type Responder, type Response } from './request.ts'
+import { ask, type Hosting, type Peers, type Responder, type Response, roomsOf } from './request.ts'
 
 /** How a node without a sequencer hands transfers to one that has. */
 
@@ -11,15 +11,17 @@ export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal) => Prom
 const BUSY_ROUNDS = 3
 const BUSY_WAIT_MS = 100
 
-export function answerSubmissions(
-  take: TakeTransfers,
-  limits: Limits,
-  report: (error: Error) => void,
-  stopping: AbortSignal,
-): Responder {
+export function answerSubmissions(take: TakeTransfers, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
     maxRequest: MAX_SUBMISSION,
-    admission: new Admission(new Rates(limits.submissionsPerSecond, limits.submissionBurst), limits),
+    requestMs: limits.longRequestMs,
+    waitMs: limits.waitMs,
+    admission: new Admission(
+      new Rates(limits.submissionsPerSecond, limits.submissionBurst),
+      limits.requestsPerPeer,
+      traffic,
+    ),
+    rooms: roomsOf(limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE),
     times: limits,
     stopping,
     answer: async (transfers, signal) => {

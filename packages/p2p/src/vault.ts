@@ -1,6 +1,6 @@
 import { Admission, Rates } from './admission.ts'
 import { type Limits, MAX_VAULT_ANSWER, MAX_VAULT_REQUEST } from './limits.ts'
-import { ask, type Peers, type Responder } from './request.ts'
+import { ask, type Hosting, type Peers, type Responder, roomsOf } from './request.ts'
 
 /**
  * How watchers are asked for signatures: by each other, of the vault's next spend; by the sequencer, of the data that they
@@ -17,15 +17,13 @@ export interface AskOptions {
   readonly take: (answer: Uint8Array) => void
 }
 
-export function answerWatchers(
-  answer: AnswerWatcher,
-  limits: Limits,
-  report: (error: Error) => void,
-  stopping: AbortSignal,
-): Responder {
+export function answerWatchers(answer: AnswerWatcher, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
     maxRequest: MAX_VAULT_REQUEST,
-    admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits),
+    requestMs: limits.requestMs,
+    waitMs: limits.waitMs,
+    admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits.requestsPerPeer, traffic),
+    rooms: roomsOf(limits, MAX_VAULT_REQUEST, MAX_VAULT_ANSWER),
     times: limits,
     stopping,
     answer: async (request) => {
