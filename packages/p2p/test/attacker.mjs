@@ -64,42 +64,47 @@ const ATTACKS = {
   flood: [flood],
 }
 
-/** A host that cuts a stream, or hangs up, is what it has to expect. */
-async function untilCut(work, pauseMs) {
-  const [outcome] = await Promise.allSettled([work()])
-  if (outcome.status === 'rejected') await sleep(pauseMs)
-}
+/** Between dials of one peer that is kept out; a host shakes few hands of one address in a second. */
+const REDIAL_MS = 2_000
+const DIAL_MS = 130
 
 async function start(number) {
   const seed = new Uint8Array(32).fill(77)
   seed[0] = number
-  const node = await createLibp2p({
+  return await createLibp2p({
     privateKey: await generateKeyPairFromSeed('Ed25519', seed),
     transports: [tcp()],
     connectionEncrypters: [noise({ prologueBytes: network })],
     streamMuxers: [yamux({ maxOutboundStreams: 5_000 })],
     services: { identify: identify() },
   })
-  let connection
-  const keepConnected = async () => {
-    while (connection?.status !== 'open') {
-      const [dialled] = await Promise.allSettled([node.dial(multiaddr(address))])
-      connection = dialled.value
-      await sleep(150)
-    }
-    return connection
+}
+
+/** A host that cuts a stream, or hangs up, is what it has to expect. */
+async function dial(node) {
+  for (;;) {
+    const [dialled] = await Promise.allSettled([node.dial(multiaddr(address))])
+    if (dialled.status === 'fulfilled') return dialled.value
+    await sleep(REDIAL_MS)
   }
-  await keepConnected()
-  for (const work of ATTACKS[attack])
-    for (let at = 0; at < STREAMS; at++) {
-      const again = async () => {
-        for (;;)
-          await untilCut(async () => work(connection?.status === 'open' ? connection : await keepConnected()), 20)
-      }
-      void again()
-    }
+}
+
+async function repeat(node, work) {
+  for (;;) {
+    const [connection = await dial(node)] = node.getConnections()
+    const [outcome] = await Promise.allSettled([work(connection)])
+    if (outcome.status === 'rejected') await sleep(50)
+  }
 }
 
 process.on('disconnect', () => process.exit(0))
-for (let number = 1; number <= Number(count); number++) await start(number)
+const nodes = []
+for (let number = 1; number <= Number(count); number++) {
+  const node = await start(number)
+  await dial(node)
+  nodes.push(node)
+  await sleep(DIAL_MS)
+}
 process.send({ ready: true })
+for (const node of nodes)
+  for (const work of ATTACKS[attack]) for (let at = 0; at < STREAMS; at++) void repeat(node, work)

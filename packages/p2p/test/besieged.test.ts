@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import type { Host } from '../src/host.ts'
 import { hash, pattern, soon } from './bytes.ts'
-import { addressOf, NETWORK, startHost, until, untilConnected } from './network.ts'
+import { addressOf, NETWORK, startHost, untilConnected } from './network.ts'
 
 /** Peers whose names cost nothing keep all of a host's places, and an honest one still has to be answered. */
 
@@ -37,8 +37,8 @@ async function besiege(host: Host, attack: 'drip' | 'sip' | 'flood'): Promise<vo
   const child = fork(program, [attack, addressOf(host), toHex(NETWORK), toHex(hash(7)), String(ATTACKERS)])
   children.push(child)
   await new Promise((resolve) => child.once('message', resolve))
-  await until('all there', () => host.peers().length >= ATTACKERS)
-  await sleep(1_000)
+  expect(host.peers()).toHaveLength(ATTACKERS)
+  await sleep(1_500)
 }
 
 async function timed(work: Promise<unknown>): Promise<number> {
