@@ -46,7 +46,7 @@ async function challenge(parts: AccuserParts, headerHash: Uint8Array, data: Data
   // The header is all that anybody would have to show.
   if (header !== undefined && isVouchedFor(params, header)) return
   const batch = findInLine(follower.chain, headerHash)
-  if (batch === undefined || batch.challenges[data] !== undefined) return
+  if (batch === undefined || batch.challenges[data] !== undefined || !parts.data.wasSought(headerHash, data)) return
   const limit = challengeLimit(params, follower.chain, batch, data)
   const from = limit - Math.ceil(params.windows.challenge / 2)
   const { height } = follower.chain

@@ -1,6 +1,6 @@
 import { Admission, MAX_KEYS, Rates, Turns } from './admission.ts'
 import { type DataRequest, decodeRequest, encodeRequest, MAX_CONTROL } from './control.ts'
-import { asError, pause, withSignals } from './deadline.ts'
+import { asError, DeadlineError, pause, withDeadline, withSignals } from './deadline.ts'
 import type { Limits } from './limits.ts'
 import { ask, type Hosting, type Peers, type Reply, type Responder, type Response, roomsOf } from './request.ts'
 
@@ -73,21 +73,34 @@ export class Fetcher {
   /**
    * Asks connected peers, the most useful first and the next while no more comes of those before, until one sends bytes
    * that `accept` takes. Peers that are busy are asked again for a while.
-   * @returns undefined when no connected peer has them.
+   * @returns undefined when no connected peer has them, or has sent them within the time of a fetch.
    * @throws the signal's reason when it aborts.
    */
   fetch(request: DataRequest, options: FetchOptions): Promise<Uint8Array | undefined> {
-    return this.turns.run(options.signal, async () => {
-      const start = performance.now()
-      for (let wait = BUSY_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
-        const outcome = await this.askAll(encodeRequest(request), options)
-        if (outcome !== 'busy') return outcome
-        if (performance.now() - start > BUSY_MS) return undefined
-        // Not all who were told so at the same moment come back at the same moment.
-        await pause(wait * (0.5 + Math.random() / 2), options.signal)
-        options.signal.throwIfAborted()
+    const { signal, accept } = options
+    return this.turns.run(signal, async () => {
+      try {
+        return await withDeadline(this.limits.fetchMs, [signal], (either) =>
+          this.askUntilAnswered(encodeRequest(request), { signal: either, accept }),
+        )
+      } catch (cause) {
+        signal.throwIfAborted()
+        if (cause instanceof DeadlineError) return undefined
+        throw cause
       }
     })
+  }
+
+  private async askUntilAnswered(request: Uint8Array, options: FetchOptions): Promise<Uint8Array | undefined> {
+    const start = performance.now()
+    for (let wait = BUSY_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+      const outcome = await this.askAll(request, options)
+      if (outcome !== 'busy') return outcome
+      if (performance.now() - start > BUSY_MS) return undefined
+      // Not all who were told so at the same moment come back at the same moment.
+      await pause(wait * (0.5 + Math.random() / 2), options.signal)
+      options.signal.throwIfAborted()
+    }
   }
 
   private askAll(request: Uint8Array, { signal, accept }: FetchOptions): Promise<Uint8Array | 'busy' | undefined> {

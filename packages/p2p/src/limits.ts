@@ -38,6 +38,8 @@ export interface Limits {
   readonly stallMs: number
   /** A response must have been delivered whole within this time, ms: 4 MiB at 1.7 Mbit/s. */
   readonly responseMs: number
+  /** For so long peers are asked for one thing, ms; behind others whom as many fetches wait for it does not run. */
+  readonly fetchMs: number
   /** For how long a peer is not asked for data after it answered wrongly, ms. */
   readonly grudgeMs: number
   /** For how long a peer is asked last after it failed to answer, or was slower than others, ms. */
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = {
   sliceMs: 1_000,
   stallMs: 5_000,
   responseMs: 20_000,
+  fetchMs: 30_000,
   grudgeMs: 60_000,
   slowMs: 60_000,
 }
