@@ -118,7 +118,7 @@ export class Rollup {
   }
 
   /** @param rules instead of the tests' */
-  static async start(rules: Partial<Pick<Params, 'caps' | 'data'>> = {}): Promise<Rollup> {
+  static async start(rules: Partial<Pick<Params, 'caps' | 'data' | 'windows'>> = {}): Promise<Rollup> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-queries-'))
     const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
     await bitcoind.start()
