@@ -1,9 +1,12 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { readTip } from '@kedge/bitcoin'
 import { callRegtest } from '@kedge/cli'
+import { networkId, toHex } from '@kedge/core'
 import { send } from '@kedge/wallet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openControl } from '../src/control.ts'
@@ -76,6 +79,27 @@ describeOnBitcoind('a network', () => {
     )
     await expectTold(network)
   }, 60_000)
+
+  /** Peers whose names cost nothing, each at the sequencer's places on every protocol (@kedge/p2p's test of the same). */
+  async function besiege(): Promise<ChildProcess> {
+    const program = fileURLToPath(new URL('../../packages/p2p/test/attacker.mjs', import.meta.url))
+    const [address = ''] = network.sequencer.ready.addresses
+    const child = fork(program, ['drip', address, toHex(networkId(network.params)), toHex(new Uint8Array(32)), '8'])
+    await new Promise((resolve) => child.once('message', resolve))
+    return child
+  }
+
+  test('a sequencer whose places strangers hold still gives its challenger the data, and none is challenged', async () => {
+    const besiegers = await besiege()
+    const first = (await network.agreed()).number + 1
+    for (let round = 0; round < 3; round++) await anchored(await pay())
+    await network.mine(network.params.windows.challenge)
+    const last = (await network.agreed()).number
+    besiegers.kill('SIGKILL')
+    expect(last).toBeGreaterThanOrEqual(first)
+    for (let number = first; number <= last; number++)
+      expect(await network.challengers[0]?.client.batch({ number })).toMatchObject({ outcome: 'batch', challenges: [] })
+  }, 30_000)
 
   test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
     const ids = [await pay(), await pay()]

@@ -29,9 +29,10 @@ const SIP = 64
 /** One byte of a request at a time, and never the end. */
 async function drip(connection, protocol) {
   const stream = await connection.newStream(protocol)
+  const closed = new Promise((resolve) => stream.addEventListener('close', resolve))
   while (stream.status === 'open') {
     stream.send(Uint8Array.of(1))
-    await sleep(500)
+    await Promise.race([closed, sleep(500)])
   }
 }
 
