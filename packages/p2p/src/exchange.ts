@@ -105,8 +105,8 @@ export class Fetcher {
 
   private askAll(request: Uint8Array, { signal, accept }: FetchOptions): Promise<Uint8Array | 'busy' | undefined> {
     return withSignals([signal], async (either, end) => {
-      const round = new Round()
-      for (const peer of this.candidates(performance.now())) {
+      const round = new Round(this.fetches++)
+      for (let peer = this.nextPeer(round); peer !== undefined; peer = this.nextPeer(round)) {
         round.begin(peer, this.askOne(peer, request, { signal: either, accept, round }))
         await round.next(either)
         if (round.found !== undefined || round.failure !== undefined) break
@@ -143,15 +143,16 @@ export class Fetcher {
   }
 
   /**
-   * Those of a higher rank first. Begins with another peer each time, so that load is shared; those that gave no answer
-   * lately come last.
+   * Of a higher rank first. Each round begins with another peer, so that load is shared; those that gave no answer lately
+   * come last.
    */
-  private candidates(now: number): string[] {
+  private nextPeer(round: Round): string | undefined {
+    const now = performance.now()
     const peers = this.peers.speaking(this.protocol).filter((peer) => (this.wrong.get(peer) ?? 0) <= now)
-    const start = this.fetches++ % Math.max(1, peers.length)
-    const turned = [...peers.slice(start), ...peers.slice(0, start)]
+    const start = round.number % Math.max(1, peers.length)
+    const turned = [...peers.slice(start), ...peers.slice(0, start)].filter((peer) => !round.hasBegun(peer))
     const place = (peer: string) => this.peers.rankOf(peer) - ((this.slow.get(peer) ?? 0) > now ? 0.5 : 0)
-    return turned.sort((a, b) => place(b) - place(a))
+    return turned.sort((a, b) => place(b) - place(a))[0]
   }
 }
 
@@ -161,8 +162,14 @@ class Round {
   isBusy = false
   /** Of `accept`, or because the asking was ended. */
   failure: Error | undefined
+  readonly number: number
+  private readonly begun = new Set<string>()
   private readonly asked = new Map<string, Promise<void>>()
   private bytes = 0
+
+  constructor(number: number) {
+    this.number = number
+  }
 
   readonly moved = (bytes: number): void => {
     this.bytes += bytes
@@ -173,7 +180,12 @@ class Round {
     return [...this.asked.keys()]
   }
 
+  hasBegun(peer: string): boolean {
+    return this.begun.has(peer)
+  }
+
   begin(peer: string, asking: Promise<void>): void {
+    this.begun.add(peer)
     const settled = asking.catch((cause) => {
       this.failure ??= asError(cause)
     })

@@ -2,11 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { toHex } from '@kedge/core'
+import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import type { Host } from '../src/host.ts'
 import { hash, pattern, soon } from './bytes.ts'
-import { addressOf, NETWORK, startHost, untilConnected } from './network.ts'
+import { addressOf, NETWORK, names, startHost, startStranger, until, untilConnected } from './network.ts'
 
 /** Peers whose names cost nothing keep all of a host's places, and an honest one still has to be answered. */
 
@@ -66,6 +67,25 @@ async function expectAnswered(client: Host): Promise<void> {
 function memory(): number {
   return process.memoryUsage().rss
 }
+
+test('strangers who say they have everything and let whoever asks wait keep nobody from a peer that has it', async () => {
+  const server = await startServer()
+  const client = await startHost(2, { bootstrap: [addressOf(server)] })
+  const strangers = await Promise.all(Array.from({ length: 6 }, (_, at) => startStranger(20 + at)))
+  for (const stranger of strangers) {
+    await stranger.handle(names.data, () => undefined)
+    await stranger.dial(multiaddr(addressOf(client)))
+    await sleep(130)
+  }
+  await until('all there', () => client.peers().length === strangers.length + 1)
+  for (let round = 0; round < 8; round++)
+    expect(await timed(client.fetch(request, { signal: soon(), accept }))).toBeLessThan(1_000)
+  await server.stop()
+  // One that this host did not choose is found among them too.
+  const other = await startHost(3, { bootstrap: [addressOf(client)], answerData: () => Promise.resolve(pattern(9)) })
+  await until('there too', () => client.peers().some(({ id }) => id === other.peerId))
+  expect(await client.fetch(request, { signal: soon(), accept })).toEqual(pattern(9))
+})
 
 describe('a host whose places strangers want for themselves answers another stranger', () => {
   test.each([
