@@ -43,6 +43,28 @@ async function expectTold(network: RegtestNetwork): Promise<void> {
   expect(text).toMatch(/^kedge_waiting_transactions\{kind="anchor"\} 1$/m)
 }
 
+/** Peers whose names cost nothing, each at the sequencer's places on every protocol (@kedge/p2p's test of the same). */
+async function besiege({ sequencer, params }: RegtestNetwork): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('../../packages/p2p/test/attacker.mjs', import.meta.url))
+  const [address = ''] = sequencer.ready.addresses
+  const child = fork(program, ['drip', address, toHex(networkId(params)), toHex(new Uint8Array(32)), '8'])
+  await new Promise((resolve) => child.once('message', resolve))
+  return child
+}
+
+/** Of the batches that come about under siege, until the time to challenge them is over. */
+async function expectUnchallenged(network: RegtestNetwork, work: () => Promise<unknown>): Promise<void> {
+  const besiegers = await besiege(network)
+  const first = (await network.agreed()).number + 1
+  for (let round = 0; round < 3; round++) await work()
+  await network.mine(network.params.windows.challenge)
+  const last = (await network.agreed()).number
+  besiegers.kill('SIGKILL')
+  expect(last).toBeGreaterThanOrEqual(first)
+  for (let number = first; number <= last; number++)
+    expect(await network.challengers[0]?.client.batch({ number })).toMatchObject({ outcome: 'batch', challenges: [] })
+}
+
 describeOnBitcoind('a network', () => {
   let folder: string
   let network: RegtestNetwork
@@ -80,25 +102,8 @@ describeOnBitcoind('a network', () => {
     await expectTold(network)
   }, 60_000)
 
-  /** Peers whose names cost nothing, each at the sequencer's places on every protocol (@kedge/p2p's test of the same). */
-  async function besiege(): Promise<ChildProcess> {
-    const program = fileURLToPath(new URL('../../packages/p2p/test/attacker.mjs', import.meta.url))
-    const [address = ''] = network.sequencer.ready.addresses
-    const child = fork(program, ['drip', address, toHex(networkId(network.params)), toHex(new Uint8Array(32)), '8'])
-    await new Promise((resolve) => child.once('message', resolve))
-    return child
-  }
-
   test('a sequencer whose places strangers hold still gives its challenger the data, and none is challenged', async () => {
-    const besiegers = await besiege()
-    const first = (await network.agreed()).number + 1
-    for (let round = 0; round < 3; round++) await anchored(await pay())
-    await network.mine(network.params.windows.challenge)
-    const last = (await network.agreed()).number
-    besiegers.kill('SIGKILL')
-    expect(last).toBeGreaterThanOrEqual(first)
-    for (let number = first; number <= last; number++)
-      expect(await network.challengers[0]?.client.batch({ number })).toMatchObject({ outcome: 'batch', challenges: [] })
+    await expectUnchallenged(network, async () => anchored(await pay()))
   }, 30_000)
 
   test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
