@@ -43,7 +43,7 @@ export const MAX_KEYS = 1024
 const OWN_RATE = { perSecond: 4, burst: 32 }
 const SPARE_RATE = { perSecond: 256, burst: 512 }
 /** Of requests that were refused. Peers that wait when they are told to stay far below. */
-const FLOOD_RATE = { perSecond: 8, burst: 64 }
+const FLOOD_RATE = { perSecond: 16, burst: 128 }
 
 /** What all that peers ask for costs this node together, whatever it is. */
 export class Traffic {

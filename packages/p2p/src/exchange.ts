@@ -81,7 +81,7 @@ export class Fetcher {
     return this.turns.run(signal, async () => {
       try {
         return await withDeadline(this.limits.fetchMs, [signal], (either) =>
-          this.askUntilAnswered(encodeRequest(request), { signal: either, accept }),
+          this.askUntilAnswered(request, { signal: either, accept }),
         )
       } catch (cause) {
         signal.throwIfAborted()
@@ -91,7 +91,7 @@ export class Fetcher {
     })
   }
 
-  private async askUntilAnswered(request: Uint8Array, options: FetchOptions): Promise<Uint8Array | undefined> {
+  private async askUntilAnswered(request: DataRequest, options: FetchOptions): Promise<Uint8Array | undefined> {
     const start = performance.now()
     for (let wait = BUSY_WAIT_MS; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
       const outcome = await this.askAll(request, options)
@@ -103,12 +103,15 @@ export class Fetcher {
     }
   }
 
-  private askAll(request: Uint8Array, { signal, accept }: FetchOptions): Promise<Uint8Array | 'busy' | undefined> {
+  private askAll(asked: DataRequest, { signal, accept }: FetchOptions): Promise<Uint8Array | 'busy' | undefined> {
+    const { kind } = asked
+    const request = encodeRequest(asked)
     return withSignals([signal], async (either, end) => {
       const round = new Round(this.fetches++)
       for (let peer = this.nextPeer(round); peer !== undefined; peer = this.nextPeer(round)) {
         round.begin(peer, this.askOne(peer, request, { signal: either, accept, round }))
-        await round.next(either)
+        // Each peer has another tick, so all are asked at once.
+        if (kind !== 'tick') await round.next(either)
         if (round.found !== undefined || round.failure !== undefined) break
       }
       await round.end()

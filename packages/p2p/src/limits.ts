@@ -58,7 +58,7 @@ export const defaultLimits: Limits = {
   bondMessagesPerSecond: 4,
   bondMessageBurst: 32,
   fetchesInAll: 8,
-  requestMs: 1_000,
+  requestMs: 3_000,
   longRequestMs: 5_000,
   waitMs: 5_000,
   sliceMs: 1_000,

@@ -8,8 +8,9 @@ import { ask, type Hosting, type Peers, type Responder, type Response, roomsOf }
 /** Takes concatenated transfers and gives the response's bytes. `signal` aborts when nobody waits any more. */
 export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>
 
-const BUSY_ROUNDS = 3
-const BUSY_WAIT_MS = 100
+/** With all turns refused, these waits leave a node below the refusals that get a peer cut off. */
+const BUSY_ROUNDS = 4
+const BUSY_WAIT_MS = 400
 
 export function answerSubmissions(take: TakeTransfers, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
@@ -63,7 +64,7 @@ export async function submit(
     if (asked.failure === undefined) throw new NoSequencerError()
     if (!asked.busy || round === BUSY_ROUNDS)
       throw new SubmitError(`no connected sequencer took the transfers (${asked.failure})`)
-    await pause(BUSY_WAIT_MS * 2 ** (round - 1), signal)
+    await pause(BUSY_WAIT_MS * 2 ** (round - 1) * (1 + Math.random() / 4), signal)
   }
 }
 

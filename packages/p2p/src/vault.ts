@@ -13,8 +13,8 @@ export type AnswerWatcher = (request: Uint8Array) => Promise<Uint8Array>
 export interface AskOptions {
   /** Ends the asking: enough has come, or it took too long. */
   readonly signal: AbortSignal
-  /** Called with each answer, as it comes. */
-  readonly take: (answer: Uint8Array) => void
+  /** Called with each answer, as it comes: whether it is what was asked for, by a watcher's key. */
+  readonly take: (answer: Uint8Array) => boolean
 }
 
 export function answerWatchers(answer: AnswerWatcher, { limits, traffic, report, stopping }: Hosting): Responder {
@@ -53,9 +53,7 @@ export async function askWatchers(
   const options = { maxBody: MAX_VAULT_ANSWER, times: limits, signal }
   const askOne = async (peer: string) => {
     const response = await ask(peers, peer, protocol, request, options)
-    if (response.status !== 'found') return
-    peers.noteUse(peer, 'gave')
-    take(response.body)
+    if (response.status === 'found' && take(response.body)) peers.noteUse(peer, 'gave')
   }
   await Promise.all(peers.speaking(protocol).map(askOne))
 }

@@ -50,7 +50,7 @@ test('strangers get a little each, and share what is left; who does not wait whe
   expect(greedy).toBeLessThan(600)
   expect(taken('late', 100)).toBe(32)
   expect(taken('named', 1_000, 2)).toBe(1_000)
-  for (let at = 0; at < 64; at++) traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
+  for (let at = 0; at < 128; at++) traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
   expect(cut).toEqual([])
   traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
   for (let at = 0; at < 100; at++) traffic.noteRefused({ peer: 'named', rank: 2 }, 0)

@@ -90,7 +90,7 @@ describe('a peer that asks', () => {
     let open = 0
     let most = 0
     const host = await startHost(1, {
-      limits: { requestMs: 1_000, stallMs: 1_000 },
+      limits: { requestMs: 3_000, stallMs: 3_000 },
       answerData: async () => {
         most = Math.max(most, ++open)
         await sleep(20)
