@@ -100,7 +100,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
   const guard = guardBond(node, desk)
-  const turns = new ChallengeTurns(rpc, node.coins.script)
+  const turns = new ChallengeTurns(rpc, params, node.coins.script)
   const startedAt = performance.now()
   return {
     stepped: async (step) => {

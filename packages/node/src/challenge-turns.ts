@@ -1,6 +1,6 @@
 import { estimateFeeRate, type Rpc } from '@kedge/bitcoin'
 import { ESTIMATE_BLOCKS } from '@kedge/commitment'
-import { concatBytes, type DataKind, encodeMessage, sha256, toHex } from '@kedge/core'
+import { concatBytes, type DataKind, encodeMessage, type Params, sha256, toHex } from '@kedge/core'
 import { FALLBACK_FEE_RATE } from './options.ts'
 import { WaitingChallenges } from './waiting-challenges.ts'
 
@@ -29,10 +29,10 @@ export class ChallengeTurns {
   private readonly since = new Map<string, number>()
   private readonly raised = new Set<string>()
 
-  constructor(rpc: Rpc, script: Uint8Array) {
+  constructor(rpc: Rpc, params: Params, script: Uint8Array) {
     this.rpc = rpc
     this.script = script
-    this.waiting = new WaitingChallenges(rpc)
+    this.waiting = new WaitingChallenges(rpc, params)
   }
 
   /** Whether to raise it now: once it says so, it stays so. */

@@ -6,21 +6,23 @@ import {
   readTransaction,
   readWaitingTransaction,
 } from '@kedge/bitcoin'
-import { dataCarrier, decodeMessage, toHex } from '@kedge/core'
+import { encodeMessage, type Params, readChallenge, toHex } from '@kedge/core'
 
 /** Between two looks at the mempool, and transactions that are read at one: a full mempool takes some minutes. */
 const LOOK_MS = 2_000
 const READ_AT_ONCE = 500
 
-/** Challenges in bitcoind's mempool, whoever sent them. */
+/** Challenges in bitcoind's mempool that pay what the rules ask for, whoever sent them. */
 export class WaitingChallenges {
   private readonly rpc: Rpc
+  private readonly params: Params
   /** Of each transaction that was read and still waits: what challenge it raises, as hex, or undefined. */
   private readonly read = new Map<string, { readonly txid: Uint8Array; readonly payload: string | undefined }>()
   private lookedAt = Number.NEGATIVE_INFINITY
 
-  constructor(rpc: Rpc) {
+  constructor(rpc: Rpc, params: Params) {
     this.rpc = rpc
+    this.params = params
   }
 
   /** Satoshis for a virtual byte that the best of those with this payload pays; undefined where none is known to wait. */
@@ -40,14 +42,13 @@ export class WaitingChallenges {
     const fresh = txids.filter((txid) => !this.read.has(printHash(txid))).slice(0, READ_AT_ONCE)
     for (const txid of fresh) {
       const raw = await readWaitingTransaction(this.rpc, txid)
-      this.read.set(printHash(txid), { txid, payload: raw && challengeIn(raw) })
+      this.read.set(printHash(txid), { txid, payload: raw && this.challengeIn(raw) })
     }
     this.lookedAt = performance.now()
   }
-}
 
-function challengeIn(raw: Uint8Array): string | undefined {
-  const payloads = readTransaction(raw).outputs.flatMap(({ script }) => dataCarrier(script) ?? [])
-  const challenge = payloads.find((payload) => decodeMessage(payload)?.kind === 'challenge')
-  return challenge && toHex(challenge)
+  private challengeIn(raw: Uint8Array): string | undefined {
+    const challenge = readChallenge(this.params, readTransaction(raw))
+    return challenge && toHex(encodeMessage(challenge))
+  }
 }

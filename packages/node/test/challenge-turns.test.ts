@@ -39,7 +39,10 @@ test('challengers take turns; who sees another’s challenge wait keeps his mone
   const time = { from: limit - 4, limit }
   const due = (turns: ChallengeTurns, height: number) => turns.isDue(hidden.hash, 'data', time, height)
   const { rpc } = rollup.bitcoind
-  const challengers = scripts().map((script) => new ChallengeTurns(rpc, script))
+  const make = () => scripts().map((script) => new ChallengeTurns(rpc, rollup.params, script))
+  const challengers = make()
+  // One that pays too little is none.
+  await rollup.challenge(hidden.hash, 'data', rollup.params.fees.challenge - 1n)
   const firstLooks = await Promise.all(challengers.map((turns) => due(turns, time.from)))
   expect(firstLooks.filter(Boolean)).toEqual([])
   await sleep(50)
@@ -49,7 +52,7 @@ test('challengers take turns; who sees another’s challenge wait keeps his mone
   expect(early).toBeLessThan(challengers.length)
 
   await rollup.challenge(hidden.hash, 'data')
-  const later = scripts().map((script) => new ChallengeTurns(rpc, script))
+  const later = make()
   await Promise.all(later.map((turns) => due(turns, time.from + 1)))
   await sleep(50)
   expect(await Promise.all(later.map((turns) => due(turns, time.from + 1)))).toEqual(later.map(() => false))

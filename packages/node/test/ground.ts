@@ -342,10 +342,11 @@ export class Rollup {
     return payout.txid
   }
 
-  async challenge(headerHash: Uint8Array, data: 'data' | 'steps'): Promise<void> {
+  /** @param burn satoshis, what the rules ask for unless given */
+  async challenge(headerHash: Uint8Array, data: 'data' | 'steps', burn = this.params.fees.challenge): Promise<void> {
     const payload = encodeMessage({ kind: 'challenge', headerHash, data })
-    const { challenge } = this.params.fees
-    await this.send(buildChallenge(this.params, payload, await this.fund(challenge + 10_000n)).raw, challenge)
+    const params = { ...this.params, fees: { ...this.params.fees, challenge: burn } }
+    await this.send(buildChallenge(params, payload, await this.fund(burn + 10_000n)).raw, burn)
   }
 
   async mine(blocks = 1): Promise<void> {

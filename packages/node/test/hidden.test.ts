@@ -37,7 +37,7 @@ async function accusations(): Promise<Publisher> {
   const parts = { store, rpc: options.rpc, params: options.params, purse: new Purse(secretOf(60)), log }
   const publisher = new Publisher({ ...parts, fees: { cap: 50, fallback: 2 } })
   await publisher.load()
-  const turns = new ChallengeTurns(options.rpc, keyOf(60))
+  const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
   await accuse({ follower, executor, data, publisher, turns })
   return publisher
 }

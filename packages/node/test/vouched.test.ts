@@ -53,7 +53,7 @@ describe('a batch that watchers vouch for', () => {
   /** What a challenger in this node's place puts on Bitcoin, and what one that answers at once does. */
   async function published(answers = false): Promise<{ kind: string; data?: string; body: Uint8Array }[]> {
     const { store, follower, executor, data, options } = node.queried
-    const turns = new ChallengeTurns(options.rpc, keyOf(60))
+    const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
     const own = publisher()
     await own.load()
     if (answers) await new Answerer({ store, follower, publisher: own, patience: 0, mayServe: () => true }).act()

@@ -154,8 +154,11 @@ export class Fetcher {
     const peers = this.peers.speaking(this.protocol).filter((peer) => (this.wrong.get(peer) ?? 0) <= now)
     const start = round.number % Math.max(1, peers.length)
     const turned = [...peers.slice(start), ...peers.slice(0, start)].filter((peer) => !round.hasBegun(peer))
-    const place = (peer: string) => this.peers.rankOf(peer) - ((this.slow.get(peer) ?? 0) > now ? 0.5 : 0)
-    return turned.sort((a, b) => place(b) - place(a))[0]
+    const placed = turned.map((peer) => {
+      const isSlow = (this.slow.get(peer) ?? 0) > now
+      return { peer, place: this.peers.rankOf(peer) - (isSlow ? 0.5 : 0) }
+    })
+    return placed.sort((a, b) => b.place - a.place)[0]?.peer
   }
 }
 

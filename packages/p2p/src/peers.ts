@@ -100,7 +100,8 @@ export class KnownPeers implements Peers {
     const ids = this.connectedPeers().map(({ id }) => id)
     const known = ids.filter((id) => this.protocols.get(id)?.includes(protocol))
     const speaking = [...known, ...ids.filter((id) => !this.protocols.has(id))]
-    return speaking.sort((a, b) => this.rankOf(b) - this.rankOf(a))
+    const ranked = speaking.map((id) => ({ id, rank: this.rankOf(id) }))
+    return ranked.sort((a, b) => b.rank - a.rank).map(({ id }) => id)
   }
 
   async openStream(peer: string, protocol: string, signal: AbortSignal) {
