@@ -135,8 +135,9 @@ export class Fetcher {
     if (accepted !== false) this.peers.noteUse(peer, 'gave')
     if (accepted === 'more') return
     if (accepted && response.status === 'found') round.found ??= response.body
-    else if (response.status === 'busy') round.isBusy = true
     else this.note(peer, response)
+    // Where many want something, a peer may have had to cut its answer short.
+    if (response.status === 'busy' || response.status === 'silent') round.isBusy = true
   }
 
   private note(peer: string, response: Response): void {

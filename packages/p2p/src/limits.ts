@@ -30,7 +30,7 @@ export interface Limits {
   /** A request must have arrived whole within this time, ms; one that may be long, within `longRequestMs`. */
   readonly requestMs: number
   readonly longRequestMs: number
-  /** For so long a whole request waits for its turn before its peer is told to come again, ms. */
+  /** For so long a whole request waits for its turn before its peer is told to come again, ms: less than it waits for. */
   readonly waitMs: number
   /** For so long a response may take as slowly as its peer likes, ms; after that the slowest go when others wait. */
   readonly sliceMs: number
@@ -60,7 +60,7 @@ export const defaultLimits: Limits = {
   fetchesInAll: 8,
   requestMs: 3_000,
   longRequestMs: 5_000,
-  waitMs: 5_000,
+  waitMs: 3_000,
   sliceMs: 1_000,
   stallMs: 5_000,
   responseMs: 20_000,
