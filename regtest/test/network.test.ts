@@ -13,7 +13,7 @@ import { openControl } from '../src/control.ts'
 import { runKedge } from '../src/kedge.ts'
 import { clearLeftovers } from '../src/leftover.ts'
 import { RegtestNetwork } from '../src/network.ts'
-import { pidFileOf } from '../src/node-process.ts'
+import { type NodeProcess, pidFileOf } from '../src/node-process.ts'
 import { type Person, Stage } from '../src/stage.ts'
 import { describeOnBitcoind } from './ground.ts'
 
@@ -65,6 +65,17 @@ async function expectUnchallenged(network: RegtestNetwork, work: () => Promise<u
     expect(await network.challengers[0]?.client.batch({ number })).toMatchObject({ outcome: 'batch', challenges: [] })
 }
 
+interface Besieged {
+  readonly network: RegtestNetwork
+  readonly pay: () => Promise<unknown>
+}
+
+/** @param parts as they are when the test runs */
+function testSiege(parts: () => Besieged): void {
+  const what = 'a sequencer whose places strangers hold still gives its challenger the data, and none is challenged'
+  test(what, () => expectUnchallenged(parts().network, parts().pay), 30_000)
+}
+
 describeOnBitcoind('a network', () => {
   let folder: string
   let network: RegtestNetwork
@@ -102,9 +113,7 @@ describeOnBitcoind('a network', () => {
     await expectTold(network)
   }, 60_000)
 
-  test('a sequencer whose places strangers hold still gives its challenger the data, and none is challenged', async () => {
-    await expectUnchallenged(network, async () => anchored(await pay()))
-  }, 30_000)
+  testSiege(() => ({ network, pay: async () => anchored(await pay()) }))
 
   test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
     const ids = [await pay(), await pay()]
@@ -140,8 +149,7 @@ describeOnBitcoind('a network', () => {
   }, 60_000)
 
   test('a node that ends by itself: whoever waits is told, with the end of its log', async () => {
-    const [challenger] = network.challengers
-    if (challenger === undefined) throw new Error('there is no challenger')
+    const challenger = network.challengers[0] as NodeProcess
     process.kill(Number(readFileSync(pidFileOf(join(folder, challenger.name)), 'utf8')), 'SIGKILL')
     const waiting = network.waitFor({ until: 'never' }, () => undefined)
     await expect(waiting).rejects.toThrow(
