@@ -42,19 +42,18 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   try {
     const tracks = tracksOf(scenarios).map((networks, at) => {
       const teller = at === 0 ? progress : progress.held()
-      const over = playAll(networks, {
-        folder: join(folder, `networks-${at + 1}`),
-        progress: teller,
-        outcomes,
-        started,
-      })
+      const track = { folder: join(folder, `networks-${at + 1}`), progress: teller, outcomes, started }
       // Its failure is told when its turn comes.
-      over.catch(() => undefined)
+      const over = playAll(networks, track).then(
+        () => undefined,
+        (cause: unknown) => ({ cause }),
+      )
       return { teller, over }
     })
     for (const { teller, over } of tracks) {
       teller.release()
-      await over
+      const failure = await over
+      if (failure !== undefined) throw failure.cause
     }
   } catch (error) {
     await kill(started)
@@ -70,7 +69,7 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
 
 async function kill(started: readonly Promise<RegtestNetwork>[]): Promise<void> {
   // What could not start has cleared itself away.
-  for (const each of started) await (await each.catch(() => undefined))?.kill()
+  for (const each of await Promise.allSettled(started)) if (each.status === 'fulfilled') await each.value.kill()
 }
 
 interface Played {

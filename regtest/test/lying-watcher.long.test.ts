@@ -46,7 +46,7 @@ const secret = (place: number) => watcherSecrets(stand.network.folder)[place] as
 async function ask(proposal: VaultProposal, place = 2, by = secret(2)): Promise<VaultAnswer> {
   const answers: (VaultAnswer | undefined)[] = []
   const request = encodeAsking(networkId(stand.network.params), { proposal, place }, by)
-  const take = (bytes: Uint8Array) => void answers.push(decodeAnswer(bytes))
+  const take = (bytes: Uint8Array) => answers.push(decodeAnswer(bytes)) > 0
   await liar.askWatchers(request, { signal: AbortSignal.timeout(10_000), take })
   const [answer] = answers
   if (answer === undefined) throw new Error('the honest watcher gave no answer')

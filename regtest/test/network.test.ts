@@ -1,16 +1,19 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { readTip } from '@kedge/bitcoin'
 import { callRegtest } from '@kedge/cli'
+import { networkId, toHex } from '@kedge/core'
 import { send } from '@kedge/wallet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openControl } from '../src/control.ts'
 import { runKedge } from '../src/kedge.ts'
 import { clearLeftovers } from '../src/leftover.ts'
 import { RegtestNetwork } from '../src/network.ts'
-import { pidFileOf } from '../src/node-process.ts'
+import { type NodeProcess, pidFileOf } from '../src/node-process.ts'
 import { type Person, Stage } from '../src/stage.ts'
 import { describeOnBitcoind } from './ground.ts'
 
@@ -38,6 +41,39 @@ async function expectTold(network: RegtestNetwork): Promise<void> {
   const text = await network.sequencer.client.metrics()
   expect(text).toMatch(/^kedge_unconfirmed_anchors 1$/m)
   expect(text).toMatch(/^kedge_waiting_transactions\{kind="anchor"\} 1$/m)
+}
+
+/** Peers whose names cost nothing, each at the sequencer's places on every protocol (@kedge/p2p's test of the same). */
+async function besiege({ sequencer, params }: RegtestNetwork): Promise<ChildProcess> {
+  const program = fileURLToPath(new URL('../../packages/p2p/test/attacker.mjs', import.meta.url))
+  const [address = ''] = sequencer.ready.addresses
+  const child = fork(program, ['drip', address, toHex(networkId(params)), toHex(new Uint8Array(32)), '8'])
+  await new Promise((resolve) => child.once('message', resolve))
+  return child
+}
+
+/** Of the batches that come about under siege, until the time to challenge them is over. */
+async function expectUnchallenged(network: RegtestNetwork, work: () => Promise<unknown>): Promise<void> {
+  const besiegers = await besiege(network)
+  const first = (await network.agreed()).number + 1
+  for (let round = 0; round < 3; round++) await work()
+  await network.mine(network.params.windows.challenge)
+  const last = (await network.agreed()).number
+  besiegers.kill('SIGKILL')
+  expect(last).toBeGreaterThanOrEqual(first)
+  for (let number = first; number <= last; number++)
+    expect(await network.challengers[0]?.client.batch({ number })).toMatchObject({ outcome: 'batch', challenges: [] })
+}
+
+interface Besieged {
+  readonly network: RegtestNetwork
+  readonly pay: () => Promise<unknown>
+}
+
+/** @param parts as they are when the test runs */
+function testSiege(parts: () => Besieged): void {
+  const what = 'a sequencer whose places strangers hold still gives its challenger the data, and none is challenged'
+  test(what, () => expectUnchallenged(parts().network, parts().pay), 30_000)
 }
 
 describeOnBitcoind('a network', () => {
@@ -77,6 +113,8 @@ describeOnBitcoind('a network', () => {
     await expectTold(network)
   }, 60_000)
 
+  testSiege(() => ({ network, pay: async () => anchored(await pay()) }))
+
   test('kill -9 of the sequencer: what it acknowledged is there when it is started again', async () => {
     const ids = [await pay(), await pay()]
     await network.sequencer.kill()
@@ -111,8 +149,7 @@ describeOnBitcoind('a network', () => {
   }, 60_000)
 
   test('a node that ends by itself: whoever waits is told, with the end of its log', async () => {
-    const [challenger] = network.challengers
-    if (challenger === undefined) throw new Error('there is no challenger')
+    const challenger = network.challengers[0] as NodeProcess
     process.kill(Number(readFileSync(pidFileOf(join(folder, challenger.name)), 'utf8')), 'SIGKILL')
     const waiting = network.waitFor({ until: 'never' }, () => undefined)
     await expect(waiting).rejects.toThrow(

@@ -43,6 +43,7 @@ export {
   readMempool,
   readMempoolEntry,
   readSpending,
+  readWaitingTransaction,
   type SendRefusal,
   type Sent,
   sendTransaction,

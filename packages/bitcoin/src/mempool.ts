@@ -98,11 +98,16 @@ export async function readSpending(rpc: Rpc, { txid, vout }: Outpoint): Promise<
   const [answer] = asList(await callRpc(rpc, 'gettxspendingprevout', [asked]), 'gettxspendingprevout')
   const { spendingtxid } = asRecord(answer, 'gettxspendingprevout')
   if (spendingtxid === undefined) return undefined
-  // It may have left the mempool since.
-  const raw = await unlessCode(
-    RPC_CODES.notFound,
-    callRpc(rpc, 'getrawtransaction', [asText(spendingtxid, 'spendingtxid')]),
-  )
+  return readWaiting(rpc, asText(spendingtxid, 'spendingtxid'))
+}
+
+/** A raw transaction of the mempool; undefined where it has left it since its txid was read. */
+export function readWaitingTransaction(rpc: Rpc, txid: Uint8Array): Promise<Uint8Array | undefined> {
+  return readWaiting(rpc, printHash(txid))
+}
+
+async function readWaiting(rpc: Rpc, txid: string): Promise<Uint8Array | undefined> {
+  const raw = await unlessCode(RPC_CODES.notFound, callRpc(rpc, 'getrawtransaction', [txid]))
   return raw === undefined ? undefined : asBytes(raw, 'getrawtransaction')
 }
 

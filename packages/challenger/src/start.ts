@@ -3,6 +3,7 @@ import { encodeCertifyAnswer } from '@kedge/core'
 import {
   Answerer,
   accuse,
+  ChallengeTurns,
   FALLBACK_FEE_RATE,
   type NodeOptions,
   type NodeParts,
@@ -99,6 +100,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
   const guard = guardBond(node, desk)
+  const turns = new ChallengeTurns(rpc, params, node.coins.script)
   const startedAt = performance.now()
   return {
     stepped: async (step) => {
@@ -109,7 +111,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
       // Before the ledger moves: that is when peers are asked.
       const mayChallenge = host.peers().length > 0 || performance.now() - startedAt > LONELY_MS
       await executor.advance(signal)
-      if (mayChallenge) await accuse({ follower, executor, data: node.data, publisher })
+      if (mayChallenge) await accuse({ follower, executor, data: node.data, publisher, turns })
       else await proveRejection({ follower, executor, publisher })
       await answerer.act()
       await publisher.advance(follower.chain)

@@ -34,13 +34,17 @@ export async function collect(
   const signatures = new Map<number, readonly Uint8Array[]>()
   const refused: string[] = []
   const held: PayoutProposal[] = []
-  const take = (answer: VaultAnswer | undefined) => {
-    if (answer === undefined) return
-    if (answer.kind === 'refused') {
+  /** Whether it is a watcher's for certain: nobody signs a refusal. */
+  const take = (answer: VaultAnswer | undefined): boolean => {
+    if (answer?.kind === 'refused') {
       refused.push(answer.reason)
       if (answer.held !== undefined) held.push(answer.held)
-    } else if (areSignatures(params.keys.watchers[answer.place], hashes, answer.signatures))
-      signatures.set(answer.place, answer.signatures)
+      return false
+    }
+    if (answer === undefined || !areSignatures(params.keys.watchers[answer.place], hashes, answer.signatures))
+      return false
+    signatures.set(answer.place, answer.signatures)
+    return true
   }
   const own = await signer.sign(proposal)
   take(own)
@@ -50,27 +54,28 @@ export async function collect(
       node.host,
       encodeAsking(node.network, { proposal, place: signer.place }, secret),
       stopping,
-      (bytes) => {
-        take(decodeAnswer(bytes))
-        return signatures.size >= params.keys.threshold
+      (bytes, enough) => {
+        const isSigned = take(decodeAnswer(bytes))
+        if (signatures.size >= params.keys.threshold) enough()
+        return isSigned
       },
     )
   return { signatures, refused, held }
 }
 
-/** Until `take` has enough, everybody has answered, or time is up. */
+/** Until `take` says that it has enough, everybody has answered, or time is up. */
 async function askAll(
   host: CollectParts['node']['host'],
   request: Uint8Array,
   stopping: AbortSignal,
-  take: (answer: Uint8Array) => boolean,
+  take: (answer: Uint8Array, enough: () => void) => boolean,
 ): Promise<void> {
   const over = new AbortController()
   const end = () => over.abort()
   const timer = setTimeout(end, COLLECT_MS)
   stopping.addEventListener('abort', end)
   try {
-    await host.askWatchers(request, { signal: over.signal, take: (answer) => void (take(answer) && end()) })
+    await host.askWatchers(request, { signal: over.signal, take: (answer) => take(answer, end) })
   } catch (error) {
     if (!over.signal.aborted) throw error
   } finally {

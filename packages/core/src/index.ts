@@ -282,7 +282,7 @@ export { decodeSigned, encodeSigned, type SignedOperation, signedMessage } from 
 export { computeNonceRoot, headerSlotMessage, isSlotPoint, nonceRoot, type Slot } from './slot.ts'
 export { type HashedSteps, StepHasher, type StepRows, stepLeaves } from './steps.ts'
 export { decodeStripped, readCompactSize, readSized } from './stripped.ts'
-export { SIGNAL_VALUE } from './tags.ts'
+export { readChallenge, SIGNAL_VALUE } from './tags.ts'
 export { MAX_DEPTH, type TreeOutput, treeOutput } from './tap-tree.ts'
 export {
   decodeTotals,

@@ -1,6 +1,6 @@
 import { equalBytes } from './bytes.ts'
 import type { L1Transaction } from './l1.ts'
-import { type Anchor, decodeMessage, isKedgePayload, type Message } from './message.ts'
+import { type Anchor, type ChallengeTag, decodeMessage, isKedgePayload, type Message } from './message.ts'
 import type { Params } from './params.ts'
 import { anchorScript, dataCarrier, signalScript } from './scripts.ts'
 
@@ -45,4 +45,11 @@ export function paysSignal(params: Params, transaction: L1Transaction): boolean 
 export function burntValue(transaction: L1Transaction): bigint {
   const isTag = (payload: Uint8Array | undefined) => payload !== undefined && isKedgePayload(payload)
   return transaction.outputs.find(({ script }) => isTag(dataCarrier(script)))?.value ?? 0n
+}
+
+/** The challenge that a transaction raises where its batch can be challenged: it pays all that one costs. */
+export function readChallenge(params: Params, transaction: L1Transaction): ChallengeTag | undefined {
+  const message = readMessage(transaction)
+  const isPaid = paysSignal(params, transaction) && burntValue(transaction) >= params.fees.challenge
+  return message?.kind === 'challenge' && isPaid ? message : undefined
 }

@@ -1,5 +1,6 @@
 import type { Publisher } from '@kedge/commitment'
 import { challengeLimit, type DataKind, findInLine, isVouchedFor } from '@kedge/core'
+import type { ChallengeTurns } from './challenge-turns.ts'
 import type { BatchData } from './data.ts'
 import type { Executor } from './execute.ts'
 import type { Follower } from './follow.ts'
@@ -9,6 +10,7 @@ export interface AccuserParts {
   readonly executor: Executor
   readonly data: BatchData
   readonly publisher: Publisher
+  readonly turns: ChallengeTurns
 }
 
 /**
@@ -24,13 +26,13 @@ export async function accuse(parts: AccuserParts): Promise<void> {
 }
 
 /** A batch whose sequencer lapsed by itself needs no challenge, only its own header. */
-export async function proveRejection(parts: Omit<AccuserParts, 'data'>): Promise<void> {
+export async function proveRejection(parts: Pick<AccuserParts, 'follower' | 'executor' | 'publisher'>): Promise<void> {
   const { rejection } = parts.executor
   if (rejection?.evidence !== undefined) await prove(parts, rejection.headerHash, rejection.evidence)
 }
 
 async function prove(
-  { follower, publisher }: Omit<AccuserParts, 'data'>,
+  { follower, publisher }: Pick<AccuserParts, 'follower' | 'executor' | 'publisher'>,
   headerHash: Uint8Array,
   body: Uint8Array,
 ): Promise<void> {
@@ -40,15 +42,18 @@ async function prove(
 
 /** In the second half of the window: most of what is missing is only late, and a challenge costs its sender. */
 async function challenge(parts: AccuserParts, headerHash: Uint8Array, data: DataKind): Promise<void> {
-  const { follower, publisher } = parts
+  const { follower, publisher, turns } = parts
   const { params } = follower.court
   const header = await parts.data.header(headerHash)
   // The header is all that anybody would have to show.
   if (header !== undefined && isVouchedFor(params, header)) return
   const batch = findInLine(follower.chain, headerHash)
-  if (batch === undefined || batch.challenges[data] !== undefined) return
+  if (batch === undefined || batch.challenges[data] !== undefined || !parts.data.wasSought(headerHash, data)) return
   const limit = challengeLimit(params, follower.chain, batch, data)
   const from = limit - Math.ceil(params.windows.challenge / 2)
   const { height } = follower.chain
-  if (height >= from && height < limit) await publisher.publish({ kind: 'challenge', headerHash, data })
+  // One that no block up to `limit` can hold any more would burn its payment for nothing.
+  if (height < from || height >= limit) return
+  if (await turns.isDue(headerHash, data, { from, limit }, height))
+    await publisher.publish({ kind: 'challenge', headerHash, data })
 }

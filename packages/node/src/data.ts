@@ -43,6 +43,10 @@ export class BatchData {
   /** By hash, so an entry never goes stale. */
   private readonly recent = new Map<string, Header>()
   private offered: Offer | undefined
+  /** What peers are asked for at the moment, and whether it came; an error stays until somebody is told. */
+  private readonly seeking = new Map<string, Promise<boolean>>()
+  /** What they were asked for in vain. */
+  private readonly inVain = new Set<string>()
 
   constructor(store: Store, fetch: FetchData) {
     this.store = store
@@ -61,30 +65,38 @@ export class BatchData {
     return header
   }
 
-  /** Undefined when nobody at hand has them. */
-  async body(hash: Uint8Array, signal: AbortSignal): Promise<BatchBody | undefined> {
-    const whole = (await keptOperations(this.store, hash)) ?? (await this.obtain('data', hash, signal))
+  /** Undefined when nobody at hand has them, or has sent them within `patienceMs`: then they are still asked for. */
+  async body(hash: Uint8Array, signal: AbortSignal, patienceMs = PATIENCE_MS): Promise<BatchBody | undefined> {
+    const whole = (await keptOperations(this.store, hash)) ?? (await this.obtain('data', hash, signal, patienceMs))
     const headerBytes = await this.store.get(headers, hash)
     const header = headerBytes && decodeHeader(headerBytes)
     if (whole === undefined || header === undefined || headerBytes === undefined) return undefined
     return { header, headerBytes, operations: readWhole(whole) }
   }
 
-  /** The committed step roots, a row; undefined when nobody at hand has them. */
-  async stepRoots(hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const whole = (await this.store.get(steps, hash)) ?? (await this.obtain('steps', hash, signal))
+  /** The committed step roots, a row; undefined as for `body`. */
+  async stepRoots(hash: Uint8Array, signal: AbortSignal, patienceMs = PATIENCE_MS): Promise<Uint8Array | undefined> {
+    const whole = (await this.store.get(steps, hash)) ?? (await this.obtain('steps', hash, signal, patienceMs))
     return whole && decodePart('steps', hash, whole)?.stepRoots
   }
 
-  /** Whether this node has operations and step roots on disk, from here on at the latest. */
+  /** Whether this node has operations and step roots on disk, from here on at the latest. As patient as `signal`. */
   async hold(hash: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    const body = await this.body(hash, signal)
-    return body !== undefined && (await this.stepRoots(hash, signal)) !== undefined
+    const body = await this.body(hash, signal, FETCH_MS)
+    return body !== undefined && (await this.stepRoots(hash, signal, FETCH_MS)) !== undefined
+  }
+
+  /**
+   * Whether peers were asked in vain for a batch's data, or for its header. What was only asked for a moment ago is late
+   * at most.
+   */
+  wasSought(hash: Uint8Array, kind: DataKind): boolean {
+    return this.inVain.has(nameOf(hash, kind)) || this.inVain.has(nameOf(hash, 'header'))
   }
 
   /** Asks peers for the newest ticks behind a header, until `accept` has what it looks for. */
   async askForTicks(headerHash: Uint8Array, signal: AbortSignal, accept: FetchOptions['accept']): Promise<void> {
-    await this.ask({ headerHash, kind: 'tick' }, signal, accept)
+    await this.fetch({ headerHash, kind: 'tick' }, { signal, accept })
   }
 
   /** Lets peers have data that are not on this disk yet, for as long as watchers are asked to vouch for them. */
@@ -109,9 +121,16 @@ export class BatchData {
     const stored = await this.store.get(headers, hash)
     if (stored !== undefined) return stored
     const accept = (bytes: Uint8Array) => bytes.length <= MAX_HEADER_BYTES && equalBytes(hashOf(bytes), hash)
-    const bytes = await this.ask({ headerHash: hash, kind: 'header' }, signal, accept)
-    if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
-    return bytes
+    const isHere = await this.seek(
+      { headerHash: hash, kind: 'header' },
+      { signal, patienceMs: PATIENCE_MS },
+      async () => {
+        const bytes = await this.fetch({ headerHash: hash, kind: 'header' }, { signal: NEVER, accept })
+        if (bytes !== undefined) await this.store.commit([headers.put(hash, bytes)])
+        return bytes !== undefined
+      },
+    )
+    return isHere ? this.store.get(headers, hash) : undefined
   }
 
   /** Leaves of a part that was published on Bitcoin, to be stored with its block. */
@@ -126,9 +145,52 @@ export class BatchData {
     ]
   }
 
-  private async obtain(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  private async obtain(
+    kind: DataKind,
+    hash: Uint8Array,
+    signal: AbortSignal,
+    patienceMs: number,
+  ): Promise<Uint8Array | undefined> {
     const here = (await this.takeVouched(kind, hash)) ?? (await this.assemble(kind, hash))
-    return here ?? this.fetchWhole(kind, hash, signal)
+    if (here !== undefined) return here
+    const request = { headerHash: hash, kind }
+    const isHere = await this.seek(request, { signal, patienceMs }, () => this.fetchWhole(kind, hash))
+    return isHere ? this.store.get(kind === 'data' ? operations : steps, hash) : undefined
+  }
+
+  /**
+   * Asks peers beside the node's loop, as that has blocks to read and challenges to raise in time: whoever lets this node
+   * wait for one thing keeps it from nothing else. Two who look for the same ask once.
+   * @param work to completion, whatever becomes of `signal`: a host that stops ends it
+   * @returns whether it came within the patience
+   */
+  private async seek(
+    { headerHash, kind }: DataRequest,
+    { signal, patienceMs }: { readonly signal: AbortSignal; readonly patienceMs: number },
+    work: () => Promise<boolean>,
+  ): Promise<boolean> {
+    signal.throwIfAborted()
+    const name = nameOf(headerHash, kind)
+    const seeking = this.seeking.get(name) ?? this.begin(name, work)
+    try {
+      return await within(seeking, patienceMs, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.seeking.delete(name)
+      throw error
+    }
+  }
+
+  private begin(name: string, work: () => Promise<boolean>): Promise<boolean> {
+    const seeking = work().then((isHere) => {
+      this.seeking.delete(name)
+      if (this.inVain.size >= RECENT_HEADERS) this.inVain.clear()
+      if (isHere) this.inVain.delete(name)
+      else this.inVain.add(name)
+      return isHere
+    })
+    this.seeking.set(name, seeking)
+    return seeking
   }
 
   /**
@@ -151,38 +213,16 @@ export class BatchData {
     return taken
   }
 
-  private async fetchWhole(kind: DataKind, hash: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  private async fetchWhole(kind: DataKind, hash: Uint8Array): Promise<boolean> {
     let part: Part | undefined
     const accept = (bytes: Uint8Array) => {
       part = decodePart(kind, hash, bytes)
       return part !== undefined && part.count === part.header.opCount
     }
-    const whole = await this.ask({ headerHash: hash, kind }, signal, accept)
-    if (whole !== undefined && part !== undefined) await this.keep(kind, hash, part, whole)
-    return whole
-  }
-
-  /** Undefined too when peers take too long over it: the node has blocks to read, and challenges to raise in time. */
-  private async ask(
-    request: DataRequest,
-    signal: AbortSignal,
-    accept: FetchOptions['accept'],
-  ): Promise<Uint8Array | undefined> {
-    signal.throwIfAborted()
-    const either = new AbortController()
-    const stop = () => either.abort(signal.reason)
-    signal.addEventListener('abort', stop)
-    const timer = setTimeout(() => either.abort(), FETCH_MS)
-    try {
-      return await this.fetch(request, { signal: either.signal, accept })
-    } catch (error) {
-      signal.throwIfAborted()
-      if (either.signal.aborted) return undefined
-      throw error
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', stop)
-    }
+    const whole = await this.fetch({ headerHash: hash, kind }, { signal: NEVER, accept })
+    if (whole === undefined || part === undefined) return false
+    await this.keep(kind, hash, part, whole)
+    return true
   }
 
   /** Published parts as one whole, once they cover everything. */
@@ -224,8 +264,13 @@ export class BatchData {
 /** All live batches that are not final, many times over. */
 const RECENT_HEADERS = 1024
 
-/** More than one response may take; peers that let it pass are asked last the next time. */
-const FETCH_MS = 30_000
+/** For so long the node's loop waits for what peers have; mostly they answer at once. */
+const PATIENCE_MS = 1_000
+
+/** Longer than a host asks peers for one thing. */
+const FETCH_MS = 60_000
+
+const NEVER = new AbortController().signal
 
 const U32_MAX = 0xffffffff
 
@@ -242,4 +287,26 @@ function partKey(hash: Uint8Array, kind: DataKind, start: number, count: number)
 
 function hashesOf(row: Uint8Array): Uint8Array[] {
   return Array.from({ length: row.length / 32 }, (_, at) => row.slice(32 * at, 32 * at + 32))
+}
+
+function nameOf(headerHash: Uint8Array, kind: DataRequest['kind']): string {
+  return `${kind}/${toHex(headerHash)}`
+}
+
+/** False when the time is over first. @throws the signal's reason when it aborts */
+function within(seeking: Promise<boolean>, ms: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+      outcome()
+    }
+    const stop = () => settle(() => reject(signal.reason))
+    const timer = setTimeout(() => settle(() => resolve(false)), ms)
+    signal.addEventListener('abort', stop)
+    seeking.then(
+      (isHere) => settle(() => resolve(isHere)),
+      (error) => settle(() => reject(error)),
+    )
+  })
 }

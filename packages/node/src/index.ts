@@ -1,5 +1,6 @@
 export { accuse, proveRejection } from './accuse.ts'
 export { Answerer } from './answer.ts'
+export { ChallengeTurns } from './challenge-turns.ts'
 export { type BatchBody, BatchData, type FetchData } from './data.ts'
 export { Executor, type Rejection } from './execute.ts'
 export { Follower, type FollowStep, TooShortChainError } from './follow.ts'

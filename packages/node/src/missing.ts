@@ -13,8 +13,8 @@ export interface Pending extends Head {
 /** Between two looks within one block. */
 const LOOK_MS = 2000
 
-/** A look asks no more peers after this. */
-const BUDGET_MS = 30_000
+/** A look waits no longer for peers: the node has blocks to read. What they send later the next one finds. */
+const BUDGET_MS = 1_000
 
 export interface MissingParts {
   readonly follower: Follower
@@ -59,13 +59,12 @@ export class MissingBatches {
     return chain.line.filter((batch) => batch.number > number && chain.height < batch.anchorHeight + challenge)
   }
 
-  /** Gives those that nobody at hand has, or that there was no time to ask for. */
+  /** Gives those that nobody at hand has, or that have not come so far. */
   private async fetch(batches: readonly AnchoredBatch[], until: number, signal: AbortSignal): Promise<AnchoredBatch[]> {
     const lacking: AnchoredBatch[] = []
     for (const batch of batches) {
       if (this.held.has(nameOf(batch))) continue
-      const isLate = performance.now() > until
-      const body = isLate ? undefined : await this.parts.data.body(batch.headerHash, signal)
+      const body = await this.parts.data.body(batch.headerHash, signal, Math.max(0, until - performance.now()))
       if (body === undefined) lacking.push(batch)
     }
     return lacking

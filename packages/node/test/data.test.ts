@@ -109,6 +109,32 @@ describe('data from peers', () => {
     expect(await batches.answer(headerHash, 'header')).toEqual(headerBytes)
   })
 
+  it('are waited for beside other work, and are late at most as long as peers are being asked', async () => {
+    const store = await emptyStore()
+    let send: (bytes: Uint8Array | undefined) => void = () => undefined
+    let asked = 0
+    const fetch = async (_: unknown, { accept }: FetchOptions) => {
+      asked++
+      const bytes = await new Promise<Uint8Array | undefined>((resolve) => {
+        send = resolve
+      })
+      return bytes !== undefined && accept(bytes) ? bytes : undefined
+    }
+    const batches = new BatchData(store, fetch)
+    const start = performance.now()
+    expect(await batches.body(headerHash, signal)).toBeUndefined()
+    expect(await batches.body(headerHash, signal, 10)).toBeUndefined()
+    expect(performance.now() - start).toBeLessThan(5_000)
+    expect([asked, batches.wasSought(headerHash, 'data')]).toEqual([1, false])
+    send(undefined)
+    await expect.poll(() => batches.wasSought(headerHash, 'data')).toBe(true)
+    expect(await batches.body(headerHash, signal, 10)).toBeUndefined()
+    send(encodeWhole('data', SOURCE))
+    await expect.poll(() => batches.wasSought(headerHash, 'data')).toBe(false)
+    expect((await batches.body(headerHash, signal))?.operations).toEqual(OPERATIONS)
+    expect(asked).toBe(2)
+  })
+
   it('are given up when the node stops', async () => {
     const stopping = new AbortController()
     const fetch = async (_: unknown, options: FetchOptions) => {

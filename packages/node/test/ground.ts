@@ -118,7 +118,7 @@ export class Rollup {
   }
 
   /** @param rules instead of the tests' */
-  static async start(rules: Partial<Pick<Params, 'caps' | 'data'>> = {}): Promise<Rollup> {
+  static async start(rules: Partial<Pick<Params, 'caps' | 'data' | 'windows'>> = {}): Promise<Rollup> {
     const folder = await mkdtemp(join(tmpdir(), 'kedge-queries-'))
     const bitcoind = new Bitcoind({ datadir: join(folder, 'bitcoind'), policy: 'core' })
     await bitcoind.start()
@@ -342,10 +342,11 @@ export class Rollup {
     return payout.txid
   }
 
-  async challenge(headerHash: Uint8Array, data: 'data' | 'steps'): Promise<void> {
+  /** @param burn satoshis, what the rules ask for unless given */
+  async challenge(headerHash: Uint8Array, data: 'data' | 'steps', burn = this.params.fees.challenge): Promise<void> {
     const payload = encodeMessage({ kind: 'challenge', headerHash, data })
-    const { challenge } = this.params.fees
-    await this.send(buildChallenge(this.params, payload, await this.fund(challenge + 10_000n)).raw, challenge)
+    const params = { ...this.params, fees: { ...this.params.fees, challenge: burn } }
+    await this.send(buildChallenge(params, payload, await this.fund(burn + 10_000n)).raw, burn)
   }
 
   async mine(blocks = 1): Promise<void> {

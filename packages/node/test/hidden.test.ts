@@ -3,6 +3,7 @@ import { concatBytes, merkleRoot, operationId, type SealedBatch, stepLeaves, ZER
 import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accuse } from '../src/accuse.ts'
+import { ChallengeTurns } from '../src/challenge-turns.ts'
 import { type Built, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
 
 const ALICE = 20
@@ -36,7 +37,8 @@ async function accusations(): Promise<Publisher> {
   const parts = { store, rpc: options.rpc, params: options.params, purse: new Purse(secretOf(60)), log }
   const publisher = new Publisher({ ...parts, fees: { cap: 50, fallback: 2 } })
   await publisher.load()
-  await accuse({ follower, executor, data, publisher })
+  const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
+  await accuse({ follower, executor, data, publisher, turns })
   return publisher
 }
 

@@ -4,6 +4,7 @@ import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accuse } from '../src/accuse.ts'
 import { Answerer } from '../src/answer.ts'
+import { ChallengeTurns } from '../src/challenge-turns.ts'
 import { type Built, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
 
 const [ALICE, BOB] = [20, 21]
@@ -51,11 +52,12 @@ describe('a batch that watchers vouch for', () => {
 
   /** What a challenger in this node's place puts on Bitcoin, and what one that answers at once does. */
   async function published(answers = false): Promise<{ kind: string; data?: string; body: Uint8Array }[]> {
-    const { store, follower, executor, data } = node.queried
+    const { store, follower, executor, data, options } = node.queried
+    const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
     const own = publisher()
     await own.load()
     if (answers) await new Answerer({ store, follower, publisher: own, patience: 0, mayServe: () => true }).act()
-    else await accuse({ follower, executor, data, publisher: own })
+    else await accuse({ follower, executor, data, publisher: own, turns })
     const all: { kind: string; data?: string; body: Uint8Array }[] = []
     for await (const [id, { kind, data: of, body }] of store.range(publications)) {
       all.push({ kind, ...(of && { data: of }), body })

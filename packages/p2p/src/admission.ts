@@ -1,3 +1,5 @@
+import type { Guest } from './room.ts'
+
 /**
  * Token buckets, one for each key: `burst` tokens at first, refilled at `perSecond`. Keys are peers, which cost an
  * attacker nothing, so only the `MAX_KEYS` used last are kept.
@@ -33,28 +35,60 @@ export class Rates {
 
 export const MAX_KEYS = 1024
 
-/** Which requests are let in: by a rate for each peer, and by how many of the peer's and of all are being answered. */
+/**
+ * Requests a second over all protocols. Each takes some half a millisecond of the one thread that also follows Bitcoin, so
+ * strangers, however many they are, get less than half of it: each a little that nobody else can use up, and what is
+ * left goes to whoever asks.
+ */
+const OWN_RATE = { perSecond: 4, burst: 32 }
+const SPARE_RATE = { perSecond: 256, burst: 512 }
+/** Of requests that were refused. Peers that wait when they are told to stay far below. */
+const FLOOD_RATE = { perSecond: 16, burst: 128 }
+
+/** What all that peers ask for costs this node together, whatever it is. */
+export class Traffic {
+  private readonly own = new Rates(OWN_RATE.perSecond, OWN_RATE.burst)
+  private readonly spare = new Rates(SPARE_RATE.perSecond, SPARE_RATE.burst)
+  private readonly floods = new Rates(FLOOD_RATE.perSecond, FLOOD_RATE.burst)
+  private readonly cutOff: (peer: string) => void
+
+  /** @param cutOff of a peer that goes on asking although it is told to wait */
+  constructor(cutOff: (peer: string) => void) {
+    this.cutOff = cutOff
+  }
+
+  /** Whether one more request of a peer may be looked at. `now` in ms, never falling. */
+  admits({ peer, rank }: Asker, now: number): boolean {
+    return rank === 2 || this.own.take(peer, now) || this.spare.take('all', now)
+  }
+
+  noteRefused({ peer, rank }: Asker, now: number): void {
+    if (rank < 2 && !this.floods.take(peer, now)) this.cutOff(peer)
+  }
+}
+
+type Asker = Pick<Guest, 'peer' | 'rank'>
+
+/** Which requests of a peer are let in: by a rate, and by how many are on their way, waiting or being answered. */
 export class Admission {
   private readonly rates: Rates
   private readonly perPeer: number
-  private readonly inAll: number
+  private readonly traffic: Traffic
   private readonly open = new Map<string, number>()
-  /** Invariant: the sum of `open`. */
-  private all = 0
 
-  constructor(rates: Rates, limits: { readonly requestsPerPeer: number; readonly requestsInAll: number }) {
+  constructor(rates: Rates, perPeer: number, traffic: Traffic) {
     this.rates = rates
-    this.perPeer = limits.requestsPerPeer
-    this.inAll = limits.requestsInAll
+    this.perPeer = perPeer
+    this.traffic = traffic
   }
 
-  /** True: the peer's request may be answered, and `leave` must follow. */
-  enter(peer: string, now: number): boolean {
-    const open = this.open.get(peer) ?? 0
-    if (open >= this.perPeer || this.all >= this.inAll || !this.rates.take(peer, now)) return false
-    this.open.set(peer, open + 1)
-    this.all++
-    return true
+  /** True: the peer's request may come, and `leave` must follow. */
+  enter(asker: Asker, now: number): boolean {
+    const open = this.open.get(asker.peer) ?? 0
+    const isAdmitted = open < this.perPeer && this.rates.take(asker.peer, now) && this.traffic.admits(asker, now)
+    if (isAdmitted) this.open.set(asker.peer, open + 1)
+    else this.traffic.noteRefused(asker, now)
+    return isAdmitted
   }
 
   leave(peer: string): void {
@@ -62,7 +96,6 @@ export class Admission {
     if (open === undefined) throw new Error(`${peer} leaves without having entered`)
     if (open === 1) this.open.delete(peer)
     else this.open.set(peer, open - 1)
-    this.all--
   }
 }
 

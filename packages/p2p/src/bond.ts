@@ -1,21 +1,23 @@
 import { Admission, Rates } from './admission.ts'
 import { type Limits, MAX_BOND_MESSAGE } from './limits.ts'
-import { ask, type Peers, type Responder } from './request.ts'
+import { ask, type Hosting, type Peers, type Responder, roomsOf } from './request.ts'
 
 /** What concerns the sequencer's bond, from whoever asks to the watchers. Who speaks stands in the messages themselves. */
 
 /** Answers a message, or gives undefined where there is nothing to say to it. `signal` aborts when nobody waits any more. */
 export type AnswerBond = (message: Uint8Array, signal: AbortSignal) => Promise<Uint8Array | undefined>
 
-export function answerBondMessages(
-  answer: AnswerBond,
-  limits: Limits,
-  report: (error: Error) => void,
-  stopping: AbortSignal,
-): Responder {
+export function answerBondMessages(answer: AnswerBond, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
     maxRequest: MAX_BOND_MESSAGE,
-    admission: new Admission(new Rates(limits.bondMessagesPerSecond, limits.bondMessageBurst), limits),
+    requestMs: limits.longRequestMs,
+    waitMs: limits.waitMs,
+    admission: new Admission(
+      new Rates(limits.bondMessagesPerSecond, limits.bondMessageBurst),
+      limits.requestsPerPeer,
+      traffic,
+    ),
+    rooms: roomsOf(limits, MAX_BOND_MESSAGE, MAX_BOND_MESSAGE),
     times: limits,
     stopping,
     answer: async (message, signal) => {

@@ -68,7 +68,7 @@ function follow(parent: AbortSignal, controller: AbortController): () => void {
   return () => parent.removeEventListener('abort', abort)
 }
 
-class DeadlineError extends Error {
+export class DeadlineError extends Error {
   override readonly name = 'DeadlineError'
   constructor(ms: number) {
     super(`not done within ${ms} ms`)

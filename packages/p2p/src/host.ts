@@ -1,6 +1,7 @@
 import './polyfill.ts'
 import { setMaxListeners } from 'node:events'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { Traffic, Turns } from './admission.ts'
 import { type Announcements, joinAnnouncements, type ValidateHeader } from './announce.ts'
 import { type AnswerBond, answerBondMessages, askBond } from './bond.ts'
 import type { DataRequest } from './control.ts'
@@ -11,7 +12,7 @@ import { createNode, type Node } from './libp2p.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { KnownPeers, type PeerInfo } from './peers.ts'
 import { type ProtocolNames, protocolNames } from './protocol.ts'
-import { type Responder, serve } from './request.ts'
+import { type Hosting, type Responder, serve } from './request.ts'
 import { answerSubmissions, submit, type TakeTransfers } from './submit.ts'
 import { type AnswerWatcher, type AskOptions, answerWatchers, askWatchers } from './vault.ts'
 
@@ -83,7 +84,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
   for (const address of options.listen) parseAddress(address)
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const names = protocolNames(options.network)
-  const peers = new KnownPeers({ maxStrangers: limits.maxStrangers, report: options.report })
+  const { maxStrangers, fetchesInAll, maxDataResponse } = limits
+  const responseBytes = 2 * fetchesInAll * maxDataResponse
+  const peers = new KnownPeers({ maxStrangers, responseBytes, report: options.report })
   for (const address of bootstrap) peers.trust(peerIdOf(address))
   const node = await createNode({
     secretKey: options.secretKey,
@@ -94,7 +97,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal)
-  await startNode(node, peers, options, respondersOf(options, names, limits, stopping.signal))
+  const traffic = new Traffic((peer) => peers.cutOff(peer))
+  const hosting = { limits, traffic, report: options.report, stopping: stopping.signal }
+  await startNode(node, peers, options, respondersOf(options, names, hosting))
   const announcements = joinAnnouncements(node.services.pubsub, {
     topic: names.headers,
     validate: options.validateHeader,
@@ -122,6 +127,8 @@ interface Running {
 function assembleHost(running: Running): Host {
   const { node, peers, names, limits, stopping, announcements } = running
   const fetcher = new Fetcher(peers, names.data, limits)
+  // More at once would be refused.
+  const submitting = new Turns(limits.requestsPerPeer)
   const alive = <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>) =>
     withSignals([stopping.signal, signal], work)
   let stopped: Promise<void> | undefined
@@ -140,7 +147,8 @@ function assembleHost(running: Running): Host {
     announce: announcements.announce,
     subscribe: announcements.subscribe,
     fetch: (request, { signal, accept }) => alive(signal, (signal) => fetcher.fetch(request, { signal, accept })),
-    submit: (transfers, signal) => alive(signal, (signal) => submit(peers, names.submit, transfers, limits, signal)),
+    submit: (transfers, signal) =>
+      alive(signal, (signal) => submitting.run(signal, () => submit(peers, names.submit, transfers, limits, signal))),
     askWatchers: (request, { signal, take }) =>
       alive(signal, (signal) => askWatchers(peers, names.vault, request, limits, { signal, take })),
     askToCertify: (request, { signal, take }) =>
@@ -153,25 +161,20 @@ function assembleHost(running: Running): Host {
   }
 }
 
-function respondersOf(
-  options: HostOptions,
-  names: ProtocolNames,
-  limits: Limits,
-  stopping: AbortSignal,
-): ReadonlyMap<string, Responder> {
-  const responders = new Map([[names.data, answerRequests(options.answerData, limits, options.report, stopping)]])
+function respondersOf(options: HostOptions, names: ProtocolNames, hosting: Hosting): ReadonlyMap<string, Responder> {
+  const responders = new Map([[names.data, answerRequests(options.answerData, hosting)]])
   const { takeTransfers, answerWatcher, answerCertify, answerBond } = options
   if (takeTransfers !== undefined) {
-    responders.set(names.submit, answerSubmissions(takeTransfers, limits, options.report, stopping))
+    responders.set(names.submit, answerSubmissions(takeTransfers, hosting))
   }
   if (answerWatcher !== undefined) {
-    responders.set(names.vault, answerWatchers(answerWatcher, limits, options.report, stopping))
+    responders.set(names.vault, answerWatchers(answerWatcher, hosting))
   }
   if (answerCertify !== undefined) {
-    responders.set(names.certify, answerWatchers(answerCertify, limits, options.report, stopping))
+    responders.set(names.certify, answerWatchers(answerCertify, hosting))
   }
   if (answerBond !== undefined) {
-    responders.set(names.bond, answerBondMessages(answerBond, limits, options.report, stopping))
+    responders.set(names.bond, answerBondMessages(answerBond, hosting))
   }
   return responders
 }
@@ -186,8 +189,9 @@ async function startNode(
   try {
     for (const [protocol, responder] of responders) {
       await node.handle(protocol, async (stream, connection) => {
-        const isAnswered = await serve(responder, stream, connection)
-        if (isAnswered) peers.noteUse(connection.remotePeer.toString(), 'asked')
+        const peer = connection.remotePeer.toString()
+        const isAnswered = await serve(responder, stream, { peer, rank: peers.rankOf(peer) })
+        if (isAnswered) peers.noteUse(peer, 'asked')
       })
     }
     peers.follow(node)

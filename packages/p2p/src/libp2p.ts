@@ -24,12 +24,12 @@ export interface NodeOptions {
 }
 
 /**
- * Dials and handshakes that an address may have under way: `8 · 3 s` stays below the places for all, so one address
- * can't take them all.
+ * Dials and handshakes that an address may have under way: `8 · 3 s` of the places for all, so it takes many addresses
+ * to keep others from shaking hands.
  */
 const HANDSHAKES_PER_SECOND = 8
 const HANDSHAKE_MS = 3_000
-const HANDSHAKES_AT_ONCE = 32
+const HANDSHAKES_AT_ONCE = 256
 
 /** Negotiating a stream; until then libp2p holds up to 4 MiB of what its opener sends. */
 const NEGOTIATION_MS = 3_000

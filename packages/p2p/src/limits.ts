@@ -12,8 +12,9 @@ export interface Limits {
   readonly maxStrangers: number
   /** Longest body of a data response, bytes. */
   readonly maxDataResponse: number
-  /** Requests of one peer that are answered at once, and of all peers together, for each protocol. */
+  /** Requests of one peer that are on their way, waiting or answered at once, for each protocol. */
   readonly requestsPerPeer: number
+  /** Requests of all peers together that are answered at once, for each protocol: they are there as a whole. */
   readonly requestsInAll: number
   /** Requests for data that a peer may start each second, and how many it may save up. */
   readonly requestsPerSecond: number
@@ -24,24 +25,31 @@ export interface Limits {
   /** The same for messages about the bond: a setup takes a handful. */
   readonly bondMessagesPerSecond: number
   readonly bondMessageBurst: number
-  /** Fetches this node has under way at once: `fetchesInAll · maxDataResponse` bounds what they hold. */
+  /** Fetches this node has under way at once. Responses hold `2 · fetchesInAll · maxDataResponse` bytes at most. */
   readonly fetchesInAll: number
-  /** A request must have arrived whole within this time, ms. */
+  /** A request must have arrived whole within this time, ms; one that may be long, within `longRequestMs`. */
   readonly requestMs: number
+  readonly longRequestMs: number
+  /** For so long a whole request waits for its turn before its peer is told to come again, ms: less than it waits for. */
+  readonly waitMs: number
+  /** For so long a response may take as slowly as its peer likes, ms; after that the slowest go when others wait. */
+  readonly sliceMs: number
   /** A stream on which nothing moves for so long is given up, ms. */
   readonly stallMs: number
   /** A response must have been delivered whole within this time, ms: 4 MiB at 1.7 Mbit/s. */
   readonly responseMs: number
+  /** For so long peers are asked for one thing, ms; behind others whom as many fetches wait for it does not run. */
+  readonly fetchMs: number
   /** For how long a peer is not asked for data after it answered wrongly, ms. */
   readonly grudgeMs: number
-  /** For how long a peer is asked last after it failed to answer, ms. */
+  /** For how long a peer is asked last after it failed to answer, or was slower than others, ms. */
   readonly slowMs: number
 }
 
 export const defaultLimits: Limits = {
   maxStrangers: 64,
   maxDataResponse: MAX_PART,
-  requestsPerPeer: 4,
+  requestsPerPeer: 8,
   requestsInAll: 16,
   requestsPerSecond: 32,
   requestBurst: 64,
@@ -49,12 +57,16 @@ export const defaultLimits: Limits = {
   submissionBurst: 512,
   bondMessagesPerSecond: 4,
   bondMessageBurst: 32,
-  fetchesInAll: 4,
-  requestMs: 5_000,
+  fetchesInAll: 8,
+  requestMs: 3_000,
+  longRequestMs: 5_000,
+  waitMs: 3_000,
+  sliceMs: 1_000,
   stallMs: 5_000,
   responseMs: 20_000,
+  fetchMs: 30_000,
   grudgeMs: 60_000,
-  slowMs: 15_000,
+  slowMs: 60_000,
 }
 
 /** Longest announced header, bytes. */

@@ -3,6 +3,7 @@ import { MAX_KEYS } from './admission.ts'
 import type { Node } from './libp2p.ts'
 import { Places, type Use } from './places.ts'
 import type { Peers } from './request.ts'
+import { type Rank, Room } from './room.ts'
 
 /** Who is connected, what they speak, and who is kept out. */
 
@@ -23,6 +24,13 @@ const CUT_OFF_MS = 60_000
 /** How often what libp2p has stored of peers that left is thrown away: strangers can come under any number of names. */
 const FORGET_MS = 60_000
 
+interface PeersOptions {
+  readonly maxStrangers: number
+  /** Bytes that responses under way may hold in all. */
+  readonly responseBytes: number
+  readonly report: (error: Error) => void
+}
+
 export class KnownPeers implements Peers {
   private node: Node | undefined
   /** Of connected peers that have said it. */
@@ -35,10 +43,12 @@ export class KnownPeers implements Peers {
   /** Bootstrap peers whose names are known. */
   private readonly trusted = new Set<string>()
   private forgetting: NodeJS.Timeout | undefined
+  readonly taking: Room
 
-  constructor(options: { readonly maxStrangers: number; readonly report: (error: Error) => void }) {
+  constructor(options: PeersOptions) {
     this.maxStrangers = options.maxStrangers
     this.report = options.report
+    this.taking = new Room(options.responseBytes, 0)
   }
 
   /** From now on it has a place whoever else is connected. */
@@ -80,10 +90,18 @@ export class KnownPeers implements Peers {
     }))
   }
 
+  rankOf(peer: string): Rank {
+    const connections = this.node?.getConnections().filter(({ remotePeer }) => remotePeer.toString() === peer) ?? []
+    if (this.trusted.has(peer) || connections.some(({ direction }) => direction === 'outbound')) return 2
+    return this.places.hasGiven(peer) ? 1 : 0
+  }
+
   speaking(protocol: string): string[] {
     const ids = this.connectedPeers().map(({ id }) => id)
     const known = ids.filter((id) => this.protocols.get(id)?.includes(protocol))
-    return [...known, ...ids.filter((id) => !this.protocols.has(id))]
+    const speaking = [...known, ...ids.filter((id) => !this.protocols.has(id))]
+    const ranked = speaking.map((id) => ({ id, rank: this.rankOf(id) }))
+    return ranked.sort((a, b) => b.rank - a.rank).map(({ id }) => id)
   }
 
   async openStream(peer: string, protocol: string, signal: AbortSignal) {

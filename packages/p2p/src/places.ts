@@ -33,6 +33,11 @@ export class Places {
     if (this.uses.size > MAX_KEYS && oldest.done !== true) this.uses.delete(oldest.value)
   }
 
+  /** Whether it gave what this node had asked for, as far as is known. */
+  hasGiven(peer: string): boolean {
+    return this.uses.get(peer)?.rank === RANK.gave
+  }
+
   /** The one that has to go first. Undefined where there is none. */
   leastUseful<G extends Guest>(guests: readonly G[]): G | undefined {
     const standing = ({ peer, since }: Guest) => this.uses.get(peer) ?? { rank: 0, at: since }

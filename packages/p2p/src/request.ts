@@ -1,9 +1,11 @@
-import type { Connection, Stream } from '@libp2p/interface'
-import type { Admission } from './admission.ts'
+import type { Stream } from '@libp2p/interface'
+import type { Admission, Traffic } from './admission.ts'
 import { type Answer, type AnswerStatus, decodeAnswer, encodeAnswer, MAX_CONTROL } from './control.ts'
-import { asError, unlessAborted, withDeadline } from './deadline.ts'
+import { asError, DeadlineError, unlessAborted, withDeadline } from './deadline.ts'
+import type { Limits } from './limits.ts'
 import type { Use } from './places.ts'
-import { discardToEnd, OversizeError, readToEnd, sendToEnd } from './stream.ts'
+import { type Guest, type Rank, Room, type Stay } from './room.ts'
+import { discardToEnd, type Meter, OversizeError, readToEnd, sendToEnd } from './stream.ts'
 
 /**
  * One request and one response over a stream of their own. The request is all bytes up to the end of the asker's
@@ -12,7 +14,13 @@ import { discardToEnd, OversizeError, readToEnd, sendToEnd } from './stream.ts'
 
 /** The peers a request can go to. */
 export interface Peers {
-  /** Ids of connected peers that speak `protocol`, then of those that have not yet said what they speak. */
+  /** What responses to this node's requests may hold. */
+  readonly taking: Room
+  rankOf(peer: string): Rank
+  /**
+   * Ids of connected peers that speak `protocol`, or have not yet said what they speak: those of the highest rank
+   * first, and among them those that have said so.
+   */
   speaking(protocol: string): string[]
   /** @throws when the peer is not connected, or does not speak the protocol (named UnsupportedProtocolError). */
   openStream(peer: string, protocol: string, signal: AbortSignal): Promise<Stream>
@@ -20,11 +28,7 @@ export interface Peers {
   noteUse(peer: string, use: Use): void
 }
 
-export interface Times {
-  readonly requestMs: number
-  readonly stallMs: number
-  readonly responseMs: number
-}
+export type Times = Pick<Limits, 'stallMs' | 'responseMs'>
 
 export type Response =
   | { readonly status: 'found'; readonly body: Uint8Array }
@@ -39,8 +43,19 @@ export type Response =
 /** A length before the answer. */
 const PREFIX = 2
 
+/** What is small, or of this node's own. */
+const NOT_COUNTED = { moved: () => undefined }
+
 /** How long a refused peer may go on sending its request, so that it reads the refusal rather than a broken stream. */
 const REFUSAL_MS = 1_000
+
+interface AskingOptions {
+  readonly maxBody: number
+  readonly times: Times
+  readonly signal: AbortSignal
+  /** Told of the bytes that come. */
+  readonly moved?: (bytes: number) => void
+}
 
 /**
  * Asks one peer. Whatever it does is a value.
@@ -51,19 +66,29 @@ export async function ask(
   peer: string,
   protocol: string,
   request: Uint8Array,
-  options: { readonly maxBody: number; readonly times: Times; readonly signal: AbortSignal },
+  options: AskingOptions,
 ): Promise<Response> {
-  const { maxBody, times } = options
+  const { maxBody, times, moved = () => undefined } = options
   try {
     return await withDeadline(times.responseMs, [options.signal], async (signal) => {
       const stream = await peers.openStream(peer, protocol, signal)
+      const stay = peers.taking.open({ peer, rank: peers.rankOf(peer), end: (reason) => stream.abort(reason) })
+      const meter: Meter = {
+        hold: stay.hold,
+        moved: (bytes) => {
+          stay.moved(bytes)
+          moved(bytes)
+        },
+      }
       try {
-        const reply = readToEnd(stream, PREFIX + MAX_CONTROL + maxBody, times.stallMs, signal)
-        const [bytes] = await Promise.all([reply, sendToEnd(stream, [request], times.stallMs, signal)])
+        const reply = readToEnd(stream, PREFIX + MAX_CONTROL + maxBody, times.stallMs, signal, meter)
+        const [bytes] = await Promise.all([reply, sendToEnd(stream, [request], times.stallMs, signal, NOT_COUNTED)])
         return parseResponse(bytes, maxBody)
       } catch (cause) {
         stream.abort(asError(cause))
         throw cause
+      } finally {
+        stay.leave()
       }
     })
   } catch (cause) {
@@ -79,11 +104,42 @@ function judgeFailure(error: Error): Response {
 
 export interface Responder {
   readonly maxRequest: number
+  /** A request must have come whole within this time, ms. */
+  readonly requestMs: number
+  readonly waitMs: number
   readonly admission: Admission
+  readonly rooms: Rooms
   readonly times: Times
   readonly stopping: AbortSignal
   /** Must not throw. `signal` aborts when the response's time is over or the host stops. */
   answer(request: Uint8Array, signal: AbortSignal, peer: string): Promise<Reply>
+}
+
+/** What all responders of a host have in common. */
+export interface Hosting {
+  readonly limits: Limits
+  readonly traffic: Traffic
+  /** Told of what the host's callbacks throw. */
+  readonly report: (error: Error) => void
+  readonly stopping: AbortSignal
+}
+
+/** What the peers that ask for one thing may hold together, while their requests come, are answered, and answers go. */
+export interface Rooms {
+  /** Bytes: no peer with one request at a time has to give way to others, however many they are. */
+  readonly arriving: Room
+  readonly answering: Room
+  /** Bytes. */
+  readonly delivering: Room
+}
+
+/** @param maxBody the longest answer, bytes */
+export function roomsOf(limits: Limits, maxRequest: number, maxBody: number): Rooms {
+  return {
+    arriving: new Room(2 * limits.maxStrangers * maxRequest, 0),
+    answering: new Room(limits.requestsInAll, Number.POSITIVE_INFINITY),
+    delivering: new Room(limits.requestsInAll * maxBody, limits.sliceMs),
+  }
 }
 
 export type Reply =
@@ -93,37 +149,84 @@ export type Reply =
   | { readonly status: 'malformed'; readonly reason: string }
 
 /**
- * Handles the streams of one protocol. Whatever the peer does, its stream is gone when the promise resolves.
+ * Handles a stream of one protocol. Whatever the peer does, its stream is gone when the promise resolves. A request takes
+ * a place among those that are answered only once it is there as a whole, and its answer gives the place back.
  * @returns whether the peer asked for something that this node had, and took it
  */
-export async function serve(responder: Responder, stream: Stream, connection: Connection): Promise<boolean> {
-  const peer = connection.remotePeer.toString()
-  if (!responder.admission.enter(peer, performance.now())) {
+export async function serve(
+  responder: Responder,
+  stream: Stream,
+  asker: Pick<Guest, 'peer' | 'rank'>,
+): Promise<boolean> {
+  const { admission, rooms, times, stopping, maxRequest, requestMs } = responder
+  if (!admission.enter(asker, performance.now())) {
     await refuse(responder, stream)
     return false
   }
+  const guest = { ...asker, end: (reason: Error) => stream.abort(reason) }
+  const arrival = rooms.arriving.open(guest)
   try {
-    const request = await withDeadline(responder.times.requestMs, [responder.stopping], (signal) =>
-      readToEnd(stream, responder.maxRequest, responder.times.stallMs, signal),
+    const request = await withDeadline(requestMs, [stopping], (signal) =>
+      readToEnd(stream, maxRequest, times.stallMs, signal, arrival),
     )
-    return await withDeadline(responder.times.responseMs, [responder.stopping], async (signal) => {
-      const reply = await unlessAborted(responder.answer(request, signal, peer), signal)
-      if (reply.status === 'malformed') throw new RequestError(reply.reason)
-      await sendToEnd(stream, writeResponse(reply), responder.times.stallMs, signal)
-      return reply.status === 'found'
-    })
+    return await withDeadline(times.responseMs, [stopping], (signal) =>
+      respond(responder, stream, { guest, arrival, request, signal }),
+    )
   } catch (cause) {
     stream.abort(asError(cause))
     return false
   } finally {
-    responder.admission.leave(peer)
+    arrival.leave()
+    admission.leave(asker.peer)
+  }
+}
+
+interface Arrived {
+  readonly guest: Guest
+  /** Of the request, which is held until it is answered. */
+  readonly arrival: Stay
+  readonly request: Uint8Array
+  readonly signal: AbortSignal
+}
+
+async function respond(responder: Responder, stream: Stream, arrived: Arrived): Promise<boolean> {
+  const { guest, arrival, request, signal } = arrived
+  const { rooms, times } = responder
+  const place = await waitFor(responder, guest, signal)
+  if (place === undefined) {
+    await refuse(responder, stream)
+    return false
+  }
+  let delivery: Stay | undefined
+  try {
+    const reply = await unlessAborted(responder.answer(request, signal, guest.peer), signal)
+    if (reply.status === 'malformed') throw new RequestError(reply.reason)
+    arrival.leave()
+    const [head, body] = writeResponse(reply)
+    delivery = await rooms.delivering.enter(guest, head.length + body.length, signal)
+    place.leave()
+    await sendToEnd(stream, [head, body], times.stallMs, signal, delivery)
+    return reply.status === 'found'
+  } finally {
+    place.leave()
+    delivery?.leave()
+  }
+}
+
+/** Undefined where too many wait for too long. */
+async function waitFor({ rooms, waitMs }: Responder, guest: Guest, signal: AbortSignal): Promise<Stay | undefined> {
+  try {
+    return await withDeadline(waitMs, [signal], (waiting) => rooms.answering.enter(guest, 1, waiting))
+  } catch (cause) {
+    if (cause instanceof DeadlineError && !signal.aborted) return undefined
+    throw cause
   }
 }
 
 async function refuse(responder: Responder, stream: Stream): Promise<void> {
   try {
     await withDeadline(REFUSAL_MS, [responder.stopping], (signal) =>
-      sendToEnd(stream, writeResponse({ status: 'busy' }), REFUSAL_MS, signal),
+      sendToEnd(stream, writeResponse({ status: 'busy' }), REFUSAL_MS, signal, NOT_COUNTED),
     )
     await discardToEnd(stream, REFUSAL_MS)
     if (stream.status !== 'closed') stream.abort(new RequestError('refused, and went on sending'))
@@ -134,7 +237,7 @@ async function refuse(responder: Responder, stream: Stream): Promise<void> {
 
 function writeResponse(
   reply: { readonly status: 'found'; readonly body: Uint8Array } | { readonly status: Exclude<AnswerStatus, 'found'> },
-): Uint8Array[] {
+): readonly [Uint8Array, Uint8Array] {
   const body = reply.status === 'found' ? reply.body : new Uint8Array(0)
   const answer = encodeAnswer({ status: reply.status, size: body.length })
   const head = new Uint8Array(PREFIX + answer.length)

@@ -13,13 +13,27 @@ import { asError } from './deadline.ts'
 const PIECE = 64 * 1024
 const FIRST_BUFFER = 4 * 1024
 
+/** Told of what a transfer costs while it is under way. */
+export interface Meter {
+  /** So many bytes more came, or were taken. */
+  moved(bytes: number): void
+  /** So many are held now. */
+  hold(bytes: number): void
+}
+
 /**
  * Everything up to the end of the other side's writing. At most twice `limit` bytes are held, in one buffer: of a
  * stranger's one-byte pieces, a list would weigh a hundred times their content.
  * @throws OversizeError for more than `limit` bytes; StreamError when none come for `stallMs`, or the stream breaks
  *   before its end; the signal's reason when it aborts.
  */
-export function readToEnd(stream: Stream, limit: number, stallMs: number, signal: AbortSignal): Promise<Uint8Array> {
+export function readToEnd(
+  stream: Stream,
+  limit: number,
+  stallMs: number,
+  signal: AbortSignal,
+  meter: Meter,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     let buffer = new Uint8Array(Math.min(limit, FIRST_BUFFER))
     let size = 0
@@ -43,8 +57,10 @@ export function readToEnd(stream: Stream, limit: number, stallMs: number, signal
       const piece = toBytes(event.data)
       if (size + piece.length > limit) return fail(new OversizeError(limit))
       buffer = withRoom(buffer, size, piece.length, limit)
+      meter.hold(buffer.length)
       buffer.set(piece, size)
       size += piece.length
+      meter.moved(piece.length)
       stall.refresh()
       finishWhenRead()
     }
@@ -77,12 +93,15 @@ export async function sendToEnd(
   parts: readonly Uint8Array[],
   stallMs: number,
   signal: AbortSignal,
+  meter: Pick<Meter, 'moved'>,
 ): Promise<void> {
   for (const part of parts) {
     for (let at = 0; at < part.length; at += PIECE) {
       while (stream.writableNeedsDrain) await drained(stream, stallMs, signal)
       signal.throwIfAborted()
-      stream.send(part.subarray(at, at + PIECE))
+      const piece = part.subarray(at, at + PIECE)
+      stream.send(piece)
+      meter.moved(piece.length)
     }
   }
   await stream.close({ signal })

@@ -1,25 +1,28 @@
 import { Admission, Rates } from './admission.ts'
 import { pause } from './deadline.ts'
 import { type Limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE } from './limits.ts'
-import { ask, type Peers, type Responder, type Response } from './request.ts'
+import { ask, type Hosting, type Peers, type Responder, type Response, roomsOf } from './request.ts'
 
 /** How a node without a sequencer hands transfers to one that has. */
 
 /** Takes concatenated transfers from a peer and gives the response's bytes. `signal` aborts when nobody waits any more. */
 export type TakeTransfers = (transfers: Uint8Array, signal: AbortSignal, peer: string) => Promise<Uint8Array>
 
-const BUSY_ROUNDS = 3
-const BUSY_WAIT_MS = 100
+/** With all turns refused, these waits leave a node below the refusals that get a peer cut off. */
+const BUSY_ROUNDS = 4
+const BUSY_WAIT_MS = 400
 
-export function answerSubmissions(
-  take: TakeTransfers,
-  limits: Limits,
-  report: (error: Error) => void,
-  stopping: AbortSignal,
-): Responder {
+export function answerSubmissions(take: TakeTransfers, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
     maxRequest: MAX_SUBMISSION,
-    admission: new Admission(new Rates(limits.submissionsPerSecond, limits.submissionBurst), limits),
+    requestMs: limits.longRequestMs,
+    waitMs: limits.waitMs,
+    admission: new Admission(
+      new Rates(limits.submissionsPerSecond, limits.submissionBurst),
+      limits.requestsPerPeer,
+      traffic,
+    ),
+    rooms: roomsOf(limits, MAX_SUBMISSION, MAX_SUBMISSION_RESPONSE),
     times: limits,
     stopping,
     answer: async (transfers, signal, peer) => {
@@ -61,7 +64,7 @@ export async function submit(
     if (asked.failure === undefined) throw new NoSequencerError()
     if (!asked.busy || round === BUSY_ROUNDS)
       throw new SubmitError(`no connected sequencer took the transfers (${asked.failure})`)
-    await pause(BUSY_WAIT_MS * 2 ** (round - 1), signal)
+    await pause(BUSY_WAIT_MS * 2 ** (round - 1) * (1 + Math.random() / 4), signal)
   }
 }
 

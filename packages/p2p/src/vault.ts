@@ -1,6 +1,6 @@
 import { Admission, Rates } from './admission.ts'
 import { type Limits, MAX_VAULT_ANSWER, MAX_VAULT_REQUEST } from './limits.ts'
-import { ask, type Peers, type Responder } from './request.ts'
+import { ask, type Hosting, type Peers, type Responder, roomsOf } from './request.ts'
 
 /**
  * How watchers are asked for signatures: by each other, of the vault's next spend; by the sequencer, of the data that they
@@ -13,19 +13,17 @@ export type AnswerWatcher = (request: Uint8Array) => Promise<Uint8Array>
 export interface AskOptions {
   /** Ends the asking: enough has come, or it took too long. */
   readonly signal: AbortSignal
-  /** Called with each answer, as it comes. */
-  readonly take: (answer: Uint8Array) => void
+  /** Called with each answer, as it comes: whether it is what was asked for, by a watcher's key. */
+  readonly take: (answer: Uint8Array) => boolean
 }
 
-export function answerWatchers(
-  answer: AnswerWatcher,
-  limits: Limits,
-  report: (error: Error) => void,
-  stopping: AbortSignal,
-): Responder {
+export function answerWatchers(answer: AnswerWatcher, { limits, traffic, report, stopping }: Hosting): Responder {
   return {
     maxRequest: MAX_VAULT_REQUEST,
-    admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits),
+    requestMs: limits.requestMs,
+    waitMs: limits.waitMs,
+    admission: new Admission(new Rates(limits.requestsPerSecond, limits.requestBurst), limits.requestsPerPeer, traffic),
+    rooms: roomsOf(limits, MAX_VAULT_REQUEST, MAX_VAULT_ANSWER),
     times: limits,
     stopping,
     answer: async (request) => {
@@ -55,9 +53,7 @@ export async function askWatchers(
   const options = { maxBody: MAX_VAULT_ANSWER, times: limits, signal }
   const askOne = async (peer: string) => {
     const response = await ask(peers, peer, protocol, request, options)
-    if (response.status !== 'found') return
-    peers.noteUse(peer, 'gave')
-    take(response.body)
+    if (response.status === 'found' && take(response.body)) peers.noteUse(peer, 'gave')
   }
   await Promise.all(peers.speaking(protocol).map(askOne))
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Admission, MAX_KEYS, Rates, Turns } from '../src/admission.ts'
+import { Admission, MAX_KEYS, Rates, Traffic, Turns } from '../src/admission.ts'
 import { soon } from './bytes.ts'
 
 describe('rates', () => {
@@ -26,13 +26,35 @@ describe('rates', () => {
   })
 })
 
-test('admission bounds a peer’s open requests and those of all', () => {
-  const admission = new Admission(new Rates(1, 100), { requestsPerPeer: 2, requestsInAll: 3 })
-  expect([admission.enter('a', 0), admission.enter('a', 0), admission.enter('a', 0)]).toEqual([true, true, false])
-  expect([admission.enter('b', 0), admission.enter('b', 0)]).toEqual([true, false])
+test('admission bounds a peer’s open requests, whatever others do', () => {
+  const refused: string[] = []
+  const admission = new Admission(new Rates(1, 4), 2, new Traffic((peer) => refused.push(peer)))
+  const enter = (peer: string) => admission.enter({ peer, rank: 0 }, 0)
+  expect([enter('a'), enter('a'), enter('a')]).toEqual([true, true, false])
+  expect([enter('b'), enter('b')]).toEqual([true, true])
   admission.leave('a')
-  expect([admission.enter('b', 0), admission.enter('a', 0)]).toEqual([true, false])
+  expect([enter('a'), enter('a')]).toEqual([true, false])
+  admission.leave('a')
+  admission.leave('a')
+  expect([enter('a'), enter('a')]).toEqual([true, false])
+  expect(refused).toEqual([])
   expect(() => admission.leave('c')).toThrow('without having entered')
+})
+
+test('strangers get a little each, and share what is left; who does not wait when told to is cut off', () => {
+  const cut: string[] = []
+  const traffic = new Traffic((peer) => cut.push(peer))
+  const taken = (peer: string, tries: number, rank: 0 | 2 = 0) =>
+    Array.from({ length: tries }, () => traffic.admits({ peer, rank }, 0)).filter(Boolean).length
+  const greedy = taken('greedy', 10_000)
+  expect(greedy).toBeLessThan(600)
+  expect(taken('late', 100)).toBe(32)
+  expect(taken('named', 1_000, 2)).toBe(1_000)
+  for (let at = 0; at < 128; at++) traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
+  expect(cut).toEqual([])
+  traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
+  for (let at = 0; at < 100; at++) traffic.noteRefused({ peer: 'named', rank: 2 }, 0)
+  expect(cut).toEqual(['greedy'])
 })
 
 describe('turns', () => {

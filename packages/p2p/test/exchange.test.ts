@@ -3,6 +3,7 @@ import { MAX_CERTIFIED_PART } from '@kedge/core'
 import { describe, expect, test } from 'vitest'
 import type { DataRequest } from '../src/control.ts'
 import { HostStoppedError } from '../src/host.ts'
+import { defaultLimits } from '../src/limits.ts'
 import { hash, pattern, seed, soon } from './bytes.ts'
 import { addressOf, startHost, until, untilConnected } from './network.ts'
 
@@ -138,7 +139,7 @@ describe('fetching', () => {
     )
     for (const [at, bytes] of all.entries()) expect(bytes).toEqual(pattern(1_000, at & 0xff))
     expect(most).toBeGreaterThan(1)
-    expect(most).toBeLessThanOrEqual(4)
+    expect(most).toBeLessThanOrEqual(defaultLimits.requestsPerPeer)
   })
 
   test('a peer that is busy is asked again', async () => {

@@ -5,6 +5,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { type DataRequest, encodeAnswer, encodeRequest } from '../src/control.ts'
 import type { Host } from '../src/host.ts'
+import { defaultLimits } from '../src/limits.ts'
 import { MAX_STREAM_WINDOW, MAX_STREAMS } from '../src/muxer.ts'
 import { hash, pattern, soon } from './bytes.ts'
 import { addressOf, names, type Stranger, startHost, startStranger, until, untilConnected } from './network.ts'
@@ -42,7 +43,7 @@ describe('a peer that asks', () => {
     })
     const { connection, node } = await connect(host, 9)
     const halves = await Promise.all(
-      Array.from({ length: 4 }, async () => {
+      Array.from({ length: defaultLimits.requestsPerPeer }, async () => {
         const stream = await connection.newStream(names.data)
         stream.send(encodeRequest(request).slice(0, 5))
         return stream
@@ -89,7 +90,7 @@ describe('a peer that asks', () => {
     let open = 0
     let most = 0
     const host = await startHost(1, {
-      limits: { requestMs: 1_000, stallMs: 1_000 },
+      limits: { requestMs: 3_000, stallMs: 3_000 },
       answerData: async () => {
         most = Math.max(most, ++open)
         await sleep(20)
@@ -108,11 +109,11 @@ describe('a peer that asks', () => {
     })
     const outcomes = await Promise.allSettled(attempts)
     const opened = outcomes.filter(({ status }) => status === 'fulfilled').length
-    expect(opened).toBeGreaterThan(4)
+    expect(opened).toBeGreaterThan(defaultLimits.requestsPerPeer)
     expect(opened).toBeLessThanOrEqual(MAX_STREAMS)
     expect(await other.fetch(request, { signal: soon(), accept })).toHaveLength(MIB)
     expect(most).toBeGreaterThan(1)
-    expect(most).toBeLessThanOrEqual(5)
+    expect(most).toBeLessThanOrEqual(defaultLimits.requestsPerPeer + 1)
     await until('streams gone', () => connection.streams.every(({ protocol }) => protocol !== names.data), 8_000)
     expect(memory() - before).toBeLessThan(128 * MIB)
     connection.abort(new Error('done'))

@@ -6,7 +6,11 @@ import { seed } from './bytes.ts'
 import { NETWORK, names, startStranger, until } from './network.ts'
 
 test('what libp2p stores of peers goes when they have gone, not before', async () => {
-  const peers = new KnownPeers({ maxStrangers: 10, report: () => expect.fail('nothing should be reported') })
+  const peers = new KnownPeers({
+    responseBytes: 1,
+    maxStrangers: 10,
+    report: () => expect.fail('nothing should be reported'),
+  })
   const node = await createNode({
     secretKey: seed(1),
     network: NETWORK,

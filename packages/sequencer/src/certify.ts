@@ -90,6 +90,7 @@ export class Certifying {
       if (typeof answer === 'string') refused.push(answer)
       else if (answer !== undefined) given.set(answer.place, answer)
       if (given.size >= options.params.keys.threshold) over.abort()
+      return typeof answer === 'object'
     }
     try {
       const request = encodeCertifyRequest(asked, signHash(certifyMessage(asked), this.parts.anchor))
