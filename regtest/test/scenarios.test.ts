@@ -30,23 +30,3 @@ describeOnBitcoind('scenarios', () => {
     120_000,
   )
 })
-
-/** Each starts a network, and takes a bond: in the normal mode the first of them stands for all. */
-const ALONE = SCENARIOS.filter(({ alone }) => alone !== undefined).slice(0, process.env.KEDGE_CHAOS ? undefined : 1)
-
-describeOnBitcoind('scenarios on networks of their own', () => {
-  test.each(ALONE)(
-    '$name',
-    async ({ run, alone }) => {
-      const folder = await mkdtemp(join(tmpdir(), 'kedge-scenario-'))
-      const network = await RegtestNetwork.start({ folder, challengers: 2, sealAfterMs: 100, mayLie: true, ...alone })
-      try {
-        await run(new Stage(network, (_, work) => work(() => undefined)))
-      } finally {
-        await network.stop()
-        await rm(folder, { recursive: true })
-      }
-    },
-    120_000,
-  )
-})
