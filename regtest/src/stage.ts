@@ -107,14 +107,14 @@ export class Stage {
     throw new Error(`mined ${BLOCKS_MAX} blocks until ${until}, in vain: ${last}`)
   }
 
-  /** Mines until a node says that a payment is on this rung. */
+  /** Mines until a node says that a payment has come to this rung. */
   mineTo(rung: 'anchored' | 'final', node: NodeProcess, id: string, note: Note): Promise<Payment> {
     return this.mineUntil(
       `the payment is ${rung}`,
       async (tell) => {
         const payment = await this.payment(node, id)
         tell(payment?.rung ?? 'unknown')
-        return payment?.rung === rung ? payment : undefined
+        return payment?.rung === rung || payment?.rung === 'final' ? payment : undefined
       },
       note,
     )

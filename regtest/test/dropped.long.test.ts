@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readTip } from '@kedge/bitcoin'
 import { fromHex } from '@kedge/core'
-import { readBalance, readHistory, resumeSends, send } from '@kedge/wallet'
+import { readBalance, readHistory, resumeSends, send, WalletError } from '@kedge/wallet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { branchAt, goBack, mineSlowly } from '../src/chaos/branches.ts'
 import { makeRivals, send as sendRaw } from '../src/chaos/crowd.ts'
@@ -136,11 +136,23 @@ async function expectSettled(): Promise<void> {
   expect((await readHistory(alice.wallet)).unplaced).toEqual([])
 }
 
+/** A batch that lapses keeps payments out for some blocks; asking again submits the same bytes. */
+async function pay(): Promise<string> {
+  for (let blocks = 0; ; blocks++) {
+    try {
+      return (await send(alice.wallet, { to: bob.key, amount: 1_000n })).id
+    } catch (error) {
+      const isKeptOut = error instanceof WalletError && ['not-answered', 'earlier-open'].includes(error.code)
+      if (!isKeptOut || blocks === 12) throw error
+      await mineSlowly(stand.network, 1)
+    }
+  }
+}
+
 /** Rounds of more blocks at once than an origin may be old, the last of them replaced. */
 async function hurry(): Promise<void> {
   const { network } = stand
   const before = await moneyOf(bob)
-  const pay = async () => (await send(alice.wallet, { to: bob.key, amount: 1_000n })).id
   const ids: string[] = []
   for (let round = 0; round < 2; round++) {
     ids.push(await pay(), await pay())
