@@ -37,14 +37,14 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   const folder = await mkdtemp(join(tmpdir(), 'kedge-demo-'))
   progress.line(`data and logs: ${folder}`)
   const outcomes: Outcome[] = []
-  const started: Promise<RegtestNetwork>[] = []
-  onInterrupt(() => kill(started))
+  const networks = new Networks()
+  onInterrupt(() => networks.kill())
   try {
-    const tracks = tracksOf(scenarios).map((networks, at) => {
+    const tracks = tracksOf(scenarios).map((played, at) => {
       const teller = at === 0 ? progress : progress.held()
-      const track = { folder: join(folder, `networks-${at + 1}`), progress: teller, outcomes, started }
+      const track = { folder: join(folder, `networks-${at + 1}`), progress: teller, outcomes, networks }
       // Its failure is told when its turn comes.
-      const over = playAll(networks, track).then(
+      const over = playAll(played, track).then(
         () => undefined,
         (cause: unknown) => ({ cause }),
       )
@@ -56,7 +56,7 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
       if (failure !== undefined) throw failure.cause
     }
   } catch (error) {
-    await kill(started)
+    await networks.kill()
     progress.line(summary(scenarios, outcomes))
     progress.line(`\nFAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     progress.line(`The logs of all processes: ${folder}/*/*/*/log.jsonl`)
@@ -67,9 +67,23 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
   return 0
 }
 
-async function kill(started: readonly Promise<RegtestNetwork>[]): Promise<void> {
-  // What could not start has cleared itself away.
-  for (const each of await Promise.allSettled(started)) if (each.status === 'fulfilled') await each.value.kill()
+/** Those of both tracks. Once they are killed, none is started any more. */
+class Networks {
+  private readonly started: Promise<RegtestNetwork>[] = []
+  private isOver = false
+
+  start(options: NetworkOptions): Promise<RegtestNetwork> {
+    if (this.isOver) return Promise.reject(new Error('the demo is over'))
+    const network = RegtestNetwork.start(options)
+    this.started.push(network)
+    return network
+  }
+
+  async kill(): Promise<void> {
+    this.isOver = true
+    // What could not start has cleared itself away.
+    for (const each of await Promise.allSettled(this.started)) if (each.status === 'fulfilled') await each.value.kill()
+  }
 }
 
 interface Played {
@@ -97,12 +111,12 @@ interface Track {
   readonly folder: string
   readonly progress: Progress
   readonly outcomes: Outcome[]
-  readonly started: Promise<RegtestNetwork>[]
+  readonly networks: Networks
 }
 
-async function playAll(networks: readonly Played[], track: Track): Promise<void> {
+async function playAll(played: readonly Played[], track: Track): Promise<void> {
   const { progress } = track
-  for (const [at, { alone, together }] of networks.entries()) {
+  for (const [at, { alone, together }] of played.entries()) {
     const network = await start(track, `network-${at + 1}`, alone)
     const tell: Step = (title, work, seen) => progress.step(title, work, seen)
     const stage = new Stage(network, tell)
@@ -112,18 +126,14 @@ async function playAll(networks: readonly Played[], track: Track): Promise<void>
 }
 
 function start(
-  { folder, progress, started }: Track,
+  { folder, progress, networks }: Track,
   name: string,
   alone: Partial<NetworkOptions> = {},
 ): Promise<RegtestNetwork> {
   const common = { challengers: 2, sealAfterMs: 100, mayLie: true, logLevel: 'debug' }
   const options = { ...common, folder: join(folder, name), ...alone }
   const title = `bitcoind, a sequencer and ${options.challengers} challengers start, and find each other`
-  return progress.step(title, (onProgress) => {
-    const network = RegtestNetwork.start({ ...options, onProgress })
-    started.push(network)
-    return network
-  })
+  return progress.step(title, (onProgress) => networks.start({ ...options, onProgress }))
 }
 
 async function play(stage: Stage, { name, title, run }: Scenario, { progress, outcomes }: Track): Promise<void> {
@@ -188,7 +198,8 @@ try {
   const { mode, scenarios, keep } = readUsage(readOptions)
   if (mode === 'help') progress.line(HELP)
   else if (mode === 'list') for (const { name } of SCENARIOS) progress.line(name)
-  else process.exitCode = await demo(scenarios, keep)
+  // Where one track failed, the other may still wait for what can't come any more.
+  else process.exit(await demo(scenarios, keep))
 } catch (error) {
   if (!(error instanceof UsageError)) throw error
   console.error(error.message)

@@ -46,20 +46,25 @@ export class Carried {
     await node.store.commit(own.revived(links, chain.final.number, tail).map(({ number }) => own.unsettle(number)))
   }
 
-  /** False when there was no room for all of it: what went in already is found used at the next try. */
+  /**
+   * False when there was no room for all of it: what went in already is found used at the next try. So it is where the
+   * batch that it went into had to give some of it back (`take`): what came behind that could not stand.
+   */
   async unload(plan: Plan): Promise<boolean> {
     const { node, own } = this.parts
     for (const { number, headerHash } of this.lost(plan)) {
       const whole = await keptOperations(node.store, headerHash)
       if (whole === undefined) throw new Error(`the operations of batch ${number}, which was sealed here, are missing`)
+      const { groups } = this
       const dropped = await this.addAgain(readWhole(whole))
-      if (dropped === undefined) return false
+      if (dropped === undefined || this.groups !== groups) return false
       await node.store.commit([own.settle(number), ...dropped])
     }
     if (this.groups.length === 0) return true
-    const dropped = await this.addAgain(this.operations)
-    if (dropped === undefined) return false
-    await node.store.commit([...delGroups(this.groups), ...dropped])
+    const { operations, groups } = this
+    const dropped = await this.addAgain(operations)
+    if (dropped === undefined || this.groups !== groups) return false
+    await node.store.commit([...delGroups(groups), ...dropped])
     this.operations = []
     this.groups = []
     return true

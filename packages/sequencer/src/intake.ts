@@ -97,15 +97,21 @@ export class SequencerIntake implements Intake {
     for (let row = 0; row < results.length; row++) if (isUsed(results[row])) used.push(row)
     if (used.length === 0) return
     const over = used.length > USED_SLICE ? await this.usedTurns.take(used.length) : () => undefined
-    const repeated: { readonly open: Ticks; readonly index: number }[] = []
-    for (const [at, row] of used.entries()) {
-      const found = over && this.findInOpen(rowAt(submission, row))
-      if (found !== undefined) repeated.push(found)
-      if (found !== undefined) results[row] = { ok: true, repeated: true }
-      else if (over === undefined) results[row] = OVERLOADED
-      if (at % USED_SLICE === USED_SLICE - 1) await setImmediate()
+    if (over === undefined) {
+      for (const row of used) results[row] = OVERLOADED
+      return
     }
-    over?.()
+    const repeated: { readonly open: Ticks; readonly index: number }[] = []
+    try {
+      for (const [at, row] of used.entries()) {
+        const found = this.findInOpen(rowAt(submission, row))
+        if (found !== undefined) repeated.push(found)
+        if (found !== undefined) results[row] = { ok: true, repeated: true }
+        if (at % USED_SLICE === USED_SLICE - 1) await setImmediate()
+      }
+    } finally {
+      over()
+    }
     await Promise.all(repeated.map(({ open, index }) => open.promise(index)))
   }
 

@@ -27,11 +27,14 @@ const MARK = 'open-batch'
 
 export async function readJournal(store: Store): Promise<JournalContents> {
   const mark = await store.get(marks, MARK)
-  const open: JournalGroup[] = []
-  for await (const [sequence] of store.range(journal)) open.push(await readGroup(store, sequence))
-  let nextSequence = 0
-  for await (const [last] of store.range(groups, { reverse: true, limit: 1 })) nextSequence = last + 1
-  return { open: mark && decodeMark(mark), groups: open, nextSequence }
+  const unsealed: JournalGroup[] = []
+  for await (const [sequence] of store.range(journal)) unsealed.push(await readGroup(store, sequence))
+  const open = mark && decodeMark(mark)
+  // A batch that lost its place may have left its mark, and no groups.
+  let nextSequence = open?.firstGroup ?? 0
+  for await (const [last] of store.range(groups, { reverse: true, limit: 1 }))
+    nextSequence = Math.max(nextSequence, last + 1)
+  return { open, groups: unsealed, nextSequence }
 }
 
 async function readGroup(store: Store, sequence: number): Promise<JournalGroup> {
@@ -63,7 +66,7 @@ export function putOpenMark(mark: OpenMark): Write {
     .hash(mark.parent)
     .u32(mark.origin.height)
     .hash(mark.origin.hash)
-    .u32(mark.firstGroup)
+    .cell(mark.firstGroup)
   return marks.put(MARK, writer.bytes)
 }
 
@@ -74,7 +77,7 @@ export function delOpenMark(): Write {
 function decodeMark(bytes: Uint8Array): OpenMark {
   const reader = new Reader(bytes)
   const [number, parent] = [reader.u32(), reader.hash()]
-  const mark = { number, parent, origin: { height: reader.u32(), hash: reader.hash() }, firstGroup: reader.u32() }
+  const mark = { number, parent, origin: { height: reader.u32(), hash: reader.hash() }, firstGroup: reader.cell() }
   if (!reader.done) throw new DamagedError('the mark of the open batch can’t be read')
   return mark
 }

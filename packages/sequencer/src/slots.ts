@@ -54,6 +54,8 @@ export class Slots {
   private readonly tables = new Map<number, { readonly record: SlotRecord; readonly made: Promise<Made> }>()
   /** The table of the batch that takes transfers. */
   private current: SlotTable | undefined
+  /** The last batch whose header's slot was claimed, or is being so. */
+  private sealed = -1
   /** How long the table behind it is to be; after a start the longest, until a batch is opened. */
   private next: { readonly number: number; readonly length: number } | undefined
 
@@ -141,6 +143,7 @@ export class Slots {
   async claimHeader(number: number, headerHash: Uint8Array): Promise<Claimed<void>> {
     const record = this.recordOf(number)
     const claim = granted(claimSlot(record.header, 0, headerSlotMessage(this.parts.network, number, headerHash)))
+    this.sealed = number
     const claimed = { ...record, header: claim.line }
     const child = await this.fix(this.childOf(number))
     return {
@@ -156,6 +159,8 @@ export class Slots {
   claimTick(tick: Tick): Claimed<SignedTick> {
     const table = this.current
     if (table?.id.number !== tick.number) throw new Error(`the table of batch ${tick.number} is not at hand`)
+    // It would write the record as it was before the header's claim.
+    if (tick.number === this.sealed) throw new Error(`batch ${tick.number} is sealed: no tick comes behind its header`)
     const record = this.recordOf(tick.number)
     if (tick.index >= record.length) throw new RangeError(`batch ${tick.number} has no slot for tick ${tick.index}`)
     const claim = granted(claimSlot(record.ticks, tick.index, tickSlotMessage(table, tick)))

@@ -122,7 +122,10 @@ export class Ticks {
   /** Puts on disk and promises everything. Nothing may be added any more; promises are at hand from then on. */
   async finish(): Promise<void> {
     // Without a slot everything is promised already, or follows from Bitcoin.
-    while (this.batch.count > 0 && (this.hasSurplus || (this.covering() === undefined && this.canGoOn))) {
+    while (
+      this.running !== undefined ||
+      (this.batch.count > 0 && (this.hasSurplus || (this.covering() === undefined && this.hasSlot)))
+    ) {
       this.start()
       await this.running
       if (this.failed !== undefined) throw this.failed
@@ -131,11 +134,7 @@ export class Ticks {
 
   /** Whether something is to be written that no tick promises. */
   private get hasSurplus(): boolean {
-    return this.batch.isGrown && (this.batch.written < this.batch.count || this.running !== undefined)
-  }
-
-  private get canGoOn(): boolean {
-    return this.running !== undefined || this.hasSlot
+    return this.batch.isGrown && this.batch.written < this.batch.count
   }
 
   private async repeat(index: number): Promise<Receipt | undefined> {
@@ -168,7 +167,8 @@ export class Ticks {
     this.waiting = []
     try {
       if (this.failed !== undefined) throw this.failed
-      const { claimed, paths } = await this.cut(served.map(({ index }) => index))
+      const indices = served.map(({ index }) => index)
+      const { claimed, paths } = this.isAllSaid ? this.repeated(indices) : await this.cut(indices)
       const signed = claimed === undefined ? this.signed : await claimed.keep()
       this.signed = signed
       for (const [at, { index, resolve }] of served.entries()) {
@@ -186,11 +186,24 @@ export class Ticks {
     return tamper?.promise(receipt, this.batch.operations[receipt.opIndex] as Uint8Array) ?? receipt
   }
 
+  /** Nothing came since the last tick, which whoever asked in the meantime gets too: a seal may follow on it. */
+  private get isAllSaid(): boolean {
+    return this.covering() !== undefined && this.batch.written === this.batch.count
+  }
+
+  private repeated(wanted: readonly number[]): Promised {
+    return { claimed: undefined, paths: this.pathsOf(wanted) }
+  }
+
+  private pathsOf(wanted: readonly number[]): Promised['paths'] {
+    const { promisable } = this.batch
+    return wanted.map((index) => (index < promisable ? this.batch.pathOf(index) : undefined))
+  }
+
   private async cut(wanted: readonly number[]): Promise<Promised> {
     const { tick, operations } = this.batch.cut()
-    const { promisable } = this.batch
-    // Paths are those of this very prefix, so they are taken before anything is added.
-    const paths = wanted.map((index) => (index < promisable ? this.batch.pathOf(index) : undefined))
+    // Of this very prefix, so they are taken before anything is added.
+    const paths = this.pathsOf(wanted)
     const sequence = this.sequence++
     this.written += operations.length
     const mark = sequence === this.place.firstGroup ? this.place.firstWrites : []

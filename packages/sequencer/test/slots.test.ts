@@ -2,6 +2,7 @@ import { encodeReceipt, headOf, type Receipt, verifyReceipt } from '@kedge/core'
 import type { IntakeResult } from '@kedge/node'
 import { waitFor } from '@kedge/regtest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readRecords } from '../src/slot-record.ts'
 import { Onlooker } from './onlooker.ts'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
@@ -80,6 +81,25 @@ describe('slots for ticks', () => {
     sequencer = await workshop.open(NEVER)
     await sequencer.turn()
     expect((await pay()).tick).toMatchObject({ number: 6, index: 0 })
+  })
+
+  it('are left alone by who asks again while the batch’s last tick is written, as its seal may follow', async () => {
+    const { producer, slots, node } = sequencer
+    // What `pay` said last is promised; this is not.
+    const bytes = workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce: nonce++ })
+    expect(await sequencer.add(bytes)).toMatchObject({ ok: true, index: 1 })
+    const open = producer.openBatch
+    if (open === undefined) throw new Error('no batch is open')
+    const first = open.promise(1)
+    while (open.batch.written < 2) await new Promise((resolve) => setImmediate(resolve))
+    const again = open.promise(1)
+    await open.finish()
+    const groups = open.groups.length
+    const said = await Promise.all([first, again])
+    expect(said.map((receipt) => receipt?.tick.index)).toEqual([1, 1])
+    expect([open.groups.length, slots.lineOf(6)?.next]).toEqual([groups, 2])
+    const written = await readRecords(node.store)
+    expect(written.find(({ number }) => number === 6)?.ticks.next).toBe(2)
   })
 
   it('sign each header in the next one, as everybody checks', { timeout: 60_000 }, async () => {
