@@ -60,6 +60,8 @@ export class SequencerIntake implements Intake {
   /** @param rows with the chunk's places; nothing else of them is kept while they wait: it would outlive its worth */
   private async order(submission: Submission, rows: readonly number[], chunk: Chunk, results: Results): Promise<void> {
     const runs: Run[] = []
+    // For each row anew: whoever adds it keeps neither.
+    const [idBytes, ownerBytes] = [new Uint8Array(32), new Uint8Array(32)]
     for (let at = 0; at < rows.length; at++) {
       const row = rows[at] as number
       const bytes = rowAt(submission, row)
@@ -68,7 +70,8 @@ export class SequencerIntake implements Intake {
         results[row] = operation === undefined ? UNDECODABLE : BAD_SIGNATURE
         continue
       }
-      const candidate = { operation, bytes, id: readRowId(chunk.rows, at), signedBy: readRowOwner(chunk.rows, at) }
+      const id = readRowId(chunk.rows, at, idBytes)
+      const candidate = { operation, bytes, id, signedBy: readRowOwner(chunk.rows, at, ownerBytes) }
       // Without a pause where none is needed: rows of requests that are served together would lie between each other.
       const added = this.producer.tryAdd(candidate) ?? (await this.producer.add(candidate))
       if (added.ok) extendRuns(runs, row, added)

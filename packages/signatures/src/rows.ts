@@ -57,16 +57,20 @@ export function isRowValid(rows: Uint8Array, index: number): boolean {
   return rows[rowAt(rows, index) + STATUS_AT] === VALID
 }
 
-/** A copy of row `index`'s operation id (32 bytes); zeros until the row was judged. */
-export function readRowId(rows: Uint8Array, index: number): Uint8Array {
-  const at = rowAt(rows, index) + ID_AT
-  return rows.slice(at, at + HASH_BYTES)
+/** Copies row `index`'s operation id (32 bytes) to `into`, which it gives; zeros until the row was judged. */
+export function readRowId(rows: Uint8Array, index: number, into = new Uint8Array(HASH_BYTES)): Uint8Array {
+  return copy32(rows, rowAt(rows, index) + ID_AT, into)
 }
 
-/** A copy of the key (32 bytes) that row `index` was filled with. */
-export function readRowOwner(rows: Uint8Array, index: number): Uint8Array {
-  const at = rowAt(rows, index) + OWNER_AT
-  return rows.slice(at, at + KEY_BYTES)
+/** Copies the key (32 bytes) that row `index` was filled with to `into`, which it gives. */
+export function readRowOwner(rows: Uint8Array, index: number, into = new Uint8Array(KEY_BYTES)): Uint8Array {
+  return copy32(rows, rowAt(rows, index) + OWNER_AT, into)
+}
+
+/** Byte by byte: so few are copied faster than a view of them is made. */
+function copy32(rows: Uint8Array, from: number, into: Uint8Array): Uint8Array {
+  for (let at = 0; at < 32; at++) into[at] = rows[from + at] as number
+  return into
 }
 
 /** Makes `count` rows from `start` pending again. */
