@@ -21,7 +21,7 @@ export function intentOf({ again, replace, trustNode }: IntentOptions): IntentOp
   return { ...(again && { again }), ...(replace && { replace }), ...(trustNode && { trustNode }) }
 }
 
-export const REPEAT_NOTE = 'signed before, and submitted again: nothing else was signed'
+export const REPEAT_NOTE = 'signed before: it is made once, and nothing else was signed; --again makes another one'
 
 /**
  * Asks before the same is paid a second time a short while after the first, where there is somebody to ask.

@@ -35,6 +35,8 @@ const sent = {
   reason: z.string().max(100).optional(),
   /** When it was signed, in seconds since 1970. */
   signedAt: z.int().nonnegative().optional(),
+  /** It turned out to be ordered when its payer asked for something else: who makes it again means this one. */
+  untold: z.literal(true).optional(),
   /** It was published on Bitcoin. */
   forced: z.literal(true).optional(),
   /** It was seen in a block of Bitcoin, by a proof that was checked here. */

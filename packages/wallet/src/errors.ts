@@ -8,7 +8,8 @@
  * - `not-answered`: nobody has taken the transfer yet; it is kept and sent again
  * - `earlier-open`: whether something that was signed before is executed is not known; `details.id` names it
  * - `nonce-unproven`: the node names a nonce that is not this wallet's, and shows nothing that used the one below
- * - `paid-already`: the same was paid a short while ago, and nothing says that it is meant once more; `details.id` names it
+ * - `paid-already`: the same was paid a short while ago, or turns out to be, and nothing says that it is meant once more;
+ *   `details.id` names it
  * - `nothing-to-replace`: nothing is open
  * - `no-receipt`, `not-anchored`: there is nothing to keep yet
  * - `bad-document`, `not-proven`: a receipt or proof that is damaged, or that shows nothing

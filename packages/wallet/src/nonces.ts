@@ -1,4 +1,5 @@
 import { type Account, ApiError } from '@kedge/api'
+import type { SignedOperation } from '@kedge/core'
 import { printAmount, printSats } from './amount.ts'
 import type { OwnCell } from './cell.ts'
 import { type SendRecord, signedOf } from './content.ts'
@@ -55,16 +56,27 @@ export const nextNonce: NonceOf = async (wallet, account, cell, intent) => {
 /**
  * What the sequencer has not promised takes no nonce: it is what gives way to the forced one, or is it. What was forced
  * before does, as Bitcoin will carry it into a batch.
+ * @throws ApiError
  */
 export const nextForcedNonce: NonceOf = async (wallet, _, cell, intent) => {
   const groups = await readGroups(wallet, cell)
   if (cell.nonce > signedUpTo(groups)) return foreignNonce(wallet, cell, intent)
   const published = new Set((await readContent(wallet)).publications.map(({ id }) => id))
-  const isTaken = ({ id, state }: SendRecord) =>
-    state === 'sequenced' || state === 'final' || (state === 'recorded' && published.has(id))
-  let next = floorOf(groups)
-  while (groups.get(next)?.some(isTaken)) next++
-  return next
+  for (let next = floorOf(groups); ; next++) {
+    const rivals = groups.get(next) ?? []
+    if (rivals.some(({ state }) => state === 'sequenced' || state === 'final')) continue
+    const waiting = rivals.filter(({ id }) => published.has(id))
+    if (!(await isAnyToCarry(wallet, waiting))) return next
+  }
+}
+
+/** Whether a batch has to carry any of it, whatever a sequencer says: what was carried without effect has used no nonce. */
+async function isAnyToCarry(wallet: Wallet, published: readonly SendRecord[]): Promise<boolean> {
+  for (const record of published) {
+    const said = await askNode(wallet, record.id, signedOf(record).kind)
+    if (said?.rung !== 'refused' || said.reason !== 'forced-without-effect') return true
+  }
+  return false
 }
 
 async function readGroups(wallet: Wallet, { cell }: OwnCell): Promise<Groups> {
@@ -134,18 +146,17 @@ async function settle(
   if (wanted === undefined) throw new Error('rivals for a nonce, and there is none')
   if (await isAnyPlaced(wallet, rivals)) {
     if (mayBeWanted(wanted) || intent.again === true || rivals.some(isSettled)) return 'behind'
-    throw earlierOpen(
-      wallet,
-      wanted,
-      'a node refused it before, and says now that it is ordered; ask again, and this one goes behind it',
-    )
+    throw earlierOpen(wanted, {
+      why: 'a node refused it before, and says now that it is ordered',
+      help: 'Ask again, and this one goes behind it.',
+    })
   }
   const open = mayBeWanted(wanted) ? await submitTo(wallet, wanted) : refusedFor(wanted.reason ?? 'no reason')
   if (open === undefined || (open.reason === 'pending' && intent.again === true)) return 'behind'
   if (open.reason === 'nonce-used' && cell.nonce > signedOf(wanted).nonce) {
     if ((await findUse(wallet, cell.cell, cell.nonce - 1n)) !== undefined) return 'used'
   }
-  throw earlierOpen(wallet, wanted, open.why)
+  throw earlierOpen(wanted, { why: open.why, help: helpFor(signedOf(wanted), { isTaken: open.reason === 'pending' }) })
 }
 
 interface StillOpen {
@@ -154,14 +165,14 @@ interface StillOpen {
 }
 
 function refusedFor(reason: string): StillOpen {
-  const why = `a node refuses it (${reason}), which shows nothing: whoever has its bytes may submit them until it expires`
+  const why = `a node refuses it (${reason}), which shows nothing: whoever has its bytes may submit them yet`
   return { reason, why }
 }
 
 /** Undefined where it is ordered after that, as the node says. @throws WalletError `bad-answer` */
 async function submitTo(wallet: Wallet, record: SendRecord): Promise<StillOpen | undefined> {
   try {
-    const { rung } = await submitRecord(wallet, record)
+    const { rung } = await submitRecord(wallet, record, false)
     const why = 'the node has passed it on, and nobody has promised it'
     return rung === 'pending' ? { reason: rung, why } : undefined
   } catch (error) {
@@ -186,13 +197,25 @@ export async function isPlaced(wallet: Wallet, record: SendRecord): Promise<bool
   }
 }
 
-export function earlierOpen({ params }: Wallet, record: SendRecord, why: string): WalletError {
+/** What helps against what is open. Waiting doesn't: its nonce stays its own, also when it has expired. */
+export function helpFor({ kind }: SignedOperation, { isTaken }: { readonly isTaken: boolean }): string {
+  const what = kind === 'transfer' ? 'payment' : 'withdrawal'
+  const behind = isTaken ? '; or --again, where a node has taken it, and this one goes behind it' : ''
+  return `It keeps its place, also when it has expired. Make the same ${what} again, which signs no second one; or add --replace, which signs this one in its place, and only one of the two can ever be executed${behind}.`
+}
+
+export interface WhyOpen {
+  readonly why: string
+  /** What its payer can do about it: sentences. */
+  readonly help: string
+}
+
+export function earlierOpen(record: SendRecord, { why, help }: WhyOpen): WalletError {
   const signed = signedOf(record)
   const amount = signed.kind === 'transfer' ? printAmount(signed.amount) : printSats(signed.amount)
   const what = signed.kind === 'transfer' ? 'payment' : 'withdrawal'
-  const { staleness, dispute } = params.windows
   return new WalletError(
-    `Whether an earlier ${what} from this account is made is not known: ${amount}, ${record.id}: ${why}. Nothing was signed. Wait and try again; or make the same ${what} again, which submits the same bytes; or add --replace, and only one of the two can ever be executed; or --again, where it is taken, to pay beside it. After height ${signed.expiry + staleness + dispute} it can't be executed any more.`,
+    `Whether an earlier ${what} from this account is made is not known: ${amount}, ${record.id}: ${why}. Nothing was signed. ${help}`,
     { code: 'earlier-open', details: { id: record.id, expiry: String(signed.expiry) } },
   )
 }

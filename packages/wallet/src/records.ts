@@ -88,11 +88,23 @@ export function refusedFor(reason: string): (record: SendRecord) => SendRecord {
   return (record) => ({ ...record, state: wasAcknowledged(record) ? 'dropped' : 'refused', reason })
 }
 
+/** As it is once a node says that it is ordered. Where its evidence is new, `isTold` says whether its payer hears of it. */
+export function ordered(
+  { reason: _, untold, ...now }: SendRecord,
+  shown: Pick<SendRecord, 'acknowledgement' | 'proven'>,
+  { state, isTold }: { readonly state: 'sequenced' | 'final'; readonly isTold: boolean },
+): SendRecord {
+  const next = { ...now, ...shown, state }
+  const isNews = untold === true || (!isSettled(now) && isSettled(next))
+  return isNews && !isTold ? { ...next, untold: true } : next
+}
+
 /**
  * Keeps a record in step with what a node says, so that a dropped payment's nonce is free again. What was refused or
  * dropped may be executed after all: until it expires, whoever has its bytes can submit it again.
+ * @param isTold whether its payer has asked for it, and hears what the node says
  */
-export async function follow(wallet: Wallet, record: SendRecord, said: NodeWord): Promise<void> {
+export async function follow(wallet: Wallet, record: SendRecord, said: NodeWord, isTold = false): Promise<void> {
   if (said.rung === 'pending') return
   if (said.rung === 'refused' || said.rung === 'dropped') {
     const { rung, reason } = said
@@ -103,8 +115,8 @@ export async function follow(wallet: Wallet, record: SendRecord, said: NodeWord)
   }
   const state = said.rung === 'sequenced' || said.rung === 'anchored' ? 'sequenced' : 'final'
   const shown = isSettled(record) ? {} : evidenceIn(wallet, record, said)
-  if (record.state === state && Object.keys(shown).length === 0) return
-  await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({ ...now, ...shown, state }))
+  const isNews = record.state !== state || Object.keys(shown).length > 0 || (isTold && record.untold === true)
+  if (isNews) await amendRecord(wallet, record.id, (now) => ordered(now, shown, { state, isTold }))
 }
 
 /** All payments and withdrawals for one nonce of one cell, in the order in which they were signed: at most one of them is ever executed. */

@@ -4,7 +4,7 @@ import { type SendRecord, signedOf } from './content.ts'
 import { WalletError } from './errors.ts'
 import { askNode } from './node-word.ts'
 import { isAcknowledged } from './receipt.ts'
-import { amendRecord, refusedFor } from './records.ts'
+import { amendRecord, ordered, refusedFor } from './records.ts'
 import type { Wallet } from './wallet.ts'
 
 /** What passes by itself is asked again so often, waiting as long as the node says, up to a limit. */
@@ -24,9 +24,10 @@ const OPEN: ReadonlySet<ApiErrorCode> = new Set([
 
 /**
  * Submits a recorded transfer or withdrawal, checks the promise that comes back, and records that.
+ * @param isTold whether its payer hears of the promise: it may be submitted for another one's sake
  * @throws WalletError `refused` (recorded as such), `not-answered` or `bad-answer` (it stays recorded).
  */
-export async function submitRecord(wallet: Wallet, record: SendRecord): Promise<Submitted> {
+export async function submitRecord(wallet: Wallet, record: SendRecord, isTold = true): Promise<Submitted> {
   const submitted = await orRefused(wallet, record, () => submitPatiently(wallet, record))
   if (submitted.id !== record.id) throw lie(wallet, 'it names another one')
   if (submitted.acknowledgement !== undefined) {
@@ -34,11 +35,7 @@ export async function submitRecord(wallet: Wallet, record: SendRecord): Promise<
     if (!receipt.ok) throw lie(wallet, receipt.reason)
   }
   if (submitted.rung !== 'pending')
-    await amendRecord(wallet, record.id, ({ reason: _, ...now }) => ({
-      ...now,
-      ...proofOf(submitted),
-      state: 'sequenced',
-    }))
+    await amendRecord(wallet, record.id, (now) => ordered(now, proofOf(submitted), { state: 'sequenced', isTold }))
   return submitted
 }
 

@@ -2,11 +2,14 @@ import { join } from 'node:path'
 import { type Account, type Client, errorBodyOf, type RefusalCode, statusOf } from '@kedge/api'
 import { toHex } from '@kedge/core'
 import { describe, expect, it } from 'vitest'
+import { readHistory } from '../src/actions/history.ts'
 import { resumeSends } from '../src/actions/resume.ts'
 import { findRecentSend, send } from '../src/actions/send.ts'
+import { readStatus } from '../src/actions/status.ts'
 import { signedOf } from '../src/content.ts'
 import { readWalletFile } from '../src/file.ts'
 import { createWallet, openWallet, type Wallet } from '../src/wallet.ts'
+import { age } from './age.ts'
 import { temporaryFolder } from './folder.ts'
 import { LedgerNode } from './node.ts'
 
@@ -22,21 +25,24 @@ async function walletAt(node: LedgerNode, client: Client, words?: string): Promi
 interface Lies {
   /** Added to every nonce. */
   nonce: bigint
-  /** What submissions are answered, once the node has them. */
   /** Whether it knows of no payment. */
   hides: boolean
-  readonly answers: (RefusalCode | 'silence' | 'pending')[]
+  /** Whether it gives its bare word instead of receipts. */
+  isBare: boolean
+  /** What submissions are answered, once the node has them; `unsent` never reaches it. */
+  readonly answers: (RefusalCode | 'silence' | 'pending' | 'unsent')[]
 }
 
 async function between() {
   const node = new LedgerNode()
-  const lies: Lies = { nonce: 0n, hides: false, answers: [] }
+  const lies: Lies = { nonce: 0n, hides: false, isBare: false, answers: [] }
   const client = node.client(async (ask, url) => {
+    const lie = url.endsWith('/transfers') ? lies.answers.shift() : undefined
+    if (lie === 'unsent') throw new TypeError('fetch failed', { cause: new Error('ECONNREFUSED') })
     const response = await ask()
     if (/\/accounts\/[0-9a-f]+$/.test(url)) return raised(response, lies.nonce)
     if (lies.hides && url.includes('/payments/')) return refusedFor('not-found')
-    const lie = url.endsWith('/transfers') ? lies.answers.shift() : undefined
-    if (lie === undefined) return response
+    if (lie === undefined) return lies.isBare && response.ok ? bared(response) : response
     if (lie === 'silence') throw new TypeError('fetch failed', { cause: new Error('ECONNRESET') })
     if (lie === 'pending') return Response.json({ id: ((await response.json()) as { id: string }).id, rung: 'pending' })
     return refusedFor(lie)
@@ -51,6 +57,11 @@ async function between() {
 
 function refusedFor(code: RefusalCode | 'not-found'): Response {
   return Response.json(errorBodyOf({ code }), { status: statusOf(code) })
+}
+
+async function bared(response: Response): Promise<Response> {
+  const { acknowledgement: _, ...rest } = (await response.json()) as Record<string, unknown>
+  return Response.json(rest)
 }
 
 async function raised(response: Response, by: bigint): Promise<Response> {
@@ -116,6 +127,71 @@ describe('a payment whose outcome is open', () => {
     expect(await send(wallet, five)).toMatchObject({ rung: 'pending', isRepeat: true })
     expect(await send(wallet, { ...five, again: true })).toMatchObject({ rung: 'sequenced' })
     expect([await nonces(), await paid()]).toEqual([[0n, 1n], 10n])
+  })
+
+  it('and was ordered all along, is not paid again once that shows, however long it took', async () => {
+    const { lies, wallet, paid, nonces } = await between()
+    lies.answers.push('silence')
+    await expect(send(wallet, five)).rejects.toMatchObject({ code: 'not-answered' })
+    await age(wallet)
+    expect(await findRecentSend(wallet, five)).toBeUndefined()
+    expect(await send(wallet, five)).toMatchObject({ rung: 'sequenced', isRepeat: true })
+    expect([await nonces(), await paid()]).toEqual([[0n], 5n])
+    // Its payer knows by now: who asks once more means another one.
+    expect(await send(wallet, five)).not.toHaveProperty('isRepeat')
+    expect([await nonces(), await paid()]).toEqual([[0n, 1n], 10n])
+  })
+
+  it.each(['silence', 'unsent'] as const)(
+    'and showed to be ordered while something else was paid, is not paid again: %s',
+    async (lie) => {
+      const { lies, wallet, paid } = await between()
+      lies.answers.push(lie)
+      await expect(send(wallet, five)).rejects.toMatchObject({ code: 'not-answered' })
+      expect(await send(wallet, { to: stranger, amount: 4n })).toMatchObject({ rung: 'sequenced' })
+      await age(wallet)
+      expect(await send(wallet, five)).toMatchObject({ rung: 'sequenced', isRepeat: true })
+      expect(await paid()).toBe(9n)
+    },
+  )
+
+  it('and showed to be ordered in a list that leaves it out for that, is not paid again, until its payer asks', async () => {
+    const { lies, wallet, paid } = await between()
+    lies.answers.push('insufficient-funds')
+    await expect(send(wallet, five)).rejects.toMatchObject({ code: 'refused' })
+    await readHistory(wallet)
+    await age(wallet)
+    const lunch = { ...five, memo: 'lunch' }
+    await expect(send(wallet, lunch)).rejects.toMatchObject({ code: 'paid-already' })
+    expect(await paid()).toBe(5n)
+    expect(await send(wallet, lunch)).not.toHaveProperty('isRepeat')
+
+    lies.answers.push('silence')
+    const six = { to: stranger, amount: 6n }
+    await expect(send(wallet, six)).rejects.toMatchObject({ details: { reason: 'unreachable' } })
+    const { id = '' } = (await readWalletFile(wallet.path)).sends.at(-1) ?? {}
+    await readStatus(wallet, id)
+    await age(wallet)
+    expect(await send(wallet, six)).not.toHaveProperty('isRepeat')
+    expect(await paid()).toBe(22n)
+  })
+
+  it('says what helps: not to wait, where nothing comes of that', async () => {
+    const { node, lies, wallet, paid } = await between()
+    lies.answers.push('unsent', 'unsent')
+    await expect(send(wallet, five)).rejects.toMatchObject({ code: 'not-answered' })
+    for (let blocks = 0; blocks < 2; blocks++) node.mine()
+    const other = { to: stranger, amount: 7n }
+    const blocked = await send(wallet, other).catch(({ message }: Error) => message)
+    expect(blocked).toContain('It keeps its place, also when it has expired. Make the same payment again')
+    expect(blocked).not.toMatch(/[Ww]ait|After height/)
+    lies.isBare = true
+    expect(await send(wallet, { ...other, replace: true })).toMatchObject({ rung: 'sequenced' })
+    const replaced = await send(wallet, five).catch(({ message }: Error) => message)
+    expect(replaced).toContain('waiting may not help: add --again')
+    lies.isBare = false
+    expect(await send(wallet, { ...five, again: true })).toMatchObject({ rung: 'sequenced' })
+    expect(await paid()).toBe(12n)
   })
 
   it('is asked for once more, and told to be one that was paid already', async () => {

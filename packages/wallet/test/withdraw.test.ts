@@ -10,6 +10,7 @@ import { signedOf } from '../src/content.ts'
 import { readWalletFile } from '../src/file.ts'
 import { addressesOf } from '../src/keys.ts'
 import { createWallet, openWallet, type Wallet } from '../src/wallet.ts'
+import { age } from './age.ts'
 import { temporaryFolder } from './folder.ts'
 import { LedgerNode } from './node.ts'
 
@@ -92,6 +93,25 @@ describe('a withdrawal', () => {
       ['transfer', 1n],
       ['withdrawal', 2n],
     ])
+  })
+
+  it('that a node has on its bare word, and told nobody of, is not made again long after', async () => {
+    const node = new LedgerNode()
+    let lost = 0
+    const client = node.client(async (ask, url) => {
+      const response = await ask()
+      if (url.endsWith('/withdrawals') && lost++ === 0) throw new TypeError('connection lost')
+      if (!url.includes('/withdrawals/')) return response
+      const { acknowledgement: _, ...bare } = (await response.json()) as Record<string, unknown>
+      return Response.json(bare, { status: response.status })
+    })
+    const wallet = await funded(node, client)
+    const before = await balanceOf(node, wallet)
+    const request = { address: addressOf(wallet), sats: 20_000n, payoutFee: 500n }
+    await expect(withdraw(wallet, request)).rejects.toMatchObject({ code: 'not-answered' })
+    await age(wallet)
+    expect(await withdraw(wallet, request)).toMatchObject({ rung: 'sequenced', isRepeat: true })
+    expect(await balanceOf(node, wallet)).toBe(before - 20_000_000n - 100n)
   })
 
   it('that stands in no batch is listed, and sent again', async () => {

@@ -15,9 +15,9 @@ import { ownTransactions, readOwnCoins } from '../coins.ts'
 import { type PublicationRecord, type SendRecord, signedOf, type WalletContent } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
-import { earlierOpen, nextForcedNonce } from '../nonces.ts'
+import { nextForcedNonce } from '../nonces.ts'
 import { dated, paysTheSame } from '../records.ts'
-import { findOpen } from '../repeat.ts'
+import { findOpen, inTheWay } from '../repeat.ts'
 import { inTurn } from '../turn.ts'
 import { changeContent, readContent, type Wallet } from '../wallet.ts'
 import { buildTransfer, checkRequest, type SendRequest } from './send.ts'
@@ -92,7 +92,7 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
 /**
  * The very bytes that were signed before where they pay the same for the nonce that is next, so that sequencer and Bitcoin
  * carry one operation. Otherwise it is signed anew: for the same nonce, or only if nothing that pays the same is open.
- * @throws WalletError `earlier-open`
+ * @throws WalletError `earlier-open`; `paid-already` where what was open turns out to be ordered
  */
 async function signedBefore(wallet: Wallet, fresh: SendRecord, again: boolean): Promise<SendRecord | undefined> {
   const { sends } = await readContent(wallet)
@@ -100,7 +100,10 @@ async function signedBefore(wallet: Wallet, fresh: SendRecord, again: boolean): 
   if (same !== undefined || again) return same
   const open = await findOpen(wallet, (earlier) => paysTheSame(earlier, fresh))
   if (open === undefined || isRival(open, fresh)) return undefined
-  throw earlierOpen(wallet, open, 'it has another nonce than what would be forced now')
+  throw await inTheWay(wallet, open, {
+    why: 'it has another nonce than what would be forced now',
+    help: 'Submit it again: kedge wallet resume; what was published waits for the batch that must carry it. Or add --again, which forces another one beside it.',
+  })
 }
 
 /** Satoshis that a message pays beside its fee. */
@@ -114,7 +117,8 @@ const SIGNAL = 330n
 export function publishForce(wallet: Wallet, rpc: Rpc, prepared: PreparedForce): Promise<ForcedOperation> {
   return inTurn(wallet.path, async () => {
     const { record, publication, ...told } = prepared
-    const known = (await readContent(wallet)).sends.some(({ id }) => id === record.id)
+    const before = await readContent(wallet)
+    const known = before.sends.some(({ id }) => id === record.id)
     await changeContent(wallet, (content) => ({
       ...content,
       sends: [...content.sends, ...(known ? [] : [dated(record)])].map((sent) =>
@@ -124,10 +128,7 @@ export function publishForce(wallet: Wallet, rpc: Rpc, prepared: PreparedForce):
     }))
     const refused = await sendBoth(rpc, publication)
     if (refused !== undefined) {
-      await changeContent(wallet, (content) => ({
-        ...without(content, [record.id]),
-        sends: known ? content.sends : content.sends.filter(({ id }) => id !== record.id),
-      }))
+      await changeContent(wallet, (content) => undone(content, before, record.id))
       throw new WalletError(
         `Bitcoin’s node refuses the publication: ${refused.detail}. Try again, with a higher fee rate if that is the reason.`,
         { code: 'publication-refused', details: { reason: refused.reason } },
@@ -135,6 +136,19 @@ export function publishForce(wallet: Wallet, rpc: Rpc, prepared: PreparedForce):
     }
     return { id: record.id, txid: publication.reveal.txid, ...told }
   })
+}
+
+/** As it was before a publication that Bitcoin does not have: an earlier one of the same operation is in force again. */
+function undone(content: WalletContent, before: WalletContent, id: string): WalletContent {
+  const earlier = before.sends.find((sent) => sent.id === id)
+  const sends = content.sends.flatMap((sent) => {
+    if (sent.id !== id) return [sent]
+    const { forced: _, ...unforced } = sent
+    if (earlier === undefined) return []
+    return [earlier.forced === true ? { ...unforced, forced: earlier.forced } : unforced]
+  })
+  const publications = before.publications.filter((publication) => publication.id === id)
+  return { ...content, sends, publications: [...without(content, [id]).publications, ...publications] }
 }
 
 export interface ResumedPublication {

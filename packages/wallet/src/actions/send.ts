@@ -4,9 +4,9 @@ import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { defaultExpiry } from '../expiry.ts'
-import { earlierOpen, type Intent, type NonceOf, nextNonce } from '../nonces.ts'
+import { helpFor, type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signRecord } from '../records.ts'
-import { type EarlierSame, findOpen, findRecent, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
+import { type EarlierSame, findOpen, findRecent, inTheWay, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
 import { isOnCurve } from '../signing.ts'
 import { submitRecord } from '../submit.ts'
 import { inTurn } from '../turn.ts'
@@ -34,7 +34,7 @@ export interface SentPayment {
   /** The recipient had no account: the fee pays for one too (`fees.cell`), where it is the network's minimum. */
   readonly opensAccount: boolean
   readonly expiry: number
-  /** It was signed before, and its outcome was open: nothing else was signed. */
+  /** It was signed before, and its payer had not been told that it is ordered: nothing else was signed. */
   readonly isRepeat?: true
 }
 
@@ -53,7 +53,11 @@ export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment>
     const isNew = request.again === true || request.replace === true
     const open = isNew ? undefined : await findOpen(wallet, sameAs(request))
     if (open !== undefined) {
-      if (open.memo !== request.memo) throw earlierOpen(wallet, open, 'it pays the same with another memo')
+      if (open.memo !== request.memo)
+        throw await inTheWay(wallet, open, {
+          why: 'it pays the same with another memo',
+          help: helpFor(signedOf(open), { isTaken: true }),
+        })
       const { record, submitted } = await submitOpen(wallet, open)
       return { ...viewOf(record, submitted), isRepeat: true }
     }

@@ -40,7 +40,7 @@ export async function readStatus(wallet: Wallet, id: string, rpc?: Rpc): Promise
   const payment = await readFromNode(wallet, id)
   const { sends } = await readContent(wallet)
   const record = sends.find((sent) => sent.id === id)
-  if (record !== undefined) await follow(wallet, record, payment)
+  if (record !== undefined) await follow(wallet, record, payment, true)
   const memo = record?.memo === undefined ? {} : { memo: record.memo }
   const reason = 'reason' in payment ? { reason: payment.reason } : {}
   if (!('batch' in payment)) return { id, rung: payment.rung, ...reason, ...memo, checks: [], holds: true }

@@ -26,7 +26,7 @@ export async function readWithdrawal(wallet: Wallet, id: string, rpc?: Rpc): Pro
   const said = await findWithdrawal(wallet, id)
   if (said === undefined) return undefined
   const record = (await readContent(wallet)).sends.find((sent) => sent.id === id)
-  if (record !== undefined) await follow(wallet, record, said)
+  if (record !== undefined) await follow(wallet, record, said, true)
   const { forced } = await wallet.client.forced({ id })
   const signed = record && signedOf(record)
   const own = signed?.kind === 'withdrawal' ? signed : undefined
