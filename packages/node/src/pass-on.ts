@@ -71,7 +71,7 @@ export class PassingIntake implements Intake {
     return Promise.resolve(undefined)
   }
 
-  /** Rows that are signed; all others are answered. */
+  /** Gives the rows that are signed, whose results stay open; all others have theirs. */
   private async check(submission: Submission, results: Results, from: Submitter | undefined): Promise<PlacedRow[]> {
     const signed: PlacedRow[] = []
     const use = (rows: readonly number[], chunk: Chunk) => {
@@ -90,6 +90,7 @@ export class PassingIntake implements Intake {
 
   /** Of those with unknown cells, as many as may be passed on; the others are to come again. */
   private pickUnknown(submission: Submission, results: Results, from: Submitter | undefined): PlacedRow[] {
+    // Open ones are holes, which are passed over.
     const all = results.flatMap((result, row) => (!result.ok && result.code === 'unknown-cell' ? [row] : []))
     const room = Math.min(UNKNOWN_OF_ONE[this.screen.standingOf(from)], UNKNOWN_ROWS - this.unknownUnderWay)
     const picked = all.slice(0, room)
