@@ -1,7 +1,7 @@
 import { answer, type Batch, type Evidence, type Header as HeaderView, PAGE_LIMIT, refuse } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
 import { challengesOf, dataModeOf, decodeHeader, finalHeight, fromHex, isOpen, operationId, toHex } from '@kedge/core'
-import { headers, type LinkRecord, type NoticeRecord, notices, operations, verdicts } from '@kedge/storage'
+import { groupings, headers, type LinkRecord, type NoticeRecord, notices, operations, verdicts } from '@kedge/storage'
 import { noticeKey } from './follow.ts'
 import type { BatchLink } from './links.ts'
 import type { QueryContext } from './query-context.ts'
@@ -110,10 +110,11 @@ async function verdictOn(
   return (await store.get(verdicts, headerHash))?.verdict ?? 'pending'
 }
 
-/** A batch that was once executed is held, which saves reading a megabyte to see it. */
+/** A batch that was once executed is held, and one that was sealed here: which saves reading a megabyte to see it. */
 async function isHeld({ node }: QueryContext, headerHash: Uint8Array): Promise<boolean> {
   const { store } = node
   if ((await store.get(verdicts, headerHash))?.verdict === 'checked') return true
+  if ((await store.get(groupings, headerHash)) !== undefined) return true
   return (await store.get(operations, headerHash)) !== undefined
 }
 

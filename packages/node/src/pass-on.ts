@@ -1,79 +1,164 @@
-import {
-  type Answer,
-  type ErrorCode,
-  errorBodyOf,
-  findRowsFault,
-  routes,
-  type Submitted,
-  type SubmittedRows,
-} from '@kedge/api'
-import {
-  concatBytes,
-  decodeReceipt,
-  decodeSigned,
-  equalBytes,
-  fromHex,
-  operationId,
-  type Receipt,
-  receiptHolds,
-  type SignedOperation,
-  signedMessage,
-  toHex,
-  WITHDRAWAL_BYTES,
-  WITHDRAWAL_KIND,
-} from '@kedge/core'
-import { type Host, HostStoppedError, MAX_SUBMISSION_RESPONSE, NoSequencerError, SubmitError } from '@kedge/p2p'
+import { concatBytes, decodeSigned, equalBytes, type Receipt } from '@kedge/core'
+import { type Host, HostStoppedError, NoSequencerError, SubmitError } from '@kedge/p2p'
+import { type Chunk, isRowValid, type Verifier } from '@kedge/signatures'
+import type { Executor } from './execute.ts'
+import type { Follower } from './follow.ts'
 import { type Intake, type IntakeResult, rowAt, rowCount, type Submission, type Submitter } from './intake.ts'
-import type { Responders } from './serve.ts'
+import { type Results, Screen } from './screen.ts'
+import { type Refused, type Row, readAnswer } from './submit-answer.ts'
+import type { Standing } from './wasted.ts'
 
 /** Less than an API client waits for its answer. */
 const PASS_ON_MS = 15_000
 
-type Refused = Extract<IntakeResult, { ok: false }>['code']
+/** Rows that clients' large requests may have at the workers: half of the room, batches have to be checked too. */
+const CLIENT_ROWS = 16_384
 
 /**
- * The intake of a node that is no sequencer: hands operations to a connected one. Whether the receipts that come back
- * are signed by the sequencer is looked at by those who want them, `note` among them.
+ * Rows of cells that this node does not know that are under way to the sequencer in all, and of one request by who sends
+ * it: nobody can judge their signatures here, and for those that don't hold this node is blamed there.
  */
-export function passOn(host: Pick<Host, 'submit'>, network: Uint8Array, note: (receipt: Receipt) => void): Intake {
-  return {
-    submit: async (submission) => {
-      const decoded = decodeRows(submission)
-      const sent = decoded.filter((each) => each !== undefined)
-      const results = sent.length === 0 ? [] : await passRows(host, network, sent)
-      for (const result of results)
-        if (result.ok && 'taken' in result && result.taken.receipt) note(result.taken.receipt)
-      let next = 0
-      return decoded.map((each) => (each && results[next++]) ?? { ok: false, code: 'undecodable' })
-    },
-    find: () => Promise.resolve(undefined),
+const UNKNOWN_ROWS = 128
+const UNKNOWN_OF_ONE: Readonly<Record<Standing, number>> = { trusted: 16, new: 16, stranger: 1, doubtful: 0 }
+
+export interface PassingParts {
+  readonly host: Pick<Host, 'submit'>
+  readonly network: Uint8Array
+  readonly verifier: Pick<Verifier, 'claim' | 'verify' | 'release'>
+  readonly follower: Pick<Follower, 'links'>
+  readonly executor: Pick<Executor, 'ledger' | 'head' | 'rejection'>
+}
+
+/**
+ * The intake of a node that is no sequencer: hands operations to a connected one. That one knows this node, and not who
+ * is behind it; so what is surely wrong is refused here, and what one client sends in vain does not count against all.
+ * The ledger here may be behind: a cell that is not in it may be there, with a batch that is being built.
+ */
+export class PassingIntake implements Intake {
+  private readonly parts: PassingParts
+  private readonly note: (receipt: Receipt) => void
+  private readonly screen: Screen
+  private unknownUnderWay = 0
+
+  /** @param note told each receipt; whether the sequencer signed it is looked at by those who want it */
+  constructor(parts: PassingParts, note: (receipt: Receipt) => void) {
+    this.parts = parts
+    this.note = note
+    const verifier = shareOf(parts.verifier, CLIENT_ROWS)
+    this.screen = new Screen({ verifier, tree: parts.executor.ledger.tree, isSure: () => isSure(parts) })
+  }
+
+  async submit(submission: Submission, from?: Submitter): Promise<readonly IntakeResult[]> {
+    const results: Results = new Array(rowCount(submission))
+    const signed = await this.check(submission, results, from)
+    const unknown = this.pickUnknown(submission, results, from)
+    try {
+      const rows = [...signed, ...unknown].sort((a, b) => a.row - b.row)
+      const answers = rows.length === 0 ? [] : await this.passOn(rows)
+      for (const [at, { row }] of rows.entries()) results[row] = answers[at] as IntakeResult
+      this.screen.note(
+        from,
+        rows.map(({ row }) => row),
+        results,
+      )
+    } finally {
+      this.unknownUnderWay -= unknown.length
+    }
+    return results
+  }
+
+  find(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
+  /** Gives the rows that are signed, whose results stay open; all others have theirs. */
+  private async check(submission: Submission, results: Results, from: Submitter | undefined): Promise<PlacedRow[]> {
+    const signed: PlacedRow[] = []
+    const use = (rows: readonly number[], chunk: Chunk) => {
+      for (const [at, row] of rows.entries()) {
+        const read = readRow(submission, row)
+        if (read !== undefined && isRowValid(chunk.rows, at)) signed.push(read)
+        else if (read === undefined) results[row] = UNDECODABLE
+        // Where a batch is taken back, a cell that it opened may come to be somebody else's.
+        else results[row] = isSure(this.parts) ? BAD_SIGNATURE : SYNCING
+      }
+      return Promise.resolve()
+    }
+    await this.screen.check(submission, results, from, use)
+    return signed
+  }
+
+  /** Of those with unknown cells, as many as may be passed on; the others are to come again. */
+  private pickUnknown(submission: Submission, results: Results, from: Submitter | undefined): PlacedRow[] {
+    // Open ones are holes, which are passed over.
+    const all = results.flatMap((result, row) => (!result.ok && result.code === 'unknown-cell' ? [row] : []))
+    const room = Math.min(UNKNOWN_OF_ONE[this.screen.standingOf(from)], UNKNOWN_ROWS - this.unknownUnderWay)
+    const picked = all.slice(0, room)
+    for (const row of all.slice(room)) results[row] = OVERLOADED
+    this.unknownUnderWay += picked.length
+    return picked.flatMap((row) => readRow(submission, row) ?? [])
+  }
+
+  private async passOn(rows: readonly Row[]): Promise<readonly IntakeResult[]> {
+    const { host, network } = this.parts
+    const answered = await ask(host, concatBytes(...rows.map(({ bytes }) => bytes)))
+    if (!answered.ok) return rows.map(() => ({ ok: false, code: answered.code }))
+    const results = readAnswer(network, rows, answered.bytes)
+    // Whoever answers like this is no sequencer of this version, and an operation can be submitted again.
+    if (results === undefined) return rows.map(() => ({ ok: false, code: 'no-sequencer' }))
+    for (const result of results)
+      if (result.ok && 'taken' in result && result.taken.receipt) this.note(result.taken.receipt)
+    return results
   }
 }
 
-interface Row {
-  readonly bytes: Uint8Array
-  readonly operation: SignedOperation
+interface PlacedRow extends Row {
+  /** In its request. */
+  readonly row: number
 }
 
-/** Undefined where bytes are no signed operation: those are not worth a sequencer's time. */
-export function decodeRows(submission: Submission): (Row | undefined)[] {
-  return Array.from({ length: rowCount(submission) }, (_, row) => {
-    const bytes = rowAt(submission, row)
-    const operation = decodeSigned(bytes)
-    return operation && { bytes, operation }
-  })
+function readRow(submission: Submission, row: number): PlacedRow | undefined {
+  const bytes = rowAt(submission, row)
+  const operation = decodeSigned(bytes)
+  return operation && { row, bytes, operation }
 }
 
-async function passRows(
-  host: Pick<Host, 'submit'>,
-  network: Uint8Array,
-  sent: readonly Row[],
-): Promise<readonly IntakeResult[]> {
-  const answered = await ask(host, concatBytes(...sent.map(({ bytes }) => bytes)))
-  if (!answered.ok) return sent.map(() => ({ ok: false, code: answered.code }))
-  // Whoever answers like this is no sequencer of this version, and an operation can be submitted again.
-  return readAnswer(network, sent, answered.bytes) ?? sent.map(() => ({ ok: false, code: 'no-sequencer' }))
+/** A verifier that has `most` rows for what is not urgent. */
+function shareOf(verifier: PassingParts['verifier'], most: number): PassingParts['verifier'] {
+  const large = new Set<Chunk>()
+  let held = 0
+  return {
+    claim(count, isUrgent) {
+      if (isUrgent) return verifier.claim(count, isUrgent)
+      const chunk = held + count > most ? undefined : verifier.claim(count)
+      if (chunk === undefined) return undefined
+      large.add(chunk)
+      held += count
+      return chunk
+    },
+    verify: (chunk) => verifier.verify(chunk),
+    release(chunk) {
+      if (large.delete(chunk)) held -= chunk.count
+      verifier.release(chunk)
+    },
+  }
 }
+
+/**
+ * Whether the ledger holds live batches alone, none of which this node found faulty, and has told of all of them: then
+ * it can be looked up what used a nonce. Else the sequencer knows better.
+ */
+function isSure({ follower, executor }: PassingParts): boolean {
+  const { head, rejection, ledger } = executor
+  const link = follower.links.get(head.number)
+  const isLive = link !== undefined && follower.links.isLive(head.number, head.headerHash)
+  return rejection === undefined && isLive && link.post !== undefined && equalBytes(link.post, ledger.root)
+}
+
+const UNDECODABLE = { ok: false, code: 'undecodable' } as const
+const BAD_SIGNATURE = { ok: false, code: 'bad-signature' } as const
+const SYNCING = { ok: false, code: 'syncing' } as const
+const OVERLOADED = { ok: false, code: 'overloaded' } as const
 
 type Asked = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly code: Refused }
 
@@ -87,116 +172,5 @@ async function ask(host: Pick<Host, 'submit'>, rows: Uint8Array): Promise<Asked>
     // It may have been taken all the same; submitting it again tells.
     if (error instanceof SubmitError || signal.aborted) return { ok: false, code: 'overloaded' }
     throw error
-  }
-}
-
-/**
- * A sequencer's answer to a node that passes on transfers, or one withdrawal: the bulk route's, as JSON.
- * @param handlers undefined while the sequencer starts
- */
-export async function answerSubmit(
-  handlers: Pick<Responders, 'submitTransfers' | 'submitWithdrawal'> | undefined,
-  bytes: Uint8Array,
-  from?: Submitter,
-): Promise<Uint8Array> {
-  if (bytes.length === WITHDRAWAL_BYTES && bytes[0] === WITHDRAWAL_KIND) {
-    const answered = await handlers?.submitWithdrawal({ withdrawal: toHex(bytes) }, from)
-    return encodeAnswer(answered === undefined ? allRefused(1, 'syncing') : oneRow(answered))
-  }
-  const { body } = routes.submitTransfers
-  if (findRowsFault(body, bytes.length) !== undefined) return encodeJson(errorBodyOf({ code: 'bad-request' }))
-  const count = bytes.length / body.rowBytes
-  const answered = await handlers?.submitTransfers({ bytes }, from)
-  if (answered?.ok === true) return encodeAnswer(answered.value)
-  return encodeAnswer(allRefused(count, answered?.fault.code ?? 'syncing'))
-}
-
-function oneRow(answered: Answer<Submitted>): SubmittedRows {
-  if (!answered.ok) return allRefused(1, answered.fault.code)
-  const { acknowledgement } = answered.value
-  const receipts = acknowledgement === undefined ? [] : [{ row: 0, count: 1, ...acknowledgement }]
-  return { accepted: 1, receipts, refused: [] }
-}
-
-function allRefused(count: number, code: ErrorCode): SubmittedRows {
-  return { accepted: 0, receipts: [], refused: Array.from({ length: count }, (_, row) => ({ row, code })) }
-}
-
-/** Receipts that don't fit are left out, the last ones first: their rows count as accepted, and can be asked for. */
-function encodeAnswer(rows: SubmittedRows): Uint8Array {
-  let receipts = rows.receipts
-  for (;;) {
-    const bytes = encodeJson(routes.submitTransfers.response.encode({ ...rows, receipts }))
-    if (bytes.length <= MAX_SUBMISSION_RESPONSE) return bytes
-    receipts = receipts.slice(0, Math.floor((receipts.length * MAX_SUBMISSION_RESPONSE) / bytes.length) - 1)
-  }
-}
-
-function encodeJson(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value))
-}
-
-/** One result for each; undefined unless the bytes are an answer to exactly these. */
-export function readAnswer(network: Uint8Array, sent: readonly Row[], bytes: Uint8Array): IntakeResult[] | undefined {
-  const decoded = routes.submitTransfers.response.safeDecode(parseJson(bytes) as SubmittedRows)
-  if (!decoded.success) return undefined
-  const { accepted, receipts, refused } = decoded.data
-  const results: (IntakeResult | undefined)[] = new Array(sent.length).fill(undefined)
-  for (const { row, code } of refused) {
-    if (row >= sent.length || results[row] !== undefined) return undefined
-    results[row] = { ok: false, code: refusedOf(code) }
-  }
-  for (const run of receipts) {
-    const taken = readRun(network, sent, run)
-    if (taken === undefined || taken.some((_, at) => results[run.row + at] !== undefined)) return undefined
-    for (const [at, each] of taken.entries()) results[run.row + at] = each
-  }
-  if (accepted !== sent.length - refused.length) return undefined
-  return sent.map((_, row) => results[row] ?? { ok: true, repeated: true })
-}
-
-/** The first row of a run brings its receipt, and its operation, in which only the recipient's cell may be another. */
-function readRun(
-  network: Uint8Array,
-  sent: readonly Row[],
-  { row, count, operation, receipt: encoded }: SubmittedRows['receipts'][number],
-): IntakeResult[] | undefined {
-  const first = sent[row]
-  const bytes = fromHex(operation)
-  const taken = decodeSigned(bytes)
-  const receipt = decodeReceipt(fromHex(encoded))
-  if (first === undefined || count < 1 || row + count > sent.length || taken === undefined || receipt === undefined)
-    return undefined
-  if (!equalBytes(signedMessage(network, taken), signedMessage(network, first.operation))) return undefined
-  if (!receiptHolds(receipt, operationId(bytes))) return undefined
-  const { number } = receipt.tick
-  return sent.slice(row, row + count).map((each, at): IntakeResult => {
-    const place = { number, index: receipt.opIndex + at }
-    return { ok: true, taken: at === 0 ? { ...place, operation: bytes, receipt } : { ...place, operation: each.bytes } }
-  })
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return undefined
-    throw error
-  }
-}
-
-/** What a sequencer says of itself and not of the operation comes to the same here: submit it again. */
-function refusedOf(code: ErrorCode): Refused {
-  switch (code) {
-    case 'chain-closed':
-      return 'chain-broken'
-    case 'bad-request':
-    case 'not-found':
-    case 'too-slow':
-    case 'too-large':
-    case 'internal':
-      return 'overloaded'
-    default:
-      return code
   }
 }

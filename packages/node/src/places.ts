@@ -14,7 +14,10 @@ export interface PlaceLimits {
 export interface Places {
   /** Gives a new connection a place, be it that of one whose client is waited for; or closes it. */
   enter(socket: Socket): void
-  /** Has `work` done, which answers a request; closes the connection when its client sends on without waiting. */
+  /**
+   * Has `work` done, which answers a request; closes the connection when that fails, or when its client sends on without
+   * waiting.
+   */
   serve(incoming: IncomingMessage, outgoing: ServerResponse, work: () => Promise<unknown>): void
 }
 
@@ -39,8 +42,13 @@ const UNANSWERED = 2
  * Connections that had an answer wait apart from those that had none, and the larger crowd gives a place: so neither
  * sockets that say nothing push out those who ask now and then, nor do these keep all others out.
  * @param report told how many were refused or had to leave so far
+ * @param fail told why a request was not answered
  */
-export function openPlaces(limits: PlaceLimits, report: (left: number) => void): Places {
+export function openPlaces(
+  limits: PlaceLimits,
+  report: (left: number) => void,
+  fail: (error: unknown) => void,
+): Places {
   const connections = new WeakMap<Socket, Connection>()
   /** In the order in which they began to wait. */
   const silent = new Set<Connection>()
@@ -90,11 +98,15 @@ export function openPlaces(limits: PlaceLimits, report: (left: number) => void):
         socket.destroy()
         return
       }
-      void work().then(() => {
+      const end = () => {
         leave(connection)
         if (socket.destroyed) return
         served.add(connection)
         if (!outgoing.writableFinished) hurry(socket, outgoing, limits.takeMs)
+      }
+      work().then(end, (error: unknown) => {
+        socket.destroy()
+        fail(error)
       })
     },
   }

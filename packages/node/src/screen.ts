@@ -2,11 +2,13 @@ import { type CellTree, decodeSigned, isNonceUsed, payerOf } from '@kedge/core'
 import { type Chunk, type Verifier, writeRow } from '@kedge/signatures'
 import { type IntakeResult, rowAt, type Submission, type Submitter } from './intake.ts'
 import { Turns } from './turns.ts'
-import { Wasted } from './wasted.ts'
+import { type Standing, Wasted } from './wasted.ts'
 
 export interface ScreenParts {
   readonly verifier: Pick<Verifier, 'claim' | 'verify' | 'release'>
   readonly tree: CellTree
+  /** Whether it can be told now what used a nonce that the tree holds as used. Always, unless given. */
+  readonly isSure?: () => boolean
 }
 
 /** By row; nothing stands there while a row's fate is open. */
@@ -25,7 +27,10 @@ interface Place {
 /** Requests of so many rows wait for no larger one. Wallets send one. */
 const URGENT_ROWS = 16
 
-/** Single ones of strangers that may be under way in all, and rows of large requests of those who are new. */
+/**
+ * Single ones of strangers that may be under way in all, and as many of peers that are strangers: connections cost less
+ * than those. Rows of large requests of those who are new.
+ */
 const STRANGER_ROWS = 128
 const NEW_ROWS = 8192
 
@@ -41,7 +46,7 @@ export class Screen {
   private readonly parts: ScreenParts
   private readonly turns = new Turns(DOUBTFUL_ROWS)
   private readonly wasted = new Wasted()
-  private readonly underWay = { new: 0, stranger: 0 }
+  private readonly underWay = { new: 0, stranger: 0, peer: 0 }
 
   constructor(parts: ScreenParts) {
     this.parts = parts
@@ -71,23 +76,41 @@ export class Screen {
     } finally {
       this.parts.verifier.release(chunk)
     }
-    if (from !== undefined) this.note(from, rows, results)
+    this.note(from, rows, results)
+  }
+
+  standingOf(from: Submitter | undefined): Standing {
+    return from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
+  }
+
+  /** What became of rows is held for or against whoever submitted them; what is open is not. */
+  note(from: Submitter | undefined, rows: readonly number[], results: Readonly<Results>): void {
+    if (from === undefined) return
+    let [taken, inVain] = [0, 0]
+    for (const row of rows) {
+      const result = results[row]
+      if (result === undefined) continue
+      // What was taken before is no new credit.
+      if (result.ok) taken += 'taken' in result ? 1 : 0
+      else if (isToBlame(result.code)) inVain++
+    }
+    this.wasted.note(from, taken, inVain, performance.now())
   }
 
   /** Undefined where there is no room. */
   private letIn(rows: number, from: Submitter | undefined): Promise<Place> | Place | undefined {
-    const standing = from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
+    const standing = this.standingOf(from)
     const isSmall = rows <= URGENT_ROWS
     if (standing === 'trusted' || (standing === 'new' && isSmall)) return { isUrgent: isSmall, leave: () => undefined }
     if (standing === 'new' && this.underWay.new + rows <= NEW_ROWS) return this.count('new', rows, false)
-    if (standing === 'stranger' && rows === 1 && this.underWay.stranger < STRANGER_ROWS)
-      return this.count('stranger', 1, true)
+    const kind = from?.connection === undefined ? 'peer' : 'stranger'
+    if (standing === 'stranger' && rows === 1 && this.underWay[kind] < STRANGER_ROWS) return this.count(kind, 1, true)
     const turn = this.turns.take(rows)
     if (turn instanceof Promise) return turn.then((leave) => ({ isUrgent: false, leave }))
     return turn && { isUrgent: false, leave: turn }
   }
 
-  private count(kind: 'new' | 'stranger', rows: number, isUrgent: boolean): Place {
+  private count(kind: keyof typeof this.underWay, rows: number, isUrgent: boolean): Place {
     this.underWay[kind] += rows
     const leave = () => {
       this.underWay[kind] -= rows
@@ -98,13 +121,14 @@ export class Screen {
   /** Rows whose signatures are to be checked; those of which they would change nothing are answered. */
   private sort(submission: Submission, results: Results): number[] {
     const { tree } = this.parts
+    const isSure = this.parts.isSure?.() ?? true
     const rows: number[] = []
     for (let row = 0; row < results.length; row++) {
       if (results[row] !== undefined) continue
       const bytes = rowAt(submission, row)
       const payer = payerOf(bytes)
       const isKnown = payer < tree.count
-      if (isKnown && !isNonceUsed(tree, payer, bytes)) rows.push(row)
+      if (isKnown && !(isSure && isNonceUsed(tree, payer, bytes))) rows.push(row)
       else if (decodeSigned(bytes) === undefined) results[row] = UNDECODABLE
       else results[row] = isKnown ? NONCE_USED : UNKNOWN_CELL
     }
@@ -118,16 +142,6 @@ export class Screen {
       writeRow(chunk.rows, at, tree.owner(payerOf(bytes)), bytes)
     })
     await verifier.verify(chunk)
-  }
-
-  private note(from: Submitter, rows: readonly number[], results: Results): void {
-    let [taken, inVain] = [0, 0]
-    for (const row of rows) {
-      const result = results[row]
-      if (result?.ok === true) taken++
-      else if (result !== undefined && isToBlame(result.code)) inVain++
-    }
-    this.wasted.note(from, taken, inVain, performance.now())
   }
 }
 

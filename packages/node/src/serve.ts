@@ -132,12 +132,13 @@ function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server 
   // The global Request and Response stay the platform's: other parts of the process use them.
   const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
   let told = Number.NEGATIVE_INFINITY
-  const places = openPlaces(limits, (left) => {
+  const tellLeft = (left: number) => {
     // Not once a connection: an attack makes thousands a second.
     if (performance.now() - told < TELL_MS) return
     told = performance.now()
     log.warn({ left, limit: limits.connections }, 'too many connections, closing idle ones')
-  })
+  }
+  const places = openPlaces(limits, tellLeft, (error) => log.error({ err: error }, 'a request was not answered'))
   const server = createServer(serverOptions, (incoming, outgoing) =>
     places.serve(incoming, outgoing, async () => listener(incoming, outgoing)),
   )

@@ -8,9 +8,12 @@ import {
 } from '@kedge/bitcoin'
 import { encodeMessage, type Params, readChallenge, toHex } from '@kedge/core'
 
-/** Between two looks at the mempool, and transactions that are read at one: a full mempool takes some minutes. */
+/**
+ * Between two looks at the mempool, and transactions that are read at one, while the node waits: as many as come in that
+ * time on a busy day. What waited before is read as there is time left.
+ */
 const LOOK_MS = 2_000
-const READ_AT_ONCE = 500
+const READ_AT_ONCE = 40
 
 /** Challenges in bitcoind's mempool that pay what the rules ask for, whoever sent them. */
 export class WaitingChallenges {
@@ -18,6 +21,8 @@ export class WaitingChallenges {
   private readonly params: Params
   /** Of each transaction that was read and still waits: what challenge it raises, as hex, or undefined. */
   private readonly read = new Map<string, { readonly txid: Uint8Array; readonly payload: string | undefined }>()
+  /** As of the last look. */
+  private seen: ReadonlySet<string> = new Set()
   private lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(rpc: Rpc, params: Params) {
@@ -39,8 +44,11 @@ export class WaitingChallenges {
     const txids = await readMempool(this.rpc)
     const waiting = new Set(txids.map(printHash))
     for (const name of this.read.keys()) if (!waiting.has(name)) this.read.delete(name)
-    const fresh = txids.filter((txid) => !this.read.has(printHash(txid))).slice(0, READ_AT_ONCE)
-    for (const txid of fresh) {
+    const unread = txids.filter((txid) => !this.read.has(printHash(txid)))
+    const isNew = (txid: Uint8Array) => !this.seen.has(printHash(txid))
+    const newFirst = [...unread.filter(isNew), ...unread.filter((txid) => !isNew(txid))]
+    this.seen = waiting
+    for (const txid of newFirst.slice(0, READ_AT_ONCE)) {
       const raw = await readWaitingTransaction(this.rpc, txid)
       this.read.set(printHash(txid), { txid, payload: raw && this.challengeIn(raw) })
     }

@@ -12,7 +12,7 @@ const MEMORY_MS = 60_000
 
 /**
  * `new`: nothing is known. `stranger`: nothing is known of the connection, and nothing good of its address, which may be
- * that of many people.
+ * that of many people. So is a peer that nothing good is known of: it may pass on what many people sign.
  */
 export type Standing = 'trusted' | 'new' | 'stranger' | 'doubtful'
 
@@ -30,7 +30,7 @@ export class Wasted {
     if (known !== undefined) return known < 0 ? 'doubtful' : 'trusted'
     const score = this.scoreOf(address, now)
     if (score >= 0) return score > 0 ? 'trusted' : 'new'
-    return connection === undefined ? 'doubtful' : 'stranger'
+    return 'stranger'
   }
 
   note({ connection, address }: Submitter, taken: number, inVain: number, now: number): void {

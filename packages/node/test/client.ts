@@ -1,9 +1,10 @@
 import { type Client, createClient, type Payment } from '@kedge/api'
 import { readTip } from '@kedge/bitcoin'
 import { fromHex, toHex, verifyPayment } from '@kedge/core'
+import type { Verifier } from '@kedge/signatures'
 import { expect } from 'vitest'
 import type { Intake } from '../src/intake.ts'
-import { passOn } from '../src/pass-on.ts'
+import { PassingIntake, type PassingParts } from '../src/pass-on.ts'
 import { respondersOf } from '../src/queries.ts'
 import type { QueryParts } from '../src/query-context.ts'
 import { buildApi, type Responders } from '../src/serve.ts'
@@ -31,12 +32,12 @@ export function clientOfNode(node: TestNode, parts: Partial<QueryParts> = {}): C
 }
 
 /** The intake of a node to which no sequencer is connected. */
-function nobody({ queried }: TestNode): Intake {
-  return passOn(
-    { submit: () => Promise.reject(new Error('nothing is submitted here')) },
-    queried.network,
-    () => undefined,
-  )
+function nobody(node: TestNode): Intake {
+  return passingIntake(node, { submit: () => Promise.reject(new Error('nothing is submitted here')) })
+}
+
+export function passingIntake({ queried }: TestNode, host: PassingParts['host']): PassingIntake {
+  return new PassingIntake({ ...queried, verifier: queried.verifier as Verifier, host }, () => undefined)
 }
 
 /** Checks a payment's proof, beside the headers that the node gives, as somebody without a node would. */

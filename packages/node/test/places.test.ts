@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events'
-import { Agent, get } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { Agent, createServer, get } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { answer, createClient } from '@kedge/api'
 import { afterEach, describe, expect, it } from 'vitest'
+import { openPlaces } from '../src/places.ts'
 import { defaultServeLimits, type ServedApi } from '../src/serve.ts'
 import { responses } from './answers.ts'
 import { dial, quick, readAll, serve } from './served.ts'
@@ -118,6 +119,31 @@ describe('places', () => {
     const second = await readSlowly()
     await second.closed
     expect(second.socket.bytesRead).toBeLessThan(text.length)
+  })
+
+  it('are left by a request that fails to be answered, and why is told', async () => {
+    const failed: unknown[] = []
+    const places = openPlaces(
+      { ...crowded, connections: 1 },
+      () => undefined,
+      (error) => failed.push(error),
+    )
+    const broken = new Error('broken')
+    const server = createServer((incoming, outgoing) =>
+      places.serve(incoming, outgoing, () => {
+        if (incoming.url === '/broken') return Promise.reject(broken)
+        outgoing.end('fine')
+        return Promise.resolve()
+      }),
+    )
+    server.on('connection', (socket) => places.enter(socket))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    await expect(fetch(`http://127.0.0.1:${port}/broken`)).rejects.toThrow()
+    expect(failed).toEqual([broken])
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('fine')
+    server.close()
+    server.closeAllConnections()
   })
 
   it('are not held by a body that comes byte by byte', async () => {

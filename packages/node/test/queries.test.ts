@@ -1,7 +1,7 @@
 import type { Client } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
 import { decodeTransfer, encodeTransfer, GENESIS_ROOT, genesisChain, networkId, toHex } from '@kedge/core'
-import { marks } from '@kedge/storage'
+import { groupings, marks } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { droppedMark, type Intake, type Taken } from '../src/intake.ts'
 import type { OpenOperations } from '../src/open-lookup.ts'
@@ -295,6 +295,10 @@ describe('when a batch can not be followed', () => {
     expect(await client.account({ key: keyHex(ALICE) })).toMatchObject({ cells: [{ nonce: 3n }] })
     const batch = await client.batch({ number: 5 })
     expect(batch).toMatchObject({ status: 'anchored', data: 'missing', verdict: 'pending' })
+    const { store } = node.queried
+    await store.commit([groupings.put(hidden.hash, { from: 1, to: 2 })])
+    expect(await client.batch({ number: 5 })).toMatchObject({ data: 'held', verdict: 'pending' })
+    await store.commit([groupings.del(hidden.hash)])
     expect(batch).not.toHaveProperty('header')
     expect(batch).not.toHaveProperty('finalHeight')
     const raised = { kind: 'data', height: batch.anchor.height + 1, deadline: expect.any(Number) }

@@ -66,7 +66,7 @@ describe('whose signatures were checked in vain', () => {
     const wasted = new Wasted()
     wasted.note({ address }, 100_000, 0, 0)
     wasted.note({ address }, 0, 100, 0)
-    expect(wasted.standingOf({ address }, 60_000)).toBe('doubtful')
+    expect(wasted.standingOf({ address }, 60_000)).toBe('stranger')
     expect(wasted.standingOf({ address }, 60_001)).toBe('new')
   })
 
@@ -74,6 +74,6 @@ describe('whose signatures were checked in vain', () => {
     const wasted = new Wasted()
     for (let each = 0; each <= 4096; each++) wasted.note({ address: `${each}` }, 0, 1, 0)
     expect(wasted.standingOf({ address: '0' }, 1)).toBe('new')
-    expect(wasted.standingOf({ address: '1' }, 1)).toBe('doubtful')
+    expect(wasted.standingOf({ address: '1' }, 1)).toBe('stranger')
   })
 })

@@ -38,7 +38,7 @@ export const MAX_KEYS = 1024
 /**
  * Requests a second over all protocols. Each takes some half a millisecond of the one thread that also follows Bitcoin, so
  * strangers, however many they are, get less than half of it: each a little that nobody else can use up, and what is
- * left goes to whoever asks.
+ * left goes to whoever asks. As names cost nothing, those that gave data share as much apart from those that did not.
  */
 const OWN_RATE = { perSecond: 4, burst: 32 }
 const SPARE_RATE = { perSecond: 256, burst: 512 }
@@ -59,7 +59,8 @@ export class Traffic {
 
   /** Whether one more request of a peer may be looked at. `now` in ms, never falling. */
   admits({ peer, rank }: Asker, now: number): boolean {
-    return rank === 2 || this.own.take(peer, now) || this.spare.take('all', now)
+    if (rank === 2 || this.own.take(peer, now)) return true
+    return (rank === 1 && this.spare.take('gave', now)) || this.spare.take('all', now)
   }
 
   noteRefused({ peer, rank }: Asker, now: number): void {

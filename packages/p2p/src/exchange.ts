@@ -115,10 +115,11 @@ export class Fetcher {
         if (round.found !== undefined || round.failure !== undefined) break
       }
       await round.end()
+      // Before anything is thrown as well: nobody waits for those that have not answered.
+      end(new OutrunError())
       signal.throwIfAborted()
       if (round.failure !== undefined) throw round.failure
       for (const peer of round.under) remember(this.slow, peer, performance.now() + this.limits.slowMs)
-      end(new OutrunError())
       return round.found ?? (round.isBusy ? 'busy' : undefined)
     })
   }

@@ -44,11 +44,13 @@ test('admission bounds a peer’s open requests, whatever others do', () => {
 test('strangers get a little each, and share what is left; who does not wait when told to is cut off', () => {
   const cut: string[] = []
   const traffic = new Traffic((peer) => cut.push(peer))
-  const taken = (peer: string, tries: number, rank: 0 | 2 = 0) =>
+  const taken = (peer: string, tries: number, rank: 0 | 1 | 2 = 0) =>
     Array.from({ length: tries }, () => traffic.admits({ peer, rank }, 0)).filter(Boolean).length
   const greedy = taken('greedy', 10_000)
   expect(greedy).toBeLessThan(600)
   expect(taken('late', 100)).toBe(32)
+  expect(taken('gave', 1_000, 1)).toBe(32 + 512)
+  expect(taken('gave too', 1_000, 1)).toBe(32)
   expect(taken('named', 1_000, 2)).toBe(1_000)
   for (let at = 0; at < 128; at++) traffic.noteRefused({ peer: 'greedy', rank: 0 }, 0)
   expect(cut).toEqual([])

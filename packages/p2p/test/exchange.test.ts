@@ -154,6 +154,37 @@ describe('fetching', () => {
     }
   })
 
+  test('a failure to judge what came ends what is asked of others', async () => {
+    let isAsked = false
+    const released = new AbortController()
+    const quick = await startHost(1, {
+      answerData: async () => {
+        await until('the other is asked', () => isAsked)
+        return pattern(10)
+      },
+    })
+    const slow = await startHost(2, {
+      answerData: () => {
+        isAsked = true
+        return new Promise((resolve) => {
+          released.signal.addEventListener('abort', () => resolve(pattern(11)))
+        })
+      },
+    })
+    const client = await startHost(3, { bootstrap: [addressOf(quick), addressOf(slow)] })
+    await until('both connected', () => client.peers().length === 2)
+    const judged: number[] = []
+    const broken = (bytes: Uint8Array) => {
+      judged.push(bytes.length)
+      throw new Error('damaged')
+    }
+    const tick: DataRequest = { ...request, kind: 'tick' }
+    await expect(client.fetch(tick, { signal: soon(), accept: broken })).rejects.toThrow('damaged')
+    released.abort()
+    await sleep(200)
+    expect(judged).toEqual([10])
+  })
+
   test('the caller’s signal and a stop end a fetch that waits', async () => {
     const hanging = await startHost(1, { answerData: () => new Promise(() => undefined) })
     const client = await startHost(2, { bootstrap: [addressOf(hanging)] })
