@@ -139,6 +139,15 @@ function paying(): void {
     expect(await moneyOf(bob.key)).toBe(before + 80_000n)
   })
 
+  test('pays once where several processes are asked at once, and the node is slow', { timeout: 60_000 }, async () => {
+    const [before, start] = [await moneyOf(bob.key), signedBy(alice).length]
+    proxy.slowMs = 400
+    const answers = await Promise.all([1, 2, 3].map(() => run('send', bob.key, '45sat')))
+    expect(noncesFrom(start).size).toBe(1)
+    for (const { json } of answers) expect(json.rung ?? json.error?.code).toMatch(/^(sequenced|paid-already)$/)
+    expect(await moneyOf(bob.key)).toBe(before + 45_000n)
+  })
+
   test('restored from its words pays on, and believes no more than it is shown', { timeout: 60_000 }, async () => {
     const before = await moneyOf(bob.key)
     const { words } = JSON.parse(readFileSync(alice.wallet.path, 'utf8')) as { words: string }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { errorBodyOf, type RefusalCode, statusOf } from '@kedge/api'
 
 /** What stands between a wallet and a node and is not honest: it speaks HTTP to both, and changes what it likes. */
@@ -11,6 +12,8 @@ export class LyingProxy {
   answer: RefusalCode | 'silence' | undefined
   /** Whether what is submitted reaches the node at once; if not, it is kept until `release`. */
   passesOn = true
+  /** How long everything takes, ms. */
+  slowMs = 0
   private readonly kept: string[] = []
   private readonly node: string
   private readonly server: Server
@@ -34,6 +37,7 @@ export class LyingProxy {
     this.nonce = 0n
     this.answer = undefined
     this.passesOn = true
+    this.slowMs = 0
   }
 
   /** Everything that was kept goes to the node: what the wallet signed first, last. Gives what it was answered. */
@@ -57,6 +61,7 @@ export class LyingProxy {
     const isSubmission = method === 'POST' && url === '/transfers'
     if (isSubmission) this.kept.push(body)
     const isHeld = isSubmission && !this.passesOn
+    await sleep(this.slowMs)
     const said = isHeld ? undefined : await this.ask(method, url, body)
     if (isSubmission && this.answer === 'silence') return void response.destroy()
     const lie = isSubmission ? this.answer : undefined

@@ -108,6 +108,8 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
+    if (isCode(error, 'EISDIR'))
+      throw new WalletError(`${path} is a folder: name the wallet’s file.`, { code: 'no-wallet', cause: error })
     if (!isCode(error, 'ENOENT')) throw error
     throw new WalletError(`There is no wallet at ${path}. Create one, or restore one from its seed words.`, {
       code: 'no-wallet',
@@ -116,6 +118,6 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function isCode(error: unknown, code: string): boolean {
+export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code
 }

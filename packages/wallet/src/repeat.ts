@@ -7,6 +7,7 @@ import { earlierOpen, isPlaced, type WhyOpen } from './nonces.ts'
 import { addRecord, amendRecord, paysTheSame, rivalsIn } from './records.ts'
 import { isRenewable, renew } from './renewal.ts'
 import { submitRecord } from './submit.ts'
+import type { Seen } from './turn.ts'
 import { readContent, type Wallet } from './wallet.ts'
 
 /** Being asked for the same again: what is open is submitted again, and nothing else is signed. */
@@ -15,10 +16,12 @@ export type PaysSame = (record: SendRecord) => boolean
 
 /**
  * What the wallet has signed for the same purpose, as long as its outcome is open, or its payer does not know it: a node
- * that withheld the answer, and gives it now, does not make what is asked for another payment.
+ * that withheld the answer, and gives it now, does not make what is asked for another payment. Nor does another process
+ * that was asked for the same, and signed it while this one waited for its turn.
  * @throws WalletError `earlier-open` where another one was signed in its place, and is not final: either may be executed
  */
-export async function findOpen(wallet: Wallet, paysSame: PaysSame): Promise<SendRecord | undefined> {
+export async function findOpen(wallet: Wallet, paysSame: PaysSame, seen?: Seen): Promise<SendRecord | undefined> {
+  const isOpen = (record: SendRecord) => isUntold(record) || seen?.has(record.id) === false
   for (const rivals of rivalsIn((await readContent(wallet)).sends).reverse()) {
     const same = rivals.findLast((record) => paysSame(record) && isOpen(record))
     if (same === undefined) continue
@@ -29,7 +32,7 @@ export async function findOpen(wallet: Wallet, paysSame: PaysSame): Promise<Send
   return undefined
 }
 
-function isOpen(record: SendRecord): boolean {
+function isUntold(record: SendRecord): boolean {
   return record.untold === true || !isSettled(record)
 }
 
@@ -110,7 +113,7 @@ const NOT_LONG_AGO = 15 * 60
 
 export async function findRecent(wallet: Wallet, paysSame: PaysSame): Promise<EarlierSame | undefined> {
   const { sends } = await readContent(wallet)
-  const record = sends.findLast((sent) => paysSame(sent) && !isOpen(sent))
+  const record = sends.findLast((sent) => paysSame(sent) && !isUntold(sent))
   if (record === undefined || ageOf(record) >= NOT_LONG_AGO) return undefined
   return { id: record.id, secondsAgo: ageOf(record) }
 }
