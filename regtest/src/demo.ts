@@ -50,7 +50,8 @@ async function demo(scenarios: readonly Scenario[], keep: boolean): Promise<numb
       )
       return { teller, over }
     })
-    for (const { teller, over } of tracks) {
+    for (const [at, { teller, over }] of tracks.entries()) {
+      if (at > 0) progress.line('\nPlayed meanwhile, on other networks:')
       teller.release()
       const failure = await over
       if (failure !== undefined) throw failure.cause
@@ -151,7 +152,10 @@ async function play(stage: Stage, { name, title, run }: Scenario, { progress, ou
 }
 
 function summary(scenarios: readonly Scenario[], outcomes: readonly Outcome[]): string {
-  const rows = scenarios.map(
+  const told = tracksOf(scenarios)
+    .flat()
+    .flatMap(({ together }) => together)
+  const rows = told.map(
     ({ name }) => outcomes.find((outcome) => outcome.name === name) ?? { name, result: 'not run', seconds: '' },
   )
   const width = Math.max(...rows.map(({ name }) => name.length))

@@ -152,7 +152,7 @@ export class Stage {
 
   private async bringIn(names: readonly string[]): Promise<readonly Person[]> {
     const people = await this.step(
-      `${names.length} wallets, each with ${ON_BITCOIN.toLocaleString('en')} sat on Bitcoin`,
+      `${names.length === 1 ? 'a wallet' : `${names.length} wallets, each`} with ${ON_BITCOIN.toLocaleString('en')} sat on Bitcoin`,
       () => this.newcomers(names),
     )
     await this.step(
