@@ -87,12 +87,15 @@ test('strangers who say they have everything and let whoever asks wait keep nobo
   expect(await client.fetch(request, { signal: soon(), accept })).toEqual(pattern(9))
 })
 
+/** The last one takes a core for as long as it goes on, which the rest of the normal run needs. */
+const ATTACKS = [
+  ['who send a byte now and then', 'drip'],
+  ['who take a byte of long responses now and then', 'sip'],
+  ['who ask as fast as they are answered', 'flood'],
+] as const
+
 describe('a host whose places strangers want for themselves answers another stranger', () => {
-  test.each([
-    ['who send a byte now and then', 'drip'],
-    ['who take a byte of long responses now and then', 'sip'],
-    ['who ask as fast as they are answered', 'flood'],
-  ] as const)('%s', { timeout: 30_000 }, async (_, attack) => {
+  test.each(ATTACKS.slice(0, process.env.KEDGE_CHAOS ? undefined : 2))('%s', { timeout: 30_000 }, async (_, attack) => {
     const server = await startServer()
     const before = memory()
     await besiege(server, attack)

@@ -14,7 +14,15 @@ let path: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kedge-turn-'))
   path = join(folder, 'wallet.json')
-  const content = { version: 1, chain: 'regtest', network: '00'.repeat(32), words: 'none', sends: [], deposits: [], publications: [] }
+  const content = {
+    version: 1,
+    chain: 'regtest',
+    network: '00'.repeat(32),
+    words: 'none',
+    sends: [],
+    deposits: [],
+    publications: [],
+  }
   await createWalletFile(path, content as never)
 })
 afterAll(() => rm(folder, { recursive: true }))
