@@ -56,21 +56,6 @@ function findDoubleSignings({ collector }: Load, archives: readonly Archive[]): 
 /** What comes of being dead for too many blocks, as in chaos one may be. */
 const TOO_LATE = new Set<Breach>(['never-came', 'stale', 'void'])
 
-/** How far back a resume may lie that names a batch which was void later. */
-const RESUMES = 4
-
-/**
- * What was promised behind a resume, whose batch was late too and void only then: a second resume takes the number. The
- * rule looks no further back than the first one.
- */
-function isBehindVoid(promises: Truth['promises'], number: number, breach: Breach): boolean {
-  if (breach !== 'no-batch' || promises.link(number - 1)?.anchor?.kind !== 'resume') return false
-  const before = Array.from({ length: RESUMES }, (_, back) => promises.link(number - 2 - back))
-  return before.some(
-    (link) => link?.voided !== undefined && (link.voided.cause !== 'evidence' || link.voided.fault === 'lapsed'),
-  )
-}
-
 function describe(promises: Truth['promises'], number: number): string {
   const link = promises.link(number)
   const { anchor, height, isNull = false, voided } = link ?? {}
@@ -94,10 +79,7 @@ function findBrokenPromises(
     const operations = anchor && bodyOf(toHex(anchor.headerHash))?.operations
     const known = header && { header, ids: (operations ?? []).map(operationId), parent: parent ?? new Uint8Array(0) }
     const verdict = judgePromise(params, promises, showPromise(operation, receipt, known))
-    const isLate =
-      verdict.ok &&
-      (isBehindVoid(promises, number, verdict.breach) ||
-        (TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence'))
+    const isLate = verdict.ok && TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence'
     const told = [number - 1, number].map((each) => describe(promises, each)).join(', ')
     return verdict.ok && !isLate ? [`a promise in batch ${number} is broken: ${verdict.breach}; ${told}`] : []
   })
