@@ -52,7 +52,7 @@ export interface ShownLink {
  * - `table`: that link fixes another table than the one that the tick is signed in
  * - `never-came`: no link took the number while the origin was young enough
  * - `stale`: the number was taken when its batch could not live any more
- * - `no-batch`: something else took the number, and no batch before it is void
+ * - `no-batch`: something else took the number, and no batch that it was to be built on is void
  * - `place`: its batch says another number, parent or origin, or is no header at all
  * - `operation`: another operation stands in the promised place, or none
  * - `void`: its batch was made void for a fault of its own
@@ -123,12 +123,22 @@ function judgeInstead(
  * that is null by itself excuses nothing: it is null because its origin left, and then the promise's has too, or late.
  */
 function followsVoid(facts: PromiseFacts, number: number): boolean {
-  let before = number - 1
-  for (;;) {
-    const link = facts.link(before--)
-    if (link?.anchor?.kind !== 'batch') return false
+  for (let before = number - 1; ; before--) {
+    const link = facts.link(before)
+    if (link?.anchor === undefined) return false
+    if (link.anchor.kind === 'resume') return resumesFromVoid(facts, before, link.anchor.headerHash)
     if (link.voided !== undefined) return true
     if (link.isNull !== true) return false
+  }
+}
+
+/** The head that a resume goes on from may be void only later, or while the resume waits for its block. */
+function resumesFromVoid(facts: PromiseFacts, resume: number, head: Uint8Array): boolean {
+  for (let before = resume - 1; ; before--) {
+    const link = facts.link(before)
+    if (link?.anchor === undefined) return false
+    const isHead = link.anchor.kind === 'batch' && equalBytes(link.anchor.headerHash, head)
+    if (isHead && link.isNull !== true) return link.voided !== undefined
   }
 }
 

@@ -21,6 +21,8 @@ export interface Setting {
   readonly placed: Uint8Array
   /** Links of the best chain in place of what an honest sequencer wrote; null for none. */
   readonly before: Partial<ShownLink> | null
+  /** Those before it, the newest last. */
+  readonly earlier: readonly ShownLink[]
   readonly link: Partial<ShownLink> | null
   /** The tip's height. */
   readonly height: number
@@ -34,7 +36,7 @@ const NUMBER = 7
 
 const honest: Setting = {
   ...{ tick: {}, header: {}, count: 6, placed: operation },
-  ...{ before: {}, link: {}, height: 125, shown: {} },
+  ...{ before: {}, earlier: [], link: {}, height: 125, shown: {} },
 }
 
 /** Block h of the best chain has the hash of 32 bytes h. */
@@ -76,6 +78,7 @@ export function promiseCase(change: Partial<Setting> = {}): {
   const batch = batchOf({ network, ...place }, sealed, setting.header)
   const links = new Map<number, ShownLink>()
   const kind = 'batch' as const
+  for (const [at, link] of setting.earlier.entries()) links.set(6 - setting.earlier.length + at, link)
   if (setting.before !== null)
     links.set(6, { anchor: { kind, headerHash: parent.hash, word: bytes32(1) }, height: 112, ...setting.before })
   if (setting.link !== null)
@@ -97,6 +100,7 @@ const KEPT = 'nothing else is shown in its place, and its batch is not void for 
 const resume = (headerHash: Uint8Array, word: Uint8Array) => ({
   anchor: { kind: 'resume' as const, headerHash, word },
 })
+const UNANSWERED = { cause: 'unanswered' } as const
 const none = { header: new Uint8Array(0) }
 const elsewhere: Origin = { height: 119, hash: bytes32(119) }
 
@@ -126,6 +130,15 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   ['no-batch: a resume', 'no-batch', { link: resume(parent.hash, tableRootOf(8)), shown: none }],
   ['no breach: a resume behind a void batch', 'a batch before it is void', behind({ voided: { cause: 'unanswered' } })],
   ['no-batch: a resume behind a null batch', 'no-batch', behind({ isNull: true })],
+  ['no breach: the head resumed from is void since', 'a batch before it is void', resumedFrom({ voided: UNANSWERED })],
+  [
+    'no breach: the head was void while the resume waited',
+    'a batch before it is void',
+    resumedFrom({ voided: UNANSWERED }, { isNull: true }),
+  ],
+  ['no-batch: the head resumed from lives', 'no-batch', resumedFrom({})],
+  ['no-batch: it was null, one of its header before it is void', 'no-batch', resumedFrom({ isNull: true })],
+  ['no-batch: what was void before is no head of the resume', 'no-batch', resumedFrom({}, {}, { voided: UNANSWERED })],
   ['no-batch: the chain was closed', 'no-batch', { link: { anchor: undefined }, shown: none }],
   ['stale: anchored a block too late', 'stale', { link: { height: 141 }, height: 141 }],
   [
@@ -147,6 +160,20 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
 
 function behind(before: Partial<ShownLink>): Partial<Setting> {
   return { before, link: resume(bytes32(5), tableRootOf(8)), shown: none }
+}
+
+/** The tick is signed behind a resume from its parent; a second resume takes its number. */
+function resumedFrom(
+  head: Partial<ShownLink>,
+  resumed: Partial<ShownLink> = {},
+  between: Partial<ShownLink> = {},
+): Partial<Setting> {
+  const anchor = { kind: 'batch' as const, headerHash: parent.hash, word: bytes32(1) }
+  const earlier = [
+    { anchor, height: 110, ...head },
+    { anchor: other(), height: 111, ...between },
+  ]
+  return { ...behind({ ...resume(parent.hash, tableRootOf(7)), ...resumed }), earlier }
 }
 
 function inPlace() {
