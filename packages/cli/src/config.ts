@@ -112,6 +112,11 @@ function parseToml(file: string): object {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause
     const [first = ''] = cause.message.replace('Invalid TOML document: ', '').split('\n')
-    throw new ConfigError(`${file}: line ${cause.line}: ${first}`, { cause })
+    throw new ConfigError(`${file}: line ${cause.line}: ${clearly(first)}`, { cause })
   }
+}
+
+/** What the parser says where a quote is missing is true of the line's end, and helps nobody. */
+function clearly(said: string): string {
+  return said === 'control characters are not allowed in strings' ? `${said}; does a quote miss its second one?` : said
 }

@@ -1,6 +1,6 @@
 import { ApiError } from '@kedge/api'
 import { RpcError, RpcUnreachableError } from '@kedge/bitcoin'
-import { WalletError } from '@kedge/wallet'
+import { WalletError, type WalletErrorCode } from '@kedge/wallet'
 import { Command, CommanderError } from 'commander'
 import { bondCommand } from './commands/bond.ts'
 import { challengerCommand } from './commands/challenger.ts'
@@ -16,6 +16,16 @@ import { RegtestError } from './regtest-control.ts'
 /** Exit codes: 0 it is done, 1 it failed, 2 it was asked or configured wrongly. */
 const FAILED = 1
 const MISUSED = 2
+
+/** What no other network, time or balance would make right. */
+const TYPED_WRONGLY = new Set<WalletErrorCode>([
+  'bad-words',
+  'bad-recipient',
+  'bad-address',
+  'bad-amount',
+  'bad-expiry',
+  'bad-memo',
+])
 
 export function kedgeProgram(environment: Environment, version: string): Command {
   return new Command('kedge')
@@ -74,7 +84,9 @@ function report(error: unknown, asJson: boolean): number {
   const known = describe(error)
   if (asJson) process.stdout.write(`${toJson({ error: known })}\n`)
   else process.stderr.write(`kedge: ${known.message}\n`)
-  return error instanceof ConfigError ? MISUSED : FAILED
+  return error instanceof ConfigError || (error instanceof WalletError && TYPED_WRONGLY.has(error.code))
+    ? MISUSED
+    : FAILED
 }
 
 interface Described {

@@ -205,6 +205,7 @@ describe('a file that can’t be read', () => {
 
   test.each([
     ['no TOML', 'node = ', /kedge\.toml: line 1: /],
+    ['an open string', 'node = "abc\n', /kedge\.toml: line 1: .*does a quote miss its second one\?$/],
     ['a key twice', 'node = "http://a"\nnode = "http://b"', /kedge\.toml: line 2: .*redefine/],
     ['no text', Uint8Array.of(0xff, 0xfe), /kedge\.toml: it is not UTF-8 text/],
     ['too large', '#'.repeat(64 * 1024 + 1), /kedge\.toml: it is larger than 65536 bytes/],

@@ -116,6 +116,7 @@ describe('what is asked wrongly: exit status 2, and what is wrong', () => {
     [['regtest', 'fund', ADDRESS, '1sat'], 'It must be from 330 sat to 1,000,000,000 sat'],
     [['regtest', 'fund', ADDRESS, '21000000btc'], 'It must be from 330 sat to 1,000,000,000 sat'],
     [['regtest', 'fund', 'foo', '1000sat'], 'It must be a Bitcoin address on regtest'],
+    [['wallet', 'refund', 'abc'], "It must be a transaction's id: 64 hex digits"],
     [['wallet', 'status', 'zz'], "It must be a payment's id: 64 hex digits"],
     [['wallet', 'proof', 'zz', '--out', 'x'], "It must be a payment's id: 64 hex digits"],
     [['regtest', 'mine', '--data', '/nowhere'], 'no regtest network runs in /nowhere'],
@@ -235,7 +236,7 @@ describe('a wallet without a node', () => {
     const params = folder.file('params.json', paramsText('regtest'))
     for (const input of ['', '\n', '  \n']) {
       const ran = await kedge(['wallet', 'restore', '--wallet', join(folder.path, 'w'), '--params', params], { input })
-      expect(ran).toMatchObject({ code: 1, stderr: expect.stringMatching(/^kedge: No words were read: [^\n]+\n$/) })
+      expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(/^kedge: No words were read: [^\n]+\n$/) })
     }
   })
 
@@ -246,7 +247,7 @@ describe('a wallet without a node', () => {
       input: 'abandon abuot',
     })
     expect(ran).toMatchObject({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: expect.stringMatching(/^kedge: Word 2 is not on the BIP39 list/),
     })

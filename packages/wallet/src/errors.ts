@@ -1,7 +1,7 @@
 /**
  * What keeps a wallet from doing what it was asked. Codes are stable; the message says what to do about it.
  * - `no-wallet`, `wallet-exists`, `wallet-damaged`, `wallet-busy`: the file
- * - `bad-words`, `bad-recipient`, `bad-address`, `bad-amount`, `bad-memo`: what was typed
+ * - `bad-words`, `bad-recipient`, `bad-address`, `bad-amount`, `bad-expiry`, `bad-memo`: what was typed
  * - `wrong-network`, `bad-answer`: the node is another network's, or lies
  * - `no-account`, `insufficient-funds`, `no-coins`: there is too little money
  * - `refused`: the network refused a transfer for good, `details.reason` says why
@@ -25,6 +25,7 @@ export type WalletErrorCode =
   | 'bad-recipient'
   | 'bad-address'
   | 'bad-amount'
+  | 'bad-expiry'
   | 'bad-memo'
   | 'wrong-network'
   | 'bad-answer'

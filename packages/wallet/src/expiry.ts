@@ -1,4 +1,5 @@
 import type { Params } from '@kedge/core'
+import { WalletError } from './errors.ts'
 
 /** Blocks: for so long nobody has to look after a payment, however short a network's windows are. */
 const WEEK = 1008
@@ -12,4 +13,13 @@ const WEEK = 1008
  */
 export function defaultExpiry(height: number, { windows }: Pick<Params, 'windows'>): number {
   return height + Math.max(WEEK, 2 * windows.exit)
+}
+
+/** The expiry as it was asked for, or the default. @throws WalletError `bad-expiry` where Bitcoin is beyond it already */
+export function chosenExpiry(asked: number | undefined, height: number, params: Pick<Params, 'windows'>): number {
+  if (asked === undefined || asked >= height) return asked ?? defaultExpiry(height, params)
+  throw new WalletError(`Bitcoin is at height ${height}: nothing that expires at ${asked} is executed any more.`, {
+    code: 'bad-expiry',
+    details: { height: String(height) },
+  })
 }

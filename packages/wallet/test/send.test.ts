@@ -129,10 +129,20 @@ describe('sending', () => {
   })
 
   it('records what the network refuses, and signs nothing behind it', async () => {
-    const { node, wallet } = await funded()
+    let isMoving = false
+    const { node, wallet } = await funded((beneath) =>
+      beneath.client(async (ask, url) => {
+        if (isMoving && url.endsWith('/transfers')) beneath.mine()
+        return ask()
+      }),
+    )
     const cheap = send(wallet, { to: stranger, amount: 1n, fee: 1n })
     await expect(cheap).rejects.toMatchObject({ code: 'bad-amount' })
-    const refused = send(wallet, { to: stranger, amount: 1n, expiry: 90 })
+    const past = send(wallet, { to: stranger, amount: 1n, expiry: 100 })
+    await expect(past).rejects.toMatchObject({ code: 'bad-expiry', details: { height: '101' } })
+    expect((await readWalletFile(wallet.path)).sends).toEqual([])
+    isMoving = true
+    const refused = send(wallet, { to: stranger, amount: 1n, expiry: 101 })
     await expect(refused).rejects.toMatchObject({ code: 'refused', details: { reason: 'expired' } })
     expect((await readWalletFile(wallet.path)).sends).toMatchObject([{ state: 'refused', reason: 'expired' }])
     await expect(send(wallet, { to: stranger, amount: 2n })).rejects.toMatchObject({ code: 'earlier-open' })

@@ -3,7 +3,7 @@ import { fromHex, isHex, toHex } from '@kedge/core'
 import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
-import { defaultExpiry } from '../expiry.ts'
+import { chosenExpiry } from '../expiry.ts'
 import { helpFor, type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signRecord } from '../records.ts'
 import { type EarlierSame, findOpen, findRecent, inTheWay, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
@@ -44,7 +44,7 @@ export interface SentPayment {
  * then it is submitted. Whatever happens in between, the same bytes are submitted again later (`resumeSends`), which is
  * harmless. Calls for one wallet take turns.
  *
- * @throws WalletError `bad-recipient`, `bad-amount`, `bad-memo`, `no-account`, `insufficient-funds`, `refused`,
+ * @throws WalletError `bad-recipient`, `bad-amount`, `bad-expiry`, `bad-memo`, `no-account`, `insufficient-funds`, `refused`,
  *   `not-answered`, `bad-answer` or as `nextNonce`; ApiError when the node can't be asked at all.
  */
 export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment> {
@@ -120,10 +120,10 @@ export async function buildTransfer(
   const known = recipient.cells[0]
   const fee = chosenFee(request.fee, params.fees.transfer + (known === undefined ? params.fees.cell : 0n))
   const from = chooseCell(payer, request.amount, fee)
+  const expiry = chosenExpiry(request.expiry, health.tip.height, params)
   const nonce = await nonceOf(wallet, payer, from, request)
   // What was open before it has gone out meanwhile.
   if (nonce !== from.nonce) chooseCell(await client.account({ key: own }), request.amount, fee)
-  const expiry = request.expiry ?? defaultExpiry(health.tip.height, params)
   const { amount, memo } = request
   const terms = { from: from.cell, nonce, to: fromHex(request.to), toCell: known?.cell, amount, fee, expiry, memo }
   const record = signRecord(wallet, terms)

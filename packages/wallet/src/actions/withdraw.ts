@@ -4,7 +4,7 @@ import { isDestination, leastWithdrawal, lonePayoutVbytes, type Params, payableA
 import { chooseCell, chosenFee } from '../cell.ts'
 import { type SendRecord, signedOf } from '../content.ts'
 import { WalletError } from '../errors.ts'
-import { defaultExpiry } from '../expiry.ts'
+import { chosenExpiry } from '../expiry.ts'
 import { type Intent, type NonceOf, nextNonce } from '../nonces.ts'
 import { addRecord, signWithdrawalRecord } from '../records.ts'
 import { type EarlierSame, findOpen, findRecent, isPayment, type PaysSame, submitOpen } from '../repeat.ts'
@@ -122,19 +122,19 @@ export async function buildWithdrawal(
   nonceOf: NonceOf = nextNonce,
 ): Promise<SendRecord> {
   const { client, keys, params } = wallet
-  const { sats, payoutFee, expiry } = request
+  const { sats, payoutFee } = request
   const script = scriptOf(params, request.address)
   checkAmount(params, sats, payoutFee)
   const [payer, health] = await Promise.all([client.account({ key: toHex(keys.rollup.key) }), client.health()])
   const fee = chosenFee(request.fee, params.fees.transfer)
   const from = chooseCell(payer, sats * 1000n, fee)
+  const expiry = chosenExpiry(request.expiry, health.tip.height, params)
   const nonce = await nonceOf(wallet, payer, from, request)
   if (nonce !== from.nonce) chooseCell(await client.account({ key: payer.key }), sats * 1000n, fee)
   const record = signWithdrawalRecord(wallet, {
-    ...{ from: from.cell, nonce, script, amount: sats, payoutFee, fee },
-    expiry: expiry ?? defaultExpiry(health.tip.height, params),
+    ...{ from: from.cell, nonce, script, amount: sats, payoutFee, fee, expiry },
   })
-  return expiry === undefined ? record : { ...record, expiryNamed: true }
+  return request.expiry === undefined ? record : { ...record, expiryNamed: true }
 }
 
 function scriptOf({ chain }: Params, address: string): Uint8Array {

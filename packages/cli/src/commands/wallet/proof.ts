@@ -1,9 +1,9 @@
 import { fetchProof } from '@kedge/wallet'
 import type { Command } from 'commander'
 import { newDocumentFile } from '../../document-file.ts'
+import { parsePaymentId } from '../../hex-ids.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
-import { parsePaymentId } from '../../payment-id.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 export function proofCommand(environment: Environment): Command {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { printSats } from '../../amount.ts'
 import { ConfigError } from '../../config-error.ts'
 import { parseRate } from '../../fee-rate.ts'
+import { parseTxid } from '../../hex-ids.ts'
 import type { Environment } from '../../options.ts'
 import { answer } from '../../output.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
@@ -13,7 +14,11 @@ export function refundCommand(environment: Environment): Command {
     examples: ['refund --config wallet.toml', 'refund 8f…31 --fee-rate 5 --config wallet.toml --json'],
   })
   return command
-    .argument('[TXID]', "the deposit's transaction, as deposit prints it; all that can be taken back without it")
+    .argument(
+      '[TXID]',
+      "the deposit's transaction, as deposit prints it; all that can be taken back without it",
+      parseTxid,
+    )
     .option('--fee-rate <N>', "sat/vB; bitcoind's estimate without it", parseRate)
     .action(async (txid: string | undefined, { feeRate }: { feeRate?: number }) => {
       const { wallet, rpc } = await openConfigured(command, environment)

@@ -13,9 +13,9 @@ import {
 } from '@kedge/wallet'
 import type { Command } from 'commander'
 import { printAmount, printSats } from '../../amount.ts'
+import { parsePaymentId } from '../../hex-ids.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
-import { parsePaymentId } from '../../payment-id.ts'
 import { RESUME_HINT } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
