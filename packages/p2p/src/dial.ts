@@ -4,7 +4,7 @@ import { asError, pause, withDeadline } from './deadline.ts'
 
 /** Waits between dials double from the first to the longest, so that a restarted peer is found within seconds. */
 const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 4_000
+const LONGEST_WAIT_MS = 2_000
 const DIAL_MS = 5_000
 
 type Dial = (address: Multiaddr, signal: AbortSignal) => Promise<Connection>

@@ -7,18 +7,22 @@ import type { Slots } from './slots.ts'
 import { StaleDataError } from './stale.ts'
 
 export interface WitnessParts {
-  readonly node: Pick<NodeParts, 'data' | 'host' | 'network'>
+  readonly node: Pick<NodeParts, 'data' | 'host' | 'network' | 'options'>
   readonly params: Params
   readonly slots: Slots
 }
 
-/** For peers that are there at the first look: nothing is signed before they have answered, or are slow. */
+/** At the first look nothing is signed before the peers that are there have answered, or are slow. */
 const FIRST_MS = 1_000
+
+/** Nor, where something was signed before, until a peer is there: in so long each of them has dialled a restarted node. */
+const RETURN_MS = 3_000
+const LOOK_MS = 50
 
 /**
  * Peers through whom payments went have seen ticks. Each is asked once, when it is connected, for the newest one of the
  * batch that comes next here: one that this sequencer does not know of shows that its data are not the newest. Only the
- * first look waits for answers, so that strangers who give none don't hold up anything.
+ * first look waits, for peers and for their answers, so that strangers who give none don't hold up anything.
  */
 export class Witnesses {
   private readonly parts: WitnessParts
@@ -34,6 +38,7 @@ export class Witnesses {
 
   /** @throws what asking peers threw since the last look */
   async findStaleData(plan: Plan, signal: AbortSignal): Promise<StaleDataError | undefined> {
+    if (this.isFirst && this.hasSigned(plan)) await this.somebodyIsThere(signal)
     const fresh = this.parts.node.host.peers().filter(({ id }) => !this.asked.has(id))
     if (fresh.length > 0 && this.asking === undefined) {
       for (const { id } of fresh) this.asked.add(id)
@@ -45,6 +50,20 @@ export class Witnesses {
     this.isFirst = false
     if (this.failure !== undefined) throw this.failure
     return this.found
+  }
+
+  private hasSigned({ lastNumber }: Plan): boolean {
+    return (this.parts.slots.lineOf(lastNumber + 1)?.next ?? 0) > 0
+  }
+
+  private async somebodyIsThere(signal: AbortSignal): Promise<void> {
+    const { host, options } = this.parts.node
+    const until = performance.now() + RETURN_MS
+    while (host.peers().length === 0 && !signal.aborted) {
+      if (performance.now() > until)
+        return options.log.warn('no peer is there that could know of newer promises: going on with what the disk says')
+      await sleep(LOOK_MS)
+    }
   }
 
   /** Never rejects. */

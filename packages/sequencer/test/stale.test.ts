@@ -186,6 +186,9 @@ describe('data that are not the newest', () => {
       await waitFor({ until: 'the peer is gone' }, () => (node.host.peers().length === 0 ? true : undefined))
       return found
     }
+    // Nobody is there yet; somebody who knows comes while it waits.
+    const early = new Witnesses({ node, params, slots }).findStaleData(producer.plan(), new AbortController().signal)
+    expect(String(await Promise.all([early, askedAmong(newer)]).then(([found]) => found))).toMatch('a peer has tick')
     expect(await askedAmong()).toBeUndefined()
     expect(await askedAmong(known)).toBeUndefined()
     const forged = { ...newer, signature: known.signature }
