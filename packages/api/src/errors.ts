@@ -75,7 +75,7 @@ const kinds = {
   'chain-broken': {
     status: 503,
     message:
-      'A batch is void or can no longer live and the chain waits to be resumed, or no bond covers the next batch; transfers are taken again after that.',
+      'A batch is void, or may miss the blocks that it has left, or no bond covers the next one; transfers are taken again once the chain has gone on.',
   },
   'batch-rejected': {
     status: 503,

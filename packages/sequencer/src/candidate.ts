@@ -17,7 +17,7 @@ export type Added =
   | { readonly ok: false; readonly code: Refusal | Unready }
 
 /**
- * `syncing`: behind Bitcoin. `chain-broken`: a batch is void or lapsing, the chain is closed, or no bond
+ * `syncing`: behind Bitcoin. `chain-broken`: a batch is void, or has lapsed or is about to, the chain is closed, or no bond
  * covers a batch for as long as its anchor may take. `batch-rejected`:
  * one on Bitcoin is faulty, and not void yet. `overloaded`: come again.
  */

@@ -26,6 +26,8 @@ export interface Plan {
   readonly head: Head
   /** Own batches that are not anchored yet and will live. */
   readonly tail: readonly Head[]
+  /** Of the first of these: none of the others' is older. */
+  readonly oldest?: Origin
   readonly lastNumber: number
 }
 
@@ -46,6 +48,7 @@ export function planAhead(
   let head: Head = { number: tip.number, headerHash: tip.headerHash }
   let lastNumber = chain.link.number
   const tail: Head[] = []
+  let oldest: Origin | undefined
   for (const link of intended) {
     if (link.number <= chain.link.number || mode === 'closed') continue
     lastNumber = link.number
@@ -54,7 +57,9 @@ export function planAhead(
     } else if (mode === 'active' && equalBytes(link.parent, head.headerHash) && !lapses(link.origin)) {
       head = { number: link.number, headerHash: link.headerHash }
       tail.push(head)
+      oldest ??= link.origin
     } else if (mode === 'active') mode = 'broken'
   }
-  return { mode: mode === 'active' && lastNumber < taken ? 'broken' : mode, head, tail, lastNumber }
+  const isOthers = mode === 'active' && lastNumber < taken
+  return { mode: isOthers ? 'broken' : mode, head, tail, ...(oldest && { oldest }), lastNumber }
 }

@@ -24,7 +24,7 @@ import { type OwnLink, type Plan, planAhead } from './plan.ts'
 import { backlogOf, isFull, mayAnchor, mayGrow } from './room.ts'
 import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
-import { findUnreadiness, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
+import { findUnreadiness, isAging, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
 import { type JournalPlace, type Surplus, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
@@ -112,7 +112,7 @@ export class Producer {
     if (reason !== undefined) return
     await this.parts.slots.make(plan.lastNumber + 1)
     await this.restore()
-    this.unready = (await this.carry()) ? undefined : 'overloaded'
+    this.unready = this.isAging(plan) ? 'chain-broken' : (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
     if (this.open !== undefined && this.isRipe(this.open) && mayAnchor(this.parts)) await this.seal()
   }
@@ -347,6 +347,12 @@ export class Producer {
     this.open = undefined
   }
 
+  /** Whether something promised that is not anchored has not long to live: the oldest of it goes first. */
+  private isAging({ oldest }: Plan): boolean {
+    const origin = oldest ?? this.open?.batch.place.origin
+    return origin !== undefined && isAging(this.parts.node.follower, origin)
+  }
+
   private stands(batch: OpenBatch): boolean {
     return stands(this.parts.node.follower, this.plan(), batch, this.originFloor)
   }
@@ -424,7 +430,7 @@ export class Producer {
 
   private isRipe(open: Ticks): boolean {
     const { batch } = open
-    const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs
+    const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs || this.isAging(this.plan())
     return (isFull(this.parts, open) && !mayGrow(this.parts, open)) || (isOld && (batch.count > 0 || this.isSilent()))
   }
 }

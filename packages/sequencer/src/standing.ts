@@ -14,6 +14,15 @@ export function lapses({ chain, facts, court }: Follower, origin: Origin): boole
 }
 
 /**
+ * Whether a batch with this origin has so few blocks left that nothing more is promised in it, nor in one on top of it: a
+ * quarter of those that it had. Where something keeps its anchor out of them, those promises are broken.
+ */
+export function isAging({ chain, court }: Follower, { height }: Origin): boolean {
+  const { staleness, originDepth } = court.params.windows
+  return height + staleness - chain.height <= Math.floor((staleness - originDepth) / 4)
+}
+
+/**
  * The origin for a new batch: undefined while Bitcoin's tip is not far enough above the head's.
  * @param floor the head's origin height
  */

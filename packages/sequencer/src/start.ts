@@ -97,9 +97,8 @@ async function sequencerOf(
     act: async (signal) => {
       const foreign = await findForeignAnchor({ store, rpc, own }, follower.chain)
       if (foreign !== undefined) throw new ForeignAnchorError(foreign)
-      const stale = await witnesses.findStaleData(producer.plan(), signal)
-      if (stale !== undefined) throw stale
-      await producer.reconcile(signal)
+      // What is signed already goes to Bitcoin meanwhile.
+      if (await witnesses.haveNothingNewer(producer.plan(), signal)) await producer.reconcile(signal)
       await answerer.act()
       if (tamper === undefined) await proveRejection({ follower, executor, publisher })
       refuseConflict(await keeper.advance(follower.chain))

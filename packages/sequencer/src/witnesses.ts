@@ -12,23 +12,23 @@ export interface WitnessParts {
   readonly slots: Slots
 }
 
-/** At the first look nothing is signed before the peers that are there have answered, or are slow. */
-const FIRST_MS = 1_000
+/** Peers that are there at a start have this long to answer before anything is signed. */
+const ANSWER_MS = 1_000
 
-/** Nor, where something was signed before, until a peer is there: in so long each of them has dialled a restarted node. */
+/** And where something was signed before, one has this long to come: each of them has dialled a restarted node by then. */
 const RETURN_MS = 3_000
-const LOOK_MS = 50
 
 /**
  * Peers through whom payments went have seen ticks. Each is asked once, when it is connected, for the newest one of the
- * batch that comes next here: one that this sequencer does not know of shows that its data are not the newest. Only the
- * first look waits, for peers and for their answers, so that strangers who give none don't hold up anything.
+ * batch that comes next here: one that this sequencer does not know of shows that its data are not the newest. Only a
+ * start waits, for peers and for their answers, so that strangers who give none don't hold up anything.
  */
 export class Witnesses {
   private readonly parts: WitnessParts
+  private readonly since = performance.now()
   private readonly asked = new Set<string>()
   private asking: Promise<void> | undefined
-  private isFirst = true
+  private isHeard = false
   private found: StaleDataError | undefined
   private failure: unknown
 
@@ -36,9 +36,11 @@ export class Witnesses {
     this.parts = parts
   }
 
-  /** @throws what asking peers threw since the last look */
-  async findStaleData(plan: Plan, signal: AbortSignal): Promise<StaleDataError | undefined> {
-    if (this.isFirst && this.hasSigned(plan)) await this.somebodyIsThere(signal)
+  /**
+   * Whether to sign on, as far as peers know: false while a start waits for the first of them.
+   * @throws StaleDataError, and what asking peers threw since the last look
+   */
+  async haveNothingNewer(plan: Plan, signal: AbortSignal): Promise<boolean> {
     const fresh = this.parts.node.host.peers().filter(({ id }) => !this.asked.has(id))
     if (fresh.length > 0 && this.asking === undefined) {
       for (const { id } of fresh) this.asked.add(id)
@@ -46,24 +48,19 @@ export class Witnesses {
         this.asking = undefined
       })
     }
-    if (this.isFirst) await Promise.race([this.asking, sleep(FIRST_MS, undefined, { ref: false })])
-    this.isFirst = false
-    if (this.failure !== undefined) throw this.failure
-    return this.found
+    this.isHeard ||= await this.hear(plan)
+    const fault = this.failure ?? this.found
+    if (fault !== undefined) throw fault
+    return this.isHeard
   }
 
-  private hasSigned({ lastNumber }: Plan): boolean {
-    return (this.parts.slots.lineOf(lastNumber + 1)?.next ?? 0) > 0
-  }
-
-  private async somebodyIsThere(signal: AbortSignal): Promise<void> {
-    const { host, options } = this.parts.node
-    const until = performance.now() + RETURN_MS
-    while (host.peers().length === 0 && !signal.aborted) {
-      if (performance.now() > until)
-        return options.log.warn('no peer is there that could know of newer promises: going on with what the disk says')
-      await sleep(LOOK_MS)
-    }
+  private async hear({ lastNumber }: Plan): Promise<boolean> {
+    const { node, slots } = this.parts
+    if (this.asking !== undefined) await Promise.race([this.asking, sleep(ANSWER_MS, undefined, { ref: false })])
+    if (this.asked.size > 0 || (slots.lineOf(lastNumber + 1)?.next ?? 0) === 0) return true
+    const isOver = performance.now() - this.since >= RETURN_MS
+    if (isOver) node.options.log.warn('no peer is there that could know of newer promises: going on as the disk has it')
+    return isOver
   }
 
   /** Never rejects. */

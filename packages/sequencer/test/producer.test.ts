@@ -226,6 +226,24 @@ describe('an open batch', () => {
     expect(sequencer.has(ALICE, 0n)).toBe(true)
   })
 
+  it('with few blocks left is sealed, and nothing is promised in it or on top of it before Bitcoin has it', async () => {
+    await begin(NEVER)
+    expect(await sequencer.submit(aliceToBob(0n))).toMatchObject([{ ok: true }])
+    const { staleness, originDepth } = workshop.params.windows
+    const left = staleness - originDepth
+    await workshop.bitcoind.mine(left - Math.floor(left / 4) - 1)
+    await sequencer.turn()
+    expect(await sequencer.submit(aliceToBob(1n))).toMatchObject([{ ok: true }])
+    expect(openBatch()).toMatchObject({ count: 2 })
+    await workshop.bitcoind.mine(1)
+    await sequencer.turn()
+    expect(openBatch()).toBeUndefined()
+    expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: false, code: 'chain-broken' }])
+    await mine(1)
+    expect(headOf(sequencer.node.follower.chain).number).toBe(3)
+    expect(await sequencer.submit(aliceToBob(2n))).toMatchObject([{ ok: true }])
+  })
+
   it('is taken up again after a crash, with payments from cells that it made', async () => {
     await begin()
     await restart(NEVER)
