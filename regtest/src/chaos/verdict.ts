@@ -62,6 +62,15 @@ function describe(promises: Truth['promises'], number: number): string {
   return `link ${number}: ${anchor?.kind} at ${height}${isNull ? ', null' : ''}${voided ? `, void by ${voided.cause}` : ''}`
 }
 
+type HeaderOf = (hash: Uint8Array) => Uint8Array | undefined
+
+/** Whether the batch that the promise was to be built on is null for no other reason than that it was anchored too late. */
+function cameLate({ windows }: Params, link: ReturnType<Truth['promises']['link']>, headerOf: HeaderOf): boolean {
+  if (link?.anchor?.kind !== 'batch' || link.isNull !== true) return false
+  const header = decodeHeader(headerOf(link.anchor.headerHash) ?? new Uint8Array(0))
+  return header !== undefined && link.height > header.origin.height + windows.staleness
+}
+
 /** With all that the nodes have. */
 function findBrokenPromises(
   params: Params,
@@ -70,7 +79,7 @@ function findBrokenPromises(
   archives: readonly Archive[],
 ): string[] {
   const bodyOf = bodiesOf(archives)
-  const headerOf = (hash: Uint8Array) =>
+  const headerOf: HeaderOf = (hash) =>
     archives.find(({ headers }) => headers.has(toHex(hash)))?.headers.get(toHex(hash))
   return collector.promises.flatMap(({ number, operation, receipt }) => {
     const anchor = promises.link(number)?.anchor
@@ -79,9 +88,12 @@ function findBrokenPromises(
     const operations = anchor && bodyOf(toHex(anchor.headerHash))?.operations
     const known = header && { header, ids: (operations ?? []).map(operationId), parent: parent ?? new Uint8Array(0) }
     const verdict = judgePromise(params, promises, showPromise(operation, receipt, known))
-    const isLate = verdict.ok && TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence'
+    if (!verdict.ok) return []
+    const isLate =
+      (TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence') ||
+      (verdict.breach === 'no-batch' && cameLate(params, promises.link(number - 1), headerOf))
     const told = [number - 1, number].map((each) => describe(promises, each)).join(', ')
-    return verdict.ok && !isLate ? [`a promise in batch ${number} is broken: ${verdict.breach}; ${told}`] : []
+    return isLate ? [] : [`a promise in batch ${number} is broken: ${verdict.breach}; ${told}`]
   })
 }
 
