@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errorBodyOf, statusOf } from '@kedge/api'
-import { toHex } from '@kedge/core'
+import { sendTransaction } from '@kedge/bitcoin'
+import { fromHex, toHex } from '@kedge/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { prepareForce, publishForce } from '../src/actions/force.ts'
+import { prepareForce, publishForce, resumePublications } from '../src/actions/force.ts'
 import { send } from '../src/actions/send.ts'
 import { readWalletFile } from '../src/file.ts'
 import { createWallet, openWallet, readAddresses } from '../src/wallet.ts'
@@ -87,6 +88,25 @@ describe.skipIf(binary === undefined)('what is forced, on a real bitcoind', () =
     await expect(publishForce(wallet, bitcoind.rpc, cheap)).rejects.toMatchObject(refused)
     expect(await record()).toEqual({ ...before, forced: true })
     expect((await readWalletFile(wallet.path)).publications).toEqual([dear.publication])
+  })
+
+  it('and whose coins are spent by something else, is given up, and takes no nonce any more', async () => {
+    const { lies, wallet, record } = await funded()
+    lies.answer = 'unsent'
+    const [lost, other] = [
+      await prepareForce(wallet, bitcoind.rpc, { ...payment(5n), feeRate: 2 }),
+      await prepareForce(wallet, bitcoind.rpc, { ...payment(6n), feeRate: 40 }),
+    ]
+    await publishForce(wallet, bitcoind.rpc, lost)
+    expect(await resumePublications(wallet, bitcoind.rpc)).toMatchObject([{ outcome: 'sent' }])
+    expect(await record()).toMatchObject({ forced: true })
+    expect(await sendTransaction(bitcoind.rpc, fromHex(other.publication.commit.raw), 0n)).toMatchObject({ ok: true })
+    await bitcoind.mine(1, ELSEWHERE)
+    expect(await resumePublications(wallet, bitcoind.rpc)).toMatchObject([{ id: lost.record.id, outcome: 'gone' }])
+    expect(await record()).not.toHaveProperty('forced')
+    expect((await readWalletFile(wallet.path)).publications).toEqual([])
+    const next = await prepareForce(wallet, bitcoind.rpc, { ...payment(6n), feeRate: 2 })
+    expect(next.operation.nonce).toBe(0n)
   })
 
   it('keeps its nonce where a sequencer refuses it after that', async () => {

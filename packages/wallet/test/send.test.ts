@@ -131,7 +131,7 @@ describe('sending', () => {
   it('records what the network refuses, and signs nothing behind it', async () => {
     let isMoving = false
     const { node, wallet } = await funded((beneath) =>
-      beneath.client(async (ask, url) => {
+      beneath.client((ask, url) => {
         if (isMoving && url.endsWith('/transfers')) beneath.mine()
         return ask()
       }),

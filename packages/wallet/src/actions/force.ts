@@ -165,6 +165,7 @@ export function resumePublications(wallet: Wallet, rpc: Rpc): Promise<readonly R
   return inTurn(wallet.path, async () => {
     const resumed: ResumedPublication[] = []
     const done: string[] = []
+    const gone: string[] = []
     for (const publication of (await readContent(wallet)).publications) {
       const { id, reveal } = publication
       const depth = await depthOf(wallet, id)
@@ -172,10 +173,11 @@ export function resumePublications(wallet: Wallet, rpc: Rpc): Promise<readonly R
       if (depth > 0) continue
       const refused = await sendBoth(rpc, publication)
       const outcome = refused === undefined ? 'sent' : refused.reason === 'inputs' ? 'gone' : 'refused'
-      if (outcome === 'gone') done.push(id)
+      if (outcome === 'gone') gone.push(id)
       resumed.push({ id, txid: reveal.txid, outcome, ...(refused && { reason: refused.detail }) })
     }
-    if (done.length > 0) await changeContent(wallet, (content) => without(content, done))
+    if (done.length + gone.length > 0)
+      await changeContent(wallet, (content) => unforced(without(content, [...done, ...gone]), gone))
     return resumed
   })
 }
@@ -188,6 +190,15 @@ async function depthOf({ client }: Wallet, id: string): Promise<number> {
 
 function without(content: WalletContent, ids: readonly string[]): WalletContent {
   return { ...content, publications: content.publications.filter(({ id }) => !ids.includes(id)) }
+}
+
+/** What no publication shows to Bitcoin takes no nonce by having been forced. */
+function unforced(content: WalletContent, ids: readonly string[]): WalletContent {
+  const sends = content.sends.map((sent) => {
+    const { forced: _, ...rest } = sent
+    return ids.includes(sent.id) ? rest : sent
+  })
+  return { ...content, sends }
 }
 
 /** Why the second one can't be on Bitcoin, or undefined. */
