@@ -13,6 +13,11 @@ export interface CarryParts {
   readonly add: (candidate: Candidate) => Promise<Added>
 }
 
+interface Refused {
+  readonly candidate: Candidate
+  readonly code: string
+}
+
 /**
  * Transfers and withdrawals that were accepted and have no batch to be in: those of lost batches, then those of an open batch that lost
  * its place. They go, in their old order, into the batch that is open now.
@@ -47,24 +52,31 @@ export class Carried {
   }
 
   /**
+   * What is refused where it stood in the old order is tried again behind the rest: it may need what another batch gave
+   * back. So nothing is dropped before all else is in.
+   *
    * False when there was no room for all of it: what went in already is found used at the next try. So it is where the
    * batch that it went into had to give some of it back (`take`): what came behind that could not stand.
    */
   async unload(plan: Plan): Promise<boolean> {
     const { node, own } = this.parts
+    const { operations, groups } = this
+    const refused: Refused[] = []
+    const numbers: number[] = []
     for (const { number, headerHash } of this.lost(plan)) {
       const whole = await keptOperations(node.store, headerHash)
       if (whole === undefined) throw new Error(`the operations of batch ${number}, which was sealed here, are missing`)
-      const { groups } = this
-      const dropped = await this.addAgain(readWhole(whole))
-      if (dropped === undefined || this.groups !== groups) return false
-      await node.store.commit([own.settle(number), ...dropped])
+      const left = await this.addAgain(await this.candidatesOf(readWhole(whole)))
+      if (left === undefined || this.groups !== groups) return false
+      if (left.length === 0) await node.store.commit([own.settle(number)])
+      else numbers.push(number)
+      refused.push(...left)
     }
-    if (this.groups.length === 0) return true
-    const { operations, groups } = this
-    const dropped = await this.addAgain(operations)
+    const left = await this.addAgain(await this.candidatesOf(operations))
+    const dropped = left && (await this.addWhatStands([...refused, ...left]))
     if (dropped === undefined || this.groups !== groups) return false
-    await node.store.commit([...delGroups(groups), ...dropped])
+    const marked = dropped.map(({ candidate, code }) => putDropped(node.network, candidate.operation, code))
+    await node.store.commit([...numbers.map((number) => own.settle(number)), ...delGroups(groups), ...marked])
     this.operations = []
     this.groups = []
     return true
@@ -75,25 +87,40 @@ export class Carried {
     return this.parts.own.lost(links, chain.final.number, tail)
   }
 
+  /** Round by round, for as long as one more goes in. Gives the rest; undefined when there is no room. */
+  private async addWhatStands(waiting: readonly Refused[]): Promise<readonly Refused[] | undefined> {
+    for (let before = waiting; ; ) {
+      const after: readonly Refused[] | undefined = await this.addAgain(before.map(({ candidate }) => candidate))
+      if (after === undefined || after.length === before.length) return after
+      before = after
+    }
+  }
+
+  /** Of what was signed; other operations follow from rules. */
+  private async candidatesOf(operations: readonly Uint8Array[]): Promise<readonly Candidate[]> {
+    const { node } = this.parts
+    const signed = operations.filter(isSigned)
+    const { ids, signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, signed)
+    return signed.map((bytes, at) => {
+      return { operation: decodeSigned(bytes) as SignedOperation, bytes, id: ids[at], signedBy: signers[at] }
+    })
+  }
+
   /**
-   * Adds what was accepted before, and waits until they are promised anew; other operations follow from
-   * rules. Gives the marks of those that can't stand any more; undefined when there is no room.
+   * Adds what was accepted before, and waits until it is promised anew. Gives what was refused, but for what is found
+   * used; undefined when there is no room.
    */
-  private async addAgain(operations: readonly Uint8Array[]): Promise<Write[] | undefined> {
-    const { node, add } = this.parts
-    const bytes = operations.filter(isSigned)
-    const { ids, signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
-    const dropped: Write[] = []
+  private async addAgain(candidates: readonly Candidate[]): Promise<readonly Refused[] | undefined> {
+    const refused: Refused[] = []
     let last: (Added & { ok: true }) | undefined
-    for (const [at, each] of bytes.entries()) {
-      const operation = decodeSigned(each) as SignedOperation
-      const added = await add({ operation, bytes: each, id: ids[at], signedBy: signers[at] })
+    for (const candidate of candidates) {
+      const added = await this.parts.add(candidate)
       if (added.ok) last = added
       else if (added.code === 'overloaded' || added.code === 'syncing') return undefined
-      else if (added.code !== 'nonce-used') dropped.push(putDropped(node.network, operation, added.code))
+      else if (added.code !== 'nonce-used') refused.push({ candidate, code: added.code })
     }
     await last?.promises.promise(last.index)
-    return dropped
+    return refused
   }
 }
 

@@ -93,4 +93,42 @@ describe('a batch that grows, and for which nobody vouches', () => {
     sequencer = await workshop.open()
     await sequencer.turn()
   })
+
+  it.each([
+    ['at once', false],
+    ['through crashes', true],
+  ])('and is full of what lost batches held, gives the rest back, and all is placed, %s', async (_, crashes) => {
+    const before = nonce
+    for (let anchors = 0; anchors < 11; anchors++) {
+      expect(await pay()).toMatchObject([{ ok: true }])
+      await sequencer.turn()
+    }
+    for (let full = 0; full < 2; full++) {
+      const filling = await sequencer.submit(...Array.from({ length: CAP }, () => payment(nonce++)))
+      expect(filling).toMatchObject(filling.map(() => ({ ok: true })))
+      await sequencer.turn()
+      expect(sequencer.producer.openBatch).toBeUndefined()
+    }
+    expect(await pay()).toMatchObject([{ ok: true }])
+    await sequencer.crash()
+    // No block holds the anchors before all of these batches have lapsed.
+    for (let block = 0; block <= workshop.params.windows.staleness; block++) await workshop.bitcoind.mineBlock([])
+    sequencer = await workshop.open()
+    const placed: bigint[] = []
+    for (let turn = 0; placed.at(-1) !== nonce - 1n && turn < 10; turn++) {
+      await sequencer.turn()
+      placed.push(...(await sealed()).filter((at) => at >= before && !placed.includes(at)))
+      if (crashes) {
+        await sequencer.crash()
+        sequencer = await workshop.open()
+      }
+    }
+    await sequencer.stop()
+    sequencer = await workshop.open()
+    for (let block = 0; block < 3; block++) await mine()
+    const { follower, executor } = sequencer.node
+    expect(executor.rejection).toBeUndefined()
+    expect(executor.ledger.tree.account(0).nonce).toBe(nonce)
+    expect(headOf(follower.chain).number).toBe(follower.chain.link.number)
+  })
 })
