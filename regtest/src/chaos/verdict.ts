@@ -36,7 +36,7 @@ export async function judge(network: RegtestNetwork, load: Load, nodes = network
   const truth = await deriveTruth(bitcoind.rpc, params, bodiesOf(archives))
   const faults = [
     ...load.faults,
-    ...findTwins(archives),
+    ...findTwins(sealedOf(network, archives, truth)),
     ...findDoubleSignings(load, archives),
     ...findStrangers(archives, truth),
     ...findLost(load, truth, openIds(archives, networkId(params))),
@@ -45,6 +45,20 @@ export async function judge(network: RegtestNetwork, load: Load, nodes = network
   ]
   const broken = findBrokenPromises(params, load, truth, archives)
   return { faults: shorten(faults), broken: shorten(broken), truth, archives }
+}
+
+/**
+ * The archives without headers that watchers were only asked to vouch for: a sequencer that dies while it asks may seal
+ * less than that (`sealGrown`). What it sealed is on its own disk, or on Bitcoin.
+ */
+function sealedOf(network: RegtestNetwork, archives: readonly Archive[], { anchored }: Truth): readonly Archive[] {
+  if (network.params.data?.kind !== 'certified') return archives
+  const own = archives.find(({ name }) => name === network.sequencer.name)
+  const sealed = new Set([...anchored.values(), ...(own?.headers.keys() ?? [])])
+  return archives.map((archive) => ({
+    ...archive,
+    headers: new Map([...archive.headers].filter(([hash]) => sealed.has(hash))),
+  }))
 }
 
 /** Beside each promise that was given there are the headers that anybody holds. */
