@@ -13,7 +13,8 @@ import { readUsage, UsageError } from './usage.ts'
 
 const HELP = `npm start -- [OPTIONS]     or: kedge regtest up [OPTIONS]
 
-A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challengers. It goes on where it was.
+A whole network on this machine, until Ctrl-C: bitcoind, a sequencer and challengers. It goes on where it was. Where one
+of them ends by itself it stops the others, says which one, and where its log is.
 
   --data FOLDER         everything it keeps (KEDGE_REGTEST_DATA; default kedge-data)
   --block-seconds N     mines a block every N seconds, 0 none (KEDGE_REGTEST_BLOCK_SECONDS; default 5)

@@ -77,7 +77,9 @@ async function play(stage: Stage, told: Case): Promise<void> {
     told.occasion === 'payment' ? await lieInPayment(stage, told, alice, bob) : await lieInDeposit(stage, told)
   const number = await anchorLie(stage)
   await stage.step(
-    `every challenger finds batch ${number} ${told.found === undefined ? 'hidden' : 'wrong'}`,
+    told.found === undefined
+      ? `no challenger gets to see batch ${number}`
+      : `every challenger finds batch ${number} wrong`,
     (note) => untilFound(stage, told, number, note),
     (found) => found,
   )
@@ -175,15 +177,12 @@ function untilFound(stage: Stage, { found }: Case, number: number, note: Note): 
     const healths = await Promise.all(
       stage.network.challengers.filter(({ isRunning }) => isRunning).map(({ client }) => client.health()),
     )
-    const seen = healths.map(({ pending, rejected }) =>
-      rejected?.number === number
-        ? rejected.fault
-        : pending?.number === number
-          ? `pending: ${pending.reason}`
-          : 'nothing found',
-    )
-    tell(seen.join(', '))
-    const isFound = seen.every((each) => (found === undefined ? each.startsWith('pending') : each === found))
+    const seen = healths.map(({ pending, rejected }) => {
+      const one = found === undefined ? pending : rejected
+      return one?.number === number ? ('fault' in one ? one.fault : one.reason) : undefined
+    })
+    tell(seen.map((each) => each ?? 'nothing found').join(', '))
+    const isFound = seen.every((each) => each !== undefined && (found === undefined || each === found))
     return isFound ? seen[0] : undefined
   })
 }
