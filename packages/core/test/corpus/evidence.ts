@@ -2,7 +2,7 @@ import { concatBytes } from '../../src/bytes.ts'
 import type { Credit } from '../../src/deposit.ts'
 import { type Evidence, encodeEvidence, type StepEvidence, verifyEvidence } from '../../src/evidence.ts'
 import type { Forced } from '../../src/forced.ts'
-import type { Header } from '../../src/header.ts'
+import { type AnchoredLink, type Header, headerHash } from '../../src/header.ts'
 import type { Operation } from '../../src/operation.ts'
 import { proveEnd, proveStep } from '../../src/prove.ts'
 import { encodeSigned, type SignedOperation } from '../../src/signed.ts'
@@ -35,6 +35,8 @@ interface Trial {
   readonly rollup: Rollup
   readonly batch: Batch
   readonly evidence: Evidence
+  /** Where the anchor says something else than the header. */
+  readonly link?: Partial<AnchoredLink>
 }
 
 function trialOf(rollup: Rollup, batch: Batch): Trial {
@@ -123,10 +125,26 @@ const birth: Rig = ({ totals }, operation) => {
   }
 }
 
-function badHeader(instead: Partial<Header>): Trial {
+/** @param link what the anchor says instead of what the header does */
+function badHeader(instead: Partial<Header>, link: Partial<AnchoredLink> = {}): Trial {
   const { rollup, last } = funded()
   rollup.build(pay(0, 1, 0))
   const batch = rollup.lie(instead)
+  return { rollup, batch, evidence: headerEvidence(batch, last), link }
+}
+
+function noHeader(): Trial {
+  const trial = badHeader({})
+  const header = trial.batch.headerBytes.slice(1)
+  return { ...trial, evidence: { ...trial.evidence, header }, link: { headerHash: headerHash(header) } }
+}
+
+function oldOrigin(): Trial {
+  const { rollup, last } = funded()
+  const { height } = last.header.origin
+  rollup.build(pay(0, 1, 0))
+  const below = { height: height - 1, hash: rollup.facts.blockHash(height - 1) ?? bytes32(0) }
+  const batch = rollup.lie({ origin: below })
   return { rollup, batch, evidence: headerEvidence(batch, last) }
 }
 
@@ -143,12 +161,26 @@ function guilty(): [string, () => Trial][] {
     ['step: the operation does not decode', () => refusedOperation(Uint8Array.of(9, 9))],
     ['step: a payer that does not exist', () => refusedOperation(pay(0, 1, 0, { from: 77 }))],
     ['step: no cell of it exists', () => refusedOperation(pay(0, 1, 0, { from: 77, toCell: 78 }))],
+    ['step: nothing is transferred', () => refusedOperation(pay(0, 1, 0, { amount: 0n }))],
+    ['step: an expiry passed', () => refusedOperation(pay(0, 1, 0, { expiry: 104 }))],
+    [
+      'step: a cell created unasked',
+      () => refusedOperation(pay(0, 9, 0, { toCell: 6, mayCreate: false, fee: 10_100n })),
+    ],
+    ['step: a fee below the minimum', () => refusedOperation(pay(0, 1, 0, { fee: 99n }))],
+    ['step: a fee that does not pay for the cell', () => refusedOperation({ ...payNew(0, 6, 0), fee: 10_099n })],
+    ['step: another owner’s cell', () => refusedOperation(pay(0, 1, 0, { toCell: 2 }))],
+    ['step: a nonce too high', () => refusedOperation(pay(0, 1, 1))],
     ['step: a nonce used before', () => refusedOperation(pay(1, 0, 0))],
     ['step: a transfer to oneself', () => refusedOperation(pay(0, 0, 0))],
     ['step: more than there is', () => refusedOperation(pay(0, 1, 0, { amount: 10n ** 8n }))],
     ['step: another’s signature', () => refusedOperation(forged)],
     ['step: a withdrawal of more than there is', () => refusedOperation(withdraw(0, 0, { amount: 10n ** 8n }))],
     ['step: a withdrawal of dust', () => refusedOperation(withdraw(0, 0, { amount: 1_545n }))],
+    [
+      'step: a withdrawal that pays too little for its payout',
+      () => refusedOperation(withdraw(0, 0, { payoutFee: 0n })),
+    ],
     ['step: another’s withdrawal', () => refusedOperation({ ...withdraw(0, 0), signature: withdraw(2, 0).signature })],
     ['step: a withdrawal that leaves the money where it was', () => minted(5, withdraw(0, 0), 0)],
     ['step: a deposit that nobody made', () => refusedOperation(invented)],
@@ -197,6 +229,13 @@ function guilty(): [string, () => Trial][] {
         return trialOf(rollup, rollup.lie({ post: bytes32(0xee) }))
       },
     ],
+    ['header: bytes that are none', noHeader],
+    ['header: another number than the link', () => badHeader({}, { number: 9 })],
+    ['header: another parent than the link’s', () => badHeader({ parent: bytes32(1) }, { parent: funded().last.hash })],
+    ['header: another post than the anchor', () => badHeader({}, { post: bytes32(1) })],
+    ['header: an origin before the parent’s', oldOrigin],
+    ['header: no operations, but the state moves', () => badHeader({ opCount: 0 })],
+    ['header: the parent not signed', () => badHeader({ prevSig: new Uint8Array(96) })],
     ['header: another network', () => badHeader({ network: bytes32(1) })],
     ['header: another pre than the parent’s post', () => badHeader({ pre: bytes32(1) })],
     ['header: too many operations', () => badHeader({ opCount: 65 })],
@@ -256,8 +295,8 @@ function innocent(): [string, Trial][] {
   return claims.map(([name, evidence]) => [name, { rollup, batch, evidence }])
 }
 
-function vectorOf(name: string, { rollup, batch, evidence }: Trial): Json {
-  const link = linkOf(rollup, batch)
+function vectorOf(name: string, { rollup, batch, evidence, ...trial }: Trial): Json {
+  const link = { ...linkOf(rollup, batch), ...trial.link }
   const verdict = verifyEvidence(rollup.derivation.court, link, evidence)
   return {
     ...{ name, link: toJson(link), evidence: toJson(encodeEvidence(evidence)) },
