@@ -77,6 +77,16 @@ describeOnBitcoind('a node that can’t start says why in one sentence, and ends
     expect(await start(...elsewhere(), ...late)).toMatch(/^kedge: bitcoind's chain ends below block 1000000, /)
   })
 
+  test('a folder of another format: it says which, and what to do', async () => {
+    const data = join(folder, `fresh-${fresh++}`)
+    const store = await Store.open(join(data, 'db'), networkId(network.params))
+    await store.commit([{ type: 'put', key: Uint8Array.of(0, 1), value: Uint8Array.of(0, 0, 0, 7) }])
+    await store.close()
+    expect(await start('--data', data, '--p2p-listen', '/ip4/127.0.0.1/tcp/0')).toMatch(
+      /^kedge: \S+ is of format 7, and this version of Kedge reads format 1 alone\. Run the version that wrote it; or /,
+    )
+  })
+
   test('a folder that has lost a block in the middle: it says that it is damaged, and what to do', async () => {
     await network.mine(3)
     await challenger.stop()

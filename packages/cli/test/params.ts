@@ -10,8 +10,12 @@ export const KEYS = JSON.stringify({
 })
 
 export function paramsText(chain: BitcoinChain): string {
+  return JSON.stringify(paramsToJson(paramsOf(chain)))
+}
+
+export function paramsOf(chain: BitcoinChain): Params {
   const keys = { anchor: key(1), slot: key(2), fees: key(3), watchers: [key(4), key(5)], threshold: 1 }
-  const params: Params = {
+  return {
     ...regtestRules,
     chain,
     genesis: { txid: key(6), vout: 0 },
@@ -19,5 +23,4 @@ export function paramsText(chain: BitcoinChain): string {
     scanHeight: 112,
     keys,
   }
-  return JSON.stringify(paramsToJson(params))
 }

@@ -1,4 +1,5 @@
 export { DamagedError, StoreError } from './errors.ts'
+export { FormatError } from './format.ts'
 export {
   anchorTransactions,
   type BlockRecord,

@@ -1,6 +1,7 @@
 import { equalBytes, fromHex, toHex } from '@kedge/core'
 import { Level } from 'level'
 import { DamagedError, StoreError } from './errors.ts'
+import { decodeFormat, encodeFormat, FORMAT, FORMAT_KEY, FormatError } from './format.ts'
 import type { Table, Write } from './table.ts'
 
 /**
@@ -14,7 +15,7 @@ export class Store {
     this.level = level
   }
 
-  /** @throws StoreError when the folder is in use, damaged, or holds another network's data. */
+  /** @throws StoreError when the folder is in use, damaged, of another format, or holds another network's data. */
   static async open(folder: string, network: Uint8Array): Promise<Store> {
     const level = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view', ...TUNING })
     try {
@@ -62,15 +63,30 @@ export class Store {
     await this.level.close()
   }
 
+  /** Refuses a folder of another format or network, and makes an empty one this network's, in one synced write. */
   private async claim(folder: string, network: Uint8Array): Promise<void> {
+    const format = await this.level.get(FORMAT_KEY)
+    if (format === undefined && (await this.isEmpty())) {
+      await this.commit([
+        { type: 'put', key: FORMAT_KEY, value: encodeFormat(FORMAT) },
+        { type: 'put', key: OWNER_KEY, value: network },
+      ])
+      return
+    }
+    const found = format && decodeFormat(format)
+    if (found !== FORMAT) throw new FormatError(folder, found)
     const owner = await this.level.get(OWNER_KEY)
-    if (owner === undefined) {
-      await this.level.batch([{ type: 'put', key: OWNER_KEY, value: network }], { sync: true })
-    } else if (!equalBytes(owner, network)) {
+    if (owner === undefined) throw new DamagedError(`${folder} does not say which network it holds`)
+    if (!equalBytes(owner, network)) {
       throw new StoreError(
         `${folder} holds the data of network ${toHex(owner)}, not of ${toHex(network)}: use another data folder`,
       )
     }
+  }
+
+  private async isEmpty(): Promise<boolean> {
+    for await (const _ of this.level.keys({ limit: 1 })) return false
+    return true
   }
 }
 

@@ -72,7 +72,7 @@ const publicationRecord = z.strictObject({
 export type PublicationRecord = z.output<typeof publicationRecord>
 
 const walletContent = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(1, 'it is not 1: another version of Kedge wrote the file, and reads it'),
   network: hash,
   chain: z.enum(['main', 'testnet4', 'signet', 'regtest']),
   words: z.string().max(300),

@@ -94,6 +94,13 @@ describe('a wallet’s file', () => {
     expect(decodeContent(JSON.stringify(json)).ok).toBe(false)
   })
 
+  it('of another version says so, whatever else is in it', () => {
+    expect(decodeContent(JSON.stringify({ ...content, version: 2, network: 'signet', extra: 1 }))).toEqual({
+      ok: false,
+      reason: 'version: it is not 1: another version of Kedge wrote the file, and reads it',
+    })
+  })
+
   it('is refused, and nothing is thrown, whatever it holds', () => {
     const text = encodeContent(content)
     fc.assert(

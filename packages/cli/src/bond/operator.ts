@@ -3,7 +3,7 @@ import { addressOf, type CoinKey, publicKeyOf, type Rpc } from '@kedge/bitcoin'
 import { type XOnlyKey, xOnlyKey } from '@kedge/bond'
 import { type BondParams, equalBytes, networkId, type Params } from '@kedge/core'
 import { bondCoinKey } from '@kedge/sequencer'
-import { Store } from '@kedge/storage'
+import { Store, StoreError } from '@kedge/storage'
 import type { Command } from 'commander'
 import { ConfigError } from '../config-error.ts'
 import { readKeys } from '../keys-file.ts'
@@ -52,12 +52,15 @@ export function bondOf(params: Params, file: string): BondParams {
   return params.bond
 }
 
-/** The operator's record of its bonds, beside the node's database: both may be open at once. */
+/**
+ * The operator's record of its bonds, beside the node's database: both may be open at once.
+ * @throws ConfigError where the folder can't be used, or read
+ */
 export async function withBondStore<T>({ config, params }: Operator, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await Store.open(join(config.data, 'bond'), networkId(params))
   try {
-    return await work(store)
-  } finally {
-    await store.close()
+    const store = await Store.open(join(config.data, 'bond'), networkId(params))
+    return await work(store).finally(() => store.close())
+  } catch (cause) {
+    throw cause instanceof StoreError ? new ConfigError(cause.message, { cause }) : cause
   }
 }
