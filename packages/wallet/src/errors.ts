@@ -60,3 +60,8 @@ export class WalletError extends Error {
     this.details = about.details ?? {}
   }
 }
+
+/** Whether an error is the system's of this name. */
+export function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

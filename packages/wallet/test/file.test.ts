@@ -1,10 +1,16 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { link, open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { decodeContent, encodeContent, type SendRecord, type WalletContent } from '../src/content.ts'
 import { changeWalletFile, createWalletFile, readWalletFile } from '../src/file.ts'
 import { temporaryFolder } from './folder.ts'
+
+const CHANGER = fileURLToPath(new URL('changer.mjs', import.meta.url))
 
 const fill = (byte: number) => byte.toString(16).padStart(2, '0').repeat(32)
 const TRANSFER = `01${'00'.repeat(173)}`
@@ -69,8 +75,51 @@ describe('a wallet’s file', () => {
     const change = changeWalletFile(path, (old) => old)
     await expect(change).rejects.toMatchObject({
       code: 'wallet-busy',
-      message: expect.stringContaining(`delete ${path}.lock`),
+      message: expect.stringContaining(`it holds ${path}.lock.`),
     })
+  })
+
+  it.each(['the file itself', 'half a file'])('is not touched through %s that a crash left beside it', async (what) => {
+    const path = await newFile()
+    if (what === 'half a file') await writeFile(`${path}.new`, '{"version": 1,')
+    else await link(path, `${path}.new`)
+    const before = await open(path)
+    onTestFinished(() => before.close())
+    const changed = await changeWalletFile(path, (old) => ({ ...old, deposits: [] }))
+    expect(decodeContent(await before.readFile('utf8'))).toEqual({ ok: true, content })
+    expect(await readWalletFile(path)).toEqual(changed)
+    expect(await readdir(join(path, '..'))).toEqual(['wallet.json'])
+  })
+
+  it('has every change that was reported, though those who change it are killed', { timeout: 30_000 }, async () => {
+    const path = await newFile()
+    let reported = ''
+    const start = () => {
+      const child = spawn(process.execPath, [CHANGER, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+      onTestFinished(() => void child.kill('SIGKILL'))
+      child.stdout.on('data', (text: Buffer) => {
+        reported += text.toString()
+      })
+      return { child, first: once(child.stdout, 'data'), closed: once(child, 'close') }
+    }
+    const all = [start(), start(), start()]
+    for (let kill = 0; kill < 8; kill++) {
+      const next = all[kill]
+      await next?.first
+      await sleep(Math.random() * 50)
+      next?.child.kill('SIGKILL')
+      all.push(start())
+      expect((await readWalletFile(path)).words).toBe(content.words)
+    }
+    expect(all.map(({ child }) => child.exitCode)).toEqual(all.map(() => null))
+    for (const { child } of all) child.kill('SIGKILL')
+    await Promise.all(all.map(({ closed }) => closed))
+    const { deposits } = await changeWalletFile(path, (old) => old)
+    const kept = new Set(deposits.map(({ txid }) => txid))
+    const ids = reported.trim().split('\n')
+    expect(ids.filter((id) => !kept.has(id))).toEqual([])
+    expect(ids.length).toBeGreaterThanOrEqual(8)
+    expect(await readdir(join(path, '..'))).not.toContain('wallet.json.new')
   })
 
   it('says when there is none, or it is damaged', async () => {

@@ -1,12 +1,16 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { lstatSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createWalletFile } from '../src/file.ts'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { changeWalletFile, createWalletFile } from '../src/file.ts'
 import { inTurn } from '../src/turn.ts'
+
+const HOLDER = fileURLToPath(new URL('lock-holder.mjs', import.meta.url))
 
 let folder: string
 let path: string
@@ -30,7 +34,7 @@ afterAll(() => rm(folder, { recursive: true }))
 test('a turn is over when its work is, and leaves nothing behind', async () => {
   const held: boolean[] = []
   const work = async () => {
-    held.push(existsSync(`${path}.turn`))
+    held.push(lstatSync(`${path}.turn`).isSymbolicLink())
     await sleep(5)
   }
   await Promise.all([inTurn(path, work), inTurn(path, work)])
@@ -39,23 +43,33 @@ test('a turn is over when its work is, and leaves nothing behind', async () => {
   expect(await readdir(folder)).toEqual(['wallet.json'])
 })
 
-test('a turn is waited for while the process that has it lives, and taken from one that died', async () => {
-  writeFileSync(`${path}.turn`, `${process.ppid} of another`)
+test('a turn is waited for while another process has it, and taken when that is killed', async () => {
+  const holders = [`${path}.turn`, `${path}.lock`].map((lock) =>
+    spawn(process.execPath, [HOLDER, lock], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  )
+  onTestFinished(() => holders.forEach((holder) => void holder.kill('SIGKILL')))
+  await Promise.all(holders.map((holder) => once(holder.stdout, 'data')))
   let isTaken = false
   const waiting = inTurn(path, () => {
     isTaken = true
-    return Promise.resolve(readFileSync(`${path}.turn`, 'utf8'))
+    return changeWalletFile(path, (old) => ({ ...old, sends: [] }))
   })
   await sleep(200)
   expect(isTaken).toBe(false)
-  const { pid } = spawnSync(process.execPath, ['--version'])
-  writeFileSync(`${path}.turn`, `${pid} of one that died`)
-  expect(await waiting).toMatch(new RegExp(`^${process.pid} `))
+  for (const holder of holders) holder.kill('SIGKILL')
+  expect(await waiting).toMatchObject({ sends: [] })
   expect(await readdir(folder)).toEqual(['wallet.json'])
 })
 
-test('a turn that an earlier process of this number had is taken', async () => {
-  writeFileSync(`${path}.turn`, `${process.pid} 00`)
-  await inTurn(path, () => Promise.resolve())
-  expect(existsSync(`${path}.turn`)).toBe(false)
+test('what another process signed while a turn was waited for is not among what was seen before', async () => {
+  const holder = spawn(process.execPath, [HOLDER, `${path}.turn`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void holder.kill('SIGKILL'))
+  await once(holder.stdout, 'data')
+  const waiting = inTurn(path, (seen) => Promise.resolve(seen))
+  await sleep(200)
+  const record = { id: '01'.repeat(32), transfer: `01${'00'.repeat(173)}`, state: 'recorded' } as const
+  await changeWalletFile(path, (old) => ({ ...old, sends: [record] }))
+  holder.kill('SIGKILL')
+  expect(await waiting).toEqual(new Set())
+  expect(await inTurn(path, (seen) => Promise.resolve(seen))).toEqual(new Set([record.id]))
 })
