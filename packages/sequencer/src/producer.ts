@@ -1,31 +1,21 @@
-import { type AnchorKeeper, MAX_UNCONFIRMED } from '@kedge/commitment'
-import {
-  type Anchor,
-  aliveSince,
-  type BatchPlace,
-  batchLimits,
-  type Due,
-  equalBytes,
-  findDue,
-  GENESIS_ROOT,
-  type Origin,
-  resumeAnchor,
-  type SlotFields,
-} from '@kedge/core'
-import { checkSignatures, type NodeParts } from '@kedge/node'
-import type { Write } from '@kedge/storage'
+import type { AnchorKeeper } from '@kedge/commitment'
+import { equalBytes, GENESIS_ROOT, type Origin, type SlotFields } from '@kedge/core'
+import type { NodeParts } from '@kedge/node'
+import { intendBatch, intendResume } from './anchoring.ts'
 import { type Added, type Candidate, resolveRecipient, type Unready } from './candidate.ts'
-import { Carried, isSigned } from './carry.ts'
-import { type Certifying, firstAbove, regrown, sealGrown } from './certify.ts'
-import { delOpenMark, type JournalContents, putOpenMark, readJournal } from './journal.ts'
-import { OpenBatch } from './open-batch.ts'
-import { type OwnLinks, ownBatchOf } from './own-links.ts'
-import { type OwnLink, type Plan, planAhead } from './plan.ts'
-import { backlogOf, isFull, mayAnchor, mayGrow } from './room.ts'
+import { Carried } from './carry.ts'
+import { type Certifying, sealGrown } from './certify.ts'
+import { findNextDue, isSilent } from './demand.ts'
+import { readJournal } from './journal.ts'
+import type { OpenBatch } from './open-batch.ts'
+import { openAgain, openAt, openNew } from './opening.ts'
+import type { OwnLinks } from './own-links.ts'
+import { type Plan, planAhead } from './plan.ts'
+import { isFull, mayAnchor, mayGrow } from './room.ts'
 import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
 import { findUnreadiness, isAging, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
-import { type JournalPlace, type Surplus, Ticks } from './ticks.ts'
+import type { Surplus, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
   readonly node: NodeParts
@@ -37,9 +27,6 @@ export interface ProducerParts {
   readonly certifying?: Certifying
   readonly tamper?: Tamper
 }
-
-/** Anchors that wait for a block: with so many, a batch that is opened may have to take promises until one comes. */
-const QUEUE = MAX_UNCONFIRMED - 4
 
 /**
  * Builds batches on the ledger: opens, fills, seals, and after a void goes on from the head with whatever was lost.
@@ -108,7 +95,7 @@ export class Producer {
     let plan = this.plan()
     const reason = findUnreadiness(this.parts.node.follower, executor, plan)
     if (reason !== undefined) this.unready = reason
-    for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await this.resume(plan)
+    for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await intendResume(this.parts, plan)
     if (reason !== undefined) return
     await this.parts.slots.make(plan.lastNumber + 1)
     await this.restore()
@@ -217,31 +204,8 @@ export class Producer {
     if (findUnreadiness(this.parts.node.follower, executor, plan) !== undefined || origin === undefined) return false
     const number = plan.lastNumber + 1
     if (!this.parts.slots.isOpen(number)) return false
-    const parent = plan.head.headerHash
-    const firstGroup = this.nextGroup
-    const mark = putOpenMark({ number, parent, origin, firstGroup })
-    const batch = this.openNext({ network, number, parent, origin })
-    this.open = this.promisesOf(batch, { firstGroup, nextGroup: firstGroup, written: 0, firstWrites: [mark] })
+    this.open = openNew(this.parts, { network, number, parent: plan.head.headerHash, origin }, this.nextGroup)
     return true
-  }
-
-  private openNext(place: BatchPlace): OpenBatch {
-    this.parts.slots.prepare(place.number + 1, backlogOf(this.parts) >= QUEUE)
-    return this.openAt(place)
-  }
-
-  private openAt(place: BatchPlace): OpenBatch {
-    const { executor, steps } = this.parts.node
-    const ground = { ledger: executor.ledger, steps }
-    const cellOf = (key: Uint8Array) => executor.owners.find(key)
-    const firstTick = this.parts.slots.firstTick(place.number)
-    return new OpenBatch(place, executor.contextOf(place), ground, cellOf, performance.now(), firstTick)
-  }
-
-  private promisesOf(batch: OpenBatch, journal: JournalPlace): Ticks {
-    const { node, slots, tamper } = this.parts
-    const ticks = slots.lengthOf(batch.place.number)
-    return new Ticks({ store: node.store, slots, ticks, tamper }, batch, journal)
   }
 
   private seal(): Promise<void> {
@@ -281,16 +245,10 @@ export class Producer {
   }
 
   private async writeSealed(open: Ticks): Promise<Sealing> {
-    const { slots } = this.parts
-    const { origin, number, parent } = open.batch.place
+    const { number, parent } = open.batch.place
     try {
-      const fields = slots.fieldsOf(number, parent)
-      const sealing = await this.sealOpen(open, fields)
-      const { anchor, built } = sealing
-      const claimed = await slots.claimHeader(number, built.hash)
-      const writes = [...sealing.writes, ...claimed.writes, delOpenMark()]
-      await this.intend(anchor, ownBatchOf(built.header, built.hash), writes, origin.height)
-      await claimed.keep()
+      const sealing = await this.sealOpen(open, this.parts.slots.fieldsOf(number, parent))
+      await intendBatch(this.parts, sealing)
       return sealing
     } catch (cause) {
       this.failure = new SealError(number, { cause })
@@ -307,25 +265,8 @@ export class Producer {
   private sealOpen(open: Ticks, fields: Promise<SlotFields>): Promise<Sealing> {
     const { node, tamper, certifying } = this.parts
     if (certifying !== undefined && open.batch.isGrown)
-      return sealGrown({ node, certifying, openAt: (place) => this.openAt(place) }, open, fields)
+      return sealGrown({ node, certifying, openAt: (place) => openAt(this.parts, place) }, open, fields)
     return sealBatch(open, node, tamper, fields)
-  }
-
-  private async resume({ lastNumber, head }: Plan): Promise<void> {
-    const { number, headerHash } = { number: lastNumber + 1, headerHash: head.headerHash }
-    const table = await this.parts.slots.fixBehindResume(number + 1)
-    const anchor = resumeAnchor(headerHash, table.nonceRoot)
-    await this.intend(anchor, { kind: 'resume', number, headerHash }, table.writes)
-    await table.keep()
-    this.parts.node.options.log.info({ number }, 'resuming from the head')
-  }
-
-  /** A durable intent, with whatever must not be without it. */
-  private async intend(anchor: Anchor, link: OwnLink, writes: readonly Write[], originHeight?: number): Promise<void> {
-    const { keeper, own, node } = this.parts
-    await node.store.commit([...keeper.intent(link.number, anchor, originHeight), ...writes])
-    keeper.noted(link.number, anchor)
-    own.add(link)
   }
 
   /**
@@ -363,38 +304,13 @@ export class Producer {
     this.restored = true
     const contents = await readJournal(this.parts.node.store)
     this.nextGroup = contents.nextSequence
-    const isReopened = await this.reopen(contents)
-    const first = isReopened ? (contents.open?.firstGroup ?? 0) : this.nextGroup
+    this.open = await openAgain(this.parts, contents, (batch) => this.stands(batch))
+    const first = this.open === undefined ? this.nextGroup : (contents.open?.firstGroup ?? 0)
     const stale = contents.groups.filter(({ sequence }) => sequence < first)
     this.carried.take(
       stale.flatMap(({ operations }) => operations),
       stale.map(({ sequence }) => sequence),
     )
-  }
-
-  private async reopen({ open: mark, groups }: JournalContents): Promise<boolean> {
-    if (mark === undefined) return false
-    const { node } = this.parts
-    const { number, parent, origin, firstGroup } = mark
-    const mine = groups.filter(({ sequence }) => sequence >= firstGroup)
-    const bytes = mine.flatMap(({ operations }) => operations).filter(isSigned)
-    const { signers } = await checkSignatures(node.verifier, node.executor.ledger.tree, bytes)
-    if (lapses(node.follower, origin) || !this.parts.slots.isOpen(number)) return false
-    const batch = this.openNext({ network: node.network, number, parent, origin })
-    const cap = node.options.params.caps.operations
-    const fits = bytes.every((each, at) => regrown(batch, cap).addAgain(each, signers[at])) && this.stands(batch)
-    if (!fits) {
-      await batch.abandon()
-      return false
-    }
-    batch.markPromised()
-    const surplusFrom = batch.isGrown ? firstAbove(mine, cap) : undefined
-    const written = mine.reduce((count, { operations }) => count + operations.length, 0)
-    const { nextGroup } = this
-    const journal = { firstGroup, nextGroup, written, firstWrites: [], ...(surplusFrom && { surplusFrom }) }
-    this.open = this.promisesOf(batch, journal)
-    node.options.log.info({ number, operations: batch.count }, 'took up the open batch again')
-    return true
   }
 
   /** False while there is no room for what was accepted before. */
@@ -403,34 +319,20 @@ export class Producer {
     if (!this.carried.isWaiting(plan)) return true
     if (this.open === undefined && !this.begin()) return false
     // A batch credits only so many deposits; a transfer that spends a later one would be refused for good.
-    if (this.findNextDue()?.kind === 'deposit') return false
+    if (findNextDue(this.parts.node)?.kind === 'deposit') return false
     if (this.open !== undefined && isFull(this.parts, this.open) && !mayAnchor(this.parts)) return false
     return await this.carried.unload(plan)
   }
 
-  /** What a batch with the newest origin would have to begin with. */
-  private findNextDue(): Due | undefined {
-    const { follower, executor, options } = this.parts.node
-    const { params } = options
-    const newest = follower.chain.height - params.windows.originDepth
-    return findDue(batchLimits(params), follower.facts, newest, executor.ledger.totals, 0)
-  }
-
   /** Whether a batch is wanted that nobody's transfer asks for. */
   private isCalledFor(): boolean {
-    return this.findNextDue() !== undefined || this.isSilent()
-  }
-
-  /** Half of what ends the chain has passed without a batch, and none is on its way: an empty one keeps it alive. */
-  private isSilent(): boolean {
-    const { follower, options } = this.parts.node
-    const silence = follower.chain.height - aliveSince(follower.chain)
-    return 2 * silence >= options.params.windows.exit && this.plan().tail.length === 0
+    return findNextDue(this.parts.node) !== undefined || isSilent(this.parts.node, this.plan())
   }
 
   private isRipe(open: Ticks): boolean {
-    const { batch } = open
-    const isOld = performance.now() - batch.openedAt >= this.parts.sealAfterMs || this.isAging(this.plan())
-    return (isFull(this.parts, open) && !mayGrow(this.parts, open)) || (isOld && (batch.count > 0 || this.isSilent()))
+    if (isFull(this.parts, open) && !mayGrow(this.parts, open)) return true
+    const plan = this.plan()
+    const isOld = performance.now() - open.batch.openedAt >= this.parts.sealAfterMs || this.isAging(plan)
+    return isOld && (open.batch.count > 0 || isSilent(this.parts.node, plan))
   }
 }
