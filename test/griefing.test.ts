@@ -1,14 +1,5 @@
 import { readFileSync } from 'node:fs'
-import {
-  type Built,
-  buildChallenge,
-  buildCommit,
-  buildDeposit,
-  buildPayment,
-  buildReveal,
-  coinKey,
-  type Funding,
-} from '@kedge/bitcoin'
+import { type Built, buildChallenge, buildDeposit, buildPayment } from '@kedge/bitcoin'
 import {
   answerBlocks,
   CLAIM_SPAN,
@@ -19,46 +10,20 @@ import {
   leastWithdrawal,
   MAX_SWEPT,
   type Message,
-  type Params,
   plannedVbytes,
-  regtestRules,
   SIGNAL_VALUE,
   signalScript,
   sweepOf,
 } from '@kedge/core'
 import { expect, test } from 'vitest'
+import { funding, largestAnswer, of, params, point, published } from './figures.ts'
 
 /** What the specification says that attacks on Bitcoin cost, computed again from the transactions and the rules. */
 
-const of = (byte: number) => new Uint8Array(32).fill(byte)
-const point = (byte: number) => coinKey(of(byte)).publicKey
-
-/** Regtest's rules, with 3 of 5 watchers. */
-const params: Params = {
-  ...regtestRules,
-  genesis: { txid: of(7), vout: 0 },
-  vault: { txid: of(7), vout: 1, value: 10_000n },
-  scanHeight: 101,
-  keys: { anchor: point(1), slot: point(2), fees: point(3), watchers: [11, 12, 13, 14, 15].map(point), threshold: 3 },
-}
 const { windows, caps, fees } = params
-
-/** One coin, and change. */
-const funding: Funding = {
-  key: coinKey(of(20)),
-  coins: [{ outpoint: { txid: of(21), vout: 0 }, value: 100_000_000n, height: undefined, coinbase: false }],
-  feeRate: 1,
-}
 
 const challenge = (data: DataKind) =>
   buildChallenge(params, encodeMessage({ kind: 'challenge', headerHash: of(9), data }), funding)
-
-/** Both transactions. */
-function published(message: Message, size: number): number {
-  const publication = { params, payload: encodeMessage(message), bytes: new Uint8Array(size).fill(5) }
-  const commit = buildCommit(publication, 10, funding)
-  return commit.vsize + buildReveal(publication, commit.raw, { ...funding, coins: [] }).vsize
-}
 
 /** A message without what should come with it. */
 function bare(message: Message): Built {
@@ -82,13 +47,11 @@ function sweepVbytes(count: number): number {
 }
 const vault = { head: params.vault, value: params.vault.value, number: 0, paid: [] }
 
-/** Vbytes of the largest answer: at one a block it takes as many blocks. */
-const worst = (kind: DataKind) => answerBlocks({ ...params, caps: { ...caps, answerVbytesPerBlock: 1 } }, kind)
-
 /** Asked at the last moment, answered at the last moment; for data first, and then for steps. */
 const queued = answerBlocks(params, 'data') + answerBlocks(params, 'steps')
 const delay = 2 * (windows.challenge + windows.answer) + queued + windows.proof - windows.dispute
 
+const body = (size: number) => new Uint8Array(size).fill(5)
 const number = (value: number | bigint) => value.toLocaleString('en')
 const tag = { kind: 'evidence', headerHash: of(9) } as const
 const signature = { kind: 'bond', signature: new Uint8Array(64) } as const
@@ -99,12 +62,12 @@ test('the table of the specification is what the transactions and the rules make
     [
       'false challenges of a batch’s data and steps',
       `${challenge('data').vsize} + ${challenge('steps').vsize} vB, and ${number(2n * fees.challenge)} sat burnt`,
-      `answers of at most ${number(worst('data'))} + ${number(worst('steps'))} vB: ${worst('data') / caps.operations} + ${worst('steps') / caps.operations} vB for each operation`,
+      `answers of at most ${number(largestAnswer('data'))} + ${number(largestAnswer('steps'))} vB: ${largestAnswer('data') / caps.operations} + ${largestAnswer('steps') / caps.operations} vB for each operation`,
       `${delay} blocks; ${queued} more for each further batch that is challenged before it`,
     ],
     [
       'evidence that proves nothing, of 8,192 bytes',
-      `${number(published(tag, 8_192))} vB`,
+      `${number(published(tag, body(8_192)))} vB`,
       'a verdict, nothing on Bitcoin',
       '0',
     ],
@@ -112,7 +75,7 @@ test('the table of the specification is what the transactions and the rules make
     ['signatures for no bond', `${bare(signature).vsize} vB each`, 'a check for each bond that is not signed for', '0'],
     [
       'forced operations, be they void',
-      `${published({ kind: 'forced' }, 174)} vB each`,
+      `${published({ kind: 'forced' }, body(174))} vB each`,
       `one of ${number(caps.forced)} places in a batch, 185 bytes of its data`,
       `0; others’ wait a batch longer for ${number(caps.forced)} of them`,
     ],
@@ -135,11 +98,11 @@ test('the table of the specification is what the transactions and the rules make
     '|---|---|---|---|',
     ...rows.map((cells) => `| ${cells.join(' | ')} |`),
   ]
-  const perOperation = (worst('data') + worst('steps')) / caps.operations
+  const perOperation = (largestAnswer('data') + largestAnswer('steps')) / caps.operations
   const asked = challenge('data').vsize + challenge('steps').vsize
   const figures = [
     `${Math.floor((asked + Number(2n * fees.challenge)) / perOperation)} operations; `,
-    `payment of ${number((worst('data') + worst('steps') - asked) / 2)} sat for each sat/vB`,
+    `payment of ${number((largestAnswer('data') + largestAnswer('steps') - asked) / 2)} sat for each sat/vB`,
     `more than ${number(Math.floor(caps.answerVbytesPerBlock / perOperation))} operations; beyond`,
     `some ${Math.floor(Number(fees.deposit) / (sweepVbytes(2) - sweepVbytes(1)))} sat/vB`,
   ]

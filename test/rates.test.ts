@@ -1,34 +1,21 @@
 import { readFileSync } from 'node:fs'
-import { buildCommit, buildReveal, coinKey, type Funding } from '@kedge/bitcoin'
 import { answerParts, MAX_UNCONFIRMED } from '@kedge/commitment'
 import {
-  answerBlocks,
   type DataKind,
   encodeHeader,
   encodeHeaderPart,
-  encodeMessage,
   type Header,
   mostOperations,
   type Params,
-  regtestRules,
   TRANSFER_BYTES,
 } from '@kedge/core'
 import { expect, test } from 'vitest'
+import { largestAnswer, of, params, published } from './figures.ts'
 
 /** What specification and readme say of how many payments each data mode carries, computed again. */
 
-const of = (byte: number) => new Uint8Array(32).fill(byte)
-const point = (byte: number) => coinKey(of(byte)).publicKey
-
-/** Regtest's rules and the largest certified batches, 3 of 5 watchers. */
-const params: Params = {
-  ...regtestRules,
-  genesis: { txid: of(7), vout: 0 },
-  vault: { txid: of(7), vout: 1, value: 10_000n },
-  scanHeight: 101,
-  keys: { anchor: point(1), slot: point(2), fees: point(3), watchers: [11, 12, 13, 14, 15].map(point), threshold: 3 },
-  data: { kind: 'certified', operations: 2 ** 16 },
-}
+/** With the largest certified batches. */
+const certified: Params = { ...params, data: { kind: 'certified', operations: 2 ** 16 } }
 const { caps } = params
 
 /** Seconds between two blocks of Bitcoin, on average. */
@@ -40,22 +27,10 @@ const header: Header = {
 }
 const signatures = [0, 2, 4].map((place) => ({ place, signature: new Uint8Array(64) }))
 
-const funding: Funding = {
-  key: coinKey(of(20)),
-  coins: [{ outpoint: { txid: of(21), vout: 0 }, value: 100_000_000n, height: undefined, coinbase: false }],
-  feeRate: 1,
-}
+const part = { kind: 'part', headerHash: of(9), data: 'data' } as const
 
-/** Both transactions. */
-function published(bytes: Uint8Array): number {
-  const payload = encodeMessage({ kind: 'part', headerHash: of(9), data: 'data' })
-  const commit = buildCommit({ params, payload, bytes }, 10, funding)
-  return commit.vsize + buildReveal({ params, payload, bytes }, commit.raw, { ...funding, coins: [] }).vsize
-}
-
-/** Vbytes of answers for each operation: at one a block they take as many blocks. */
-const answered = (kind: DataKind) =>
-  answerBlocks({ ...params, caps: { ...caps, answerVbytesPerBlock: 1 } }, kind) / caps.operations
+/** Vbytes of answers for each operation. */
+const answered = (kind: DataKind) => largestAnswer(kind, certified) / caps.operations
 
 /** Vbytes for each payment of a full batch that is nothing but payments. */
 function vbytesOfPayment(): number {
@@ -63,7 +38,7 @@ function vbytesOfPayment(): number {
   const source = { headerBytes: encodeHeader(header), pre: of(4), operations, stepRoots: new Uint8Array(0) }
   const bodies = answerParts('data', source)
   const sizes = new Map(bodies.map((body) => [body.length, body]))
-  const vsizes = new Map([...sizes].map(([size, body]) => [size, published(body)]))
+  const vsizes = new Map([...sizes].map(([size, body]) => [size, published(part, body)]))
   return bodies.reduce((sum, { length }) => sum + (vsizes.get(length) ?? 0), 0) / caps.operations
 }
 
@@ -75,6 +50,7 @@ test('the table of the specification and the readme is what the rules and the tr
   const q = caps.answerVbytesPerBlock
   const half = MAX_UNCONFIRMED / 2
   const shown = published(
+    part,
     encodeHeaderPart('data', { headerBytes: encodeHeader({ ...header, certificate: { signatures } }), pre: of(4) }),
   )
   const rows = [
@@ -93,8 +69,8 @@ test('the table of the specification and the readme is what the rules and the tr
     ],
     [
       'certified',
-      rate(half * caps.operations + half * mostOperations(params)),
-      `${half} batches of ${number(caps.operations)} and ${half} of ${number(mostOperations(params))} that may wait`,
+      rate(half * caps.operations + half * mostOperations(certified)),
+      `${half} batches of ${number(caps.operations)} and ${half} of ${number(mostOperations(certified))} that may wait`,
       `one honest of any ${params.keys.threshold} watchers; a challenge puts a header on Bitcoin, ${number(shown)} vB`,
     ],
   ]
