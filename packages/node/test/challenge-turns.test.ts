@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeMessage, regtestRules, sha256, ZERO_HASH } from '@kedge/core'
+import { encodeMessage, regtestRules, sha256 } from '@kedge/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ChallengeTurns } from '../src/challenge-turns.ts'
-import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
+import { type Built, Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 let rollup: Rollup
 let node: TestNode
@@ -13,10 +14,7 @@ const WINDOWS = { ...regtestRules.windows, challenge: 8, proof: 9, dispute: 20 }
 beforeAll(async () => {
   rollup = await Rollup.start({ windows: WINDOWS })
   node = await rollup.openNode('follower')
-  await rollup.resume(ZERO_HASH)
-  await rollup.deposit(keyOf(20), 5_000n)
-  await rollup.mine(2)
-  await node.advance()
+  await rollup.begin(node, [20], 5_000n)
   hidden = rollup.build(node, [])
   await rollup.anchor(hidden)
   await rollup.mine()

@@ -8,7 +8,8 @@ import { PassingIntake, type PassingParts } from '../src/pass-on.ts'
 import { respondersOf } from '../src/queries.ts'
 import type { QueryParts } from '../src/query-context.ts'
 import { buildApi, type Responders } from '../src/serve.ts'
-import type { Rollup, TestNode } from './ground.ts'
+import type { Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 /** What responders threw: tests expect that there is nothing. */
 export const failures: unknown[] = []

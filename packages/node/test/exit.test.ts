@@ -1,11 +1,12 @@
-import { fromHex, ZERO_HASH } from '@kedge/core'
+import { fromHex } from '@kedge/core'
 import { force, signWithdrawal } from '@kedge/regtest'
 import type { Verifier } from '@kedge/signatures'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Executor } from '../src/execute.ts'
 import { solvencyOf } from '../src/solvency.ts'
 import { clientOfNode } from './client.ts'
-import { keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
+import { keyOf, Rollup, secretOf } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const ALICE = 20
 const SCRIPT = fromHex(`5120${'ab'.repeat(32)}`)
@@ -17,10 +18,7 @@ describe('a chain that has ended', () => {
   beforeAll(async () => {
     rollup = await Rollup.start()
     node = await rollup.openNode('early')
-    await rollup.resume(ZERO_HASH)
-    await rollup.deposit(keyOf(ALICE), 50_000n)
-    await rollup.mine(2)
-    await node.advance()
+    await rollup.begin(node, [ALICE], 50_000n)
     const built = rollup.build(node, [])
     rollup.share(built)
     await rollup.anchor(built)

@@ -1,7 +1,8 @@
-import { answerBlocks, ZERO_HASH } from '@kedge/core'
+import { answerBlocks } from '@kedge/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clientOfNode, failures } from './client.ts'
-import { keyOf, Rollup, type TestNode } from './ground.ts'
+import { Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 let rollup: Rollup
 let node: TestNode
@@ -21,15 +22,9 @@ test('false challenges, raised and answered as late as can be, delay finality by
   const { challenge, answer, proof, dispute } = params.windows
   const client = clientOfNode(node)
   const height = () => node.queried.follower.chain.height
-  await rollup.resume(ZERO_HASH)
-  await rollup.deposit(keyOf(20), 50_000n)
-  await rollup.mine()
-  await node.advance()
+  await rollup.begin(node, [20], 50_000n)
   const batch = rollup.build(node, [])
-  rollup.share(batch)
-  await rollup.anchor(batch)
-  await rollup.mine()
-  await node.advance()
+  await rollup.mineBatch(node, batch)
   const anchored = height()
   for (const kind of ['data', 'steps'] as const) {
     await rollup.mine(challenge - 1)

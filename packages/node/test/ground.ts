@@ -59,14 +59,14 @@ import {
 } from '@kedge/core'
 import { Bitcoind, SlotSigner } from '@kedge/regtest'
 import { createVerifier, isSigned } from '@kedge/signatures'
-import { operations, Store } from '@kedge/storage'
+import { Store } from '@kedge/storage'
 import { BatchData } from '../src/data.ts'
 import { Executor } from '../src/execute.ts'
 import { Follower } from '../src/follow.ts'
-import type { QueriedNode } from '../src/query-context.ts'
 import type { Head } from '../src/snapshot.ts'
+import { TestNode } from './test-node.ts'
 
-/** A network on a real bitcoind, whose sequencer does what a test says, and nodes that follow it. */
+/** A network on a real bitcoind, whose sequencer does what a test says. */
 
 export const secretOf = (seed: number): Uint8Array => new Uint8Array(32).fill(seed)
 export const keyOf = (seed: number): Uint8Array => publicKeyOf(secretOf(seed))
@@ -105,8 +105,11 @@ export class Rollup {
   private readonly slots: SlotSigner
   private readonly folder: string
   private readonly closers: (() => Promise<void>)[] = []
-
   private vault: { readonly head: Outpoint; readonly value: bigint }
+  private unanchored: Built[] = []
+  private parent: Uint8Array = ZERO_HASH
+  private isBehindResume = true
+
   private constructor(bitcoind: Bitcoind, params: Params, folder: string) {
     this.bitcoind = bitcoind
     this.params = params
@@ -176,6 +179,14 @@ export class Rollup {
     return new TestNode({ options: { params, rpc }, network, store, follower, executor, data, verifier, host })
   }
 
+  /** Begins the chain, with a deposit to each of these keys that the first batch credits. */
+  async begin(node: TestNode, owners: readonly number[], sats: bigint): Promise<void> {
+    await this.resume(ZERO_HASH)
+    for (const seed of owners) await this.deposit(keyOf(seed), sats)
+    await this.mine(2)
+    await node.advance()
+  }
+
   signed(payer: number, to: Uint8Array, payment: Payment): Transfer {
     const plain = { nonce: 0n, mayCreate: false, fee: this.params.fees.transfer, expiry: 0xffffffff, memo: ZERO_HASH }
     const unsigned = { kind: 'transfer' as const, ...plain, ...payment, to }
@@ -238,10 +249,6 @@ export class Rollup {
     return vouched
   }
 
-  private unanchored: Built[] = []
-  private parent: Uint8Array = ZERO_HASH
-  private isBehindResume = true
-
   /** Peers have the batch's data from here on. */
   share({ hash, bytes, wholes }: Built): void {
     this.peers.set(`header/${toHex(hash)}`, bytes)
@@ -254,6 +261,14 @@ export class Rollup {
     if (this.unanchored.shift() !== built) throw new Error('batches are anchored in their order')
     await this.sendLink(batchAnchor(built.header, built.hash))
     this.parent = built.hash
+  }
+
+  /** Peers have the oldest batch, Bitcoin its link, and the node both. */
+  async mineBatch(node: TestNode, built: Built): Promise<void> {
+    this.share(built)
+    await this.anchor(built)
+    await this.mine()
+    await node.advance()
   }
 
   /** Goes on from this head: what was built on others is forgotten. */
@@ -363,42 +378,6 @@ export class Rollup {
   private async send(raw: Uint8Array, burn: bigint): Promise<void> {
     const sent = await sendTransaction(this.bitcoind.rpc, raw, burn)
     if (!sent.ok) throw new Error(`a transaction is refused: ${sent.detail}`)
-  }
-}
-
-export class TestNode {
-  readonly queried: QueriedNode
-
-  constructor(queried: QueriedNode) {
-    this.queried = queried
-  }
-
-  /** Follows Bitcoin to its tip, then the batches. */
-  async advance(): Promise<void> {
-    await this.follow()
-    await this.queried.executor.advance(new AbortController().signal)
-  }
-
-  /** Follows Bitcoin to its tip: the batches stay behind. */
-  async follow(): Promise<void> {
-    const { follower, executor, data } = this.queried
-    for (;;) {
-      const step = await follower.step(({ events }) =>
-        events.flatMap((event) => (event.kind === 'part' ? data.writesOfPart(event) : [])),
-      )
-      if (step.kind === 'tip') break
-      if (step.kind === 'rollback') await executor.rolledBack()
-    }
-  }
-
-  /** As a sequencer does: the batch is on disk and in its ledger before Bitcoin has it. */
-  async adopt({ number, hash, bytes, sealed, wholes }: Built): Promise<void> {
-    const { store, executor } = this.queried
-    await store.commit(
-      executor.writesOf(hash, bytes, sealed, { ...wholes, operations: [operations.put(hash, wholes.data)] }),
-    )
-    executor.ledger.redo(sealed.delta)
-    await executor.adopt({ number, headerHash: hash }, sealed)
   }
 }
 

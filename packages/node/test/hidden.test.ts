@@ -1,10 +1,11 @@
 import { Publisher, Purse } from '@kedge/commitment'
-import { concatBytes, merkleRoot, operationId, type SealedBatch, stepLeaves, ZERO_HASH } from '@kedge/core'
+import { concatBytes, merkleRoot, operationId, type SealedBatch, stepLeaves } from '@kedge/core'
 import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accuse } from '../src/accuse.ts'
 import { ChallengeTurns } from '../src/challenge-turns.ts'
-import { type Built, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
+import { type Built, keyOf, Rollup, secretOf } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const ALICE = 20
 const BOB = 21
@@ -15,15 +16,8 @@ let node: TestNode
 beforeAll(async () => {
   rollup = await Rollup.start()
   node = await rollup.openNode('follower')
-  await rollup.resume(ZERO_HASH)
-  for (const seed of [ALICE, BOB]) await rollup.deposit(keyOf(seed), 5_000n)
-  await rollup.mine(2)
-  await node.advance()
-  const first = rollup.build(node, [])
-  rollup.share(first)
-  await rollup.anchor(first)
-  await rollup.mine()
-  await node.advance()
+  await rollup.begin(node, [ALICE, BOB], 5_000n)
+  await rollup.mineBatch(node, rollup.build(node, []))
   expect(node.queried.executor.head.number).toBe(2)
 })
 

@@ -3,7 +3,8 @@ import { callRpc } from '@kedge/bitcoin'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Upkeep } from '../src/upkeep.ts'
 import { clientOfNode, failures } from './client.ts'
-import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
+import { type Built, keyOf, Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const ALICE = 20
 const BOB = 21

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { droppedMark, type Intake, type Taken } from '../src/intake.ts'
 import type { OpenOperations } from '../src/open-lookup.ts'
 import { clientOfNode, expectProof, failures } from './client.ts'
-import { type Built, keyHex, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
+import { type Built, keyHex, keyOf, Rollup, secretOf } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 let rollup: Rollup
 
@@ -86,10 +87,7 @@ describe('a node that follows', () => {
       [1_500n, 1],
     ])
     first = rollup.build(node, [])
-    rollup.share(first)
-    await rollup.anchor(first)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, first)
     const fee = rollup.params.fees.cell
     expect(await client.account({ key })).toMatchObject({
       balance: 5_500_000n - fee,
@@ -112,10 +110,7 @@ describe('a node that follows', () => {
       rollup.signed(ALICE, keyOf(22), { from: 0, toCell: 2, amount: 50n, nonce: 1n, mayCreate: true, fee: 20_000n }),
     ]
     const built = rollup.build(node, transfers)
-    rollup.share(built)
-    await rollup.anchor(built)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, built)
     const [outward, inward, creating] = transfers.map((transfer) => rollup.idOf(transfer))
     paid = outward as string
     const key = keyHex(ALICE)
@@ -341,10 +336,7 @@ describe('when a batch can not be followed', () => {
     if (transfer === undefined) throw new Error('no transfer')
     const other = rollup.signed(BOB, keyOf(ALICE), { from: 1, toCell: 0, amount: 1n, nonce: 1n })
     const built = rollup.build(node, [other, transfer])
-    rollup.share(built)
-    await rollup.anchor(built)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, built)
     expect(await client.payment({ id })).toMatchObject({ rung: 'anchored', batch: 7, index: 1 })
     const { entries } = await client.accountHistory({ key: keyHex(ALICE), limit: 3 })
     expect(entries).toMatchObject([{ id, batch: 7, index: 1 }, { batch: 7, index: 0 }, { batch: 4 }])
@@ -353,10 +345,7 @@ describe('when a batch can not be followed', () => {
   it('says which batch it found faulty', async () => {
     const transfer = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 2n, nonce: 4n })
     const lie = rollup.build(node, [transfer], (honest) => ({ ...honest, post: secretOf(99) }))
-    rollup.share(lie)
-    await rollup.anchor(lie)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, lie)
     expect(await client.health()).toMatchObject({ synced: false, rejected: { number: 8, fault: 'wrong-root' } })
     expect(await client.batch({ number: 8 })).toMatchObject({ verdict: 'rejected', status: 'anchored', data: 'held' })
     const lost = rollup.idOf(transfer)

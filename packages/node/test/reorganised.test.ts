@@ -9,7 +9,8 @@ import {
 } from '@kedge/core'
 import { deltas, marks, steps } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
+import { type Built, keyOf, Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const ALICE = 20
 const BOB = 21
@@ -81,15 +82,9 @@ describe('a reorganisation in which a void batch lives again', () => {
   beforeAll(async () => {
     rollup = await Rollup.start()
     node = await rollup.openNode('follower')
-    await rollup.resume(ZERO_HASH)
-    for (const seed of [ALICE, BOB]) await rollup.deposit(keyOf(seed), 5_000n)
-    await rollup.mine(2)
-    await node.advance()
+    await rollup.begin(node, [ALICE, BOB], 5_000n)
     first = rollup.build(node, [])
-    rollup.share(first)
-    await rollup.anchor(first)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, first)
     // Nobody answers this: the batch is void, and the chain goes on from its parent.
     await rollup.challenge(first.hash, 'data')
     await rollup.mine(6)
@@ -101,10 +96,7 @@ describe('a reorganisation in which a void batch lives again', () => {
     await node.advance()
     const payment = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 5n })
     second = rollup.build(node, [payment])
-    rollup.share(second)
-    await rollup.anchor(second)
-    await rollup.mine()
-    await node.advance()
+    await rollup.mineBatch(node, second)
   })
 
   afterAll(() => rollup.stop())

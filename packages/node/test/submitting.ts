@@ -4,8 +4,9 @@ import type { Intake, IntakeResult } from '../src/intake.ts'
 import { respondersOf } from '../src/queries.ts'
 import type { Responders } from '../src/serve.ts'
 import { failures } from './client.ts'
-import { type Built, keyOf, Rollup, type TestNode } from './ground.ts'
+import { type Built, keyOf, Rollup } from './ground.ts'
 import { Script } from './intake-script.ts'
+import type { TestNode } from './test-node.ts'
 
 /** What tests of submissions stand on: a node behind a batch, and payments that may follow. Each test file has its own. */
 
@@ -18,16 +19,10 @@ export let executed: Transfer
 beforeAll(async () => {
   rollup = await Rollup.start()
   node = await rollup.openNode('node')
-  await rollup.resume(new Uint8Array(32))
-  for (const seed of [ALICE, BOB]) await rollup.deposit(keyOf(seed), 50_000n)
-  await rollup.mine()
-  await node.advance()
+  await rollup.begin(node, [ALICE, BOB], 50_000n)
   executed = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 5n })
   const built: Built = rollup.build(node, [executed])
-  rollup.share(built)
-  await rollup.anchor(built)
-  await rollup.mine()
-  await node.advance()
+  await rollup.mineBatch(node, built)
 })
 
 afterAll(async () => {

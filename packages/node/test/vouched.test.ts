@@ -1,11 +1,12 @@
 import { Publisher, Purse } from '@kedge/commitment'
-import { encodeHeaderPart, toHex, ZERO_HASH } from '@kedge/core'
+import { encodeHeaderPart, toHex } from '@kedge/core'
 import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { accuse } from '../src/accuse.ts'
 import { Answerer } from '../src/answer.ts'
 import { ChallengeTurns } from '../src/challenge-turns.ts'
-import { type Built, keyOf, Rollup, secretOf, type TestNode } from './ground.ts'
+import { type Built, keyOf, Rollup, secretOf } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const [ALICE, BOB] = [20, 21]
 const CAPS = { operations: 6, deposits: 4, forced: 2, ticks: 2, answerVbytesPerBlock: 1_000_000 }
@@ -19,15 +20,8 @@ describe('a batch that watchers vouch for', () => {
   beforeAll(async () => {
     rollup = await Rollup.start({ caps: CAPS, data: { kind: 'certified', operations: 16 } })
     node = await rollup.openNode('follower')
-    await rollup.resume(ZERO_HASH)
-    for (const seed of [ALICE, BOB]) await rollup.deposit(keyOf(seed), 5_000n)
-    await rollup.mine(2)
-    await node.advance()
-    const first = rollup.build(node, [])
-    rollup.share(first)
-    await rollup.anchor(first)
-    await rollup.mine()
-    await node.advance()
+    await rollup.begin(node, [ALICE, BOB], 5_000n)
+    await rollup.mineBatch(node, rollup.build(node, []))
   })
 
   afterAll(() => rollup.stop())

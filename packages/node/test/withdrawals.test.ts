@@ -3,7 +3,8 @@ import { printHash } from '@kedge/bitcoin'
 import { computeRoot, fromHex, operationId, type SignedOperation, toHex } from '@kedge/core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { clientOfNode, failures } from './client.ts'
-import { keyHex, keyOf, Rollup, type TestNode } from './ground.ts'
+import { keyHex, keyOf, Rollup } from './ground.ts'
+import type { TestNode } from './test-node.ts'
 
 const [ALICE, BOB] = [20, 21]
 let rollup: Rollup
