@@ -64,7 +64,7 @@ import { BatchData } from '../src/data.ts'
 import { Executor } from '../src/execute.ts'
 import { Follower } from '../src/follow.ts'
 import type { Head } from '../src/snapshot.ts'
-import { TestNode } from './test-node.ts'
+import { NODE_SECRET, TestNode } from './test-node.ts'
 
 /** A network on a real bitcoind, whose sequencer does what a test says. */
 
@@ -169,7 +169,7 @@ export class Rollup {
       network,
       isSigned: (owner: Uint8Array, operation: SignedOperation) => isSigned(network, owner, encodeSigned(operation)),
     }
-    const follower = await Follower.open({ store, rpc, court, script: coinKey(secretOf(60)).script })
+    const follower = await Follower.open({ store, rpc, court, script: coinKey(NODE_SECRET).script })
     const data = new BatchData(store, ({ headerHash, kind }, { accept }) => {
       const bytes = this.peers.get(`${kind}/${toHex(headerHash)}`)
       return Promise.resolve(bytes !== undefined && accept(bytes) ? bytes : undefined)

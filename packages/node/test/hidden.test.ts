@@ -1,10 +1,7 @@
-import { Publisher, Purse } from '@kedge/commitment'
 import { concatBytes, merkleRoot, operationId, type SealedBatch, stepLeaves } from '@kedge/core'
 import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accuse } from '../src/accuse.ts'
-import { ChallengeTurns } from '../src/challenge-turns.ts'
-import { type Built, keyOf, Rollup, secretOf } from './ground.ts'
+import { type Built, keyOf, Rollup } from './ground.ts'
 import type { TestNode } from './test-node.ts'
 
 const ALICE = 20
@@ -25,17 +22,6 @@ afterAll(() => rollup.stop())
 
 const numbers = () => node.queried.executor.missing.map(({ number }) => number)
 
-async function accusations(): Promise<Publisher> {
-  const { store, follower, executor, data, options } = node.queried
-  const log = { info: () => undefined, warn: () => undefined }
-  const parts = { store, rpc: options.rpc, params: options.params, purse: new Purse(secretOf(60)), log }
-  const publisher = new Publisher({ ...parts, fees: { cap: 50, fallback: 2 } })
-  await publisher.load()
-  const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
-  await accuse({ follower, executor, data, publisher, turns })
-  return publisher
-}
-
 describe('a batch that is hidden behind another', () => {
   const hidden: Built[] = []
 
@@ -48,7 +34,7 @@ describe('a batch that is hidden behind another', () => {
     expect(numbers()).toEqual([3, 5])
     await rollup.mine()
     await node.advance()
-    await accusations()
+    await node.accuse()
     const challenged: Uint8Array[] = []
     for await (const [, { kind, headerHash, data }] of node.queried.store.range(publications)) {
       expect([kind, data]).toEqual(['challenge', 'data'])

@@ -1,11 +1,8 @@
-import { Publisher, Purse } from '@kedge/commitment'
 import { encodeHeaderPart, toHex } from '@kedge/core'
 import { publications } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accuse } from '../src/accuse.ts'
 import { Answerer } from '../src/answer.ts'
-import { ChallengeTurns } from '../src/challenge-turns.ts'
-import { type Built, keyOf, Rollup, secretOf } from './ground.ts'
+import { type Built, keyOf, Rollup } from './ground.ts'
 import type { TestNode } from './test-node.ts'
 
 const [ALICE, BOB] = [20, 21]
@@ -37,21 +34,12 @@ describe('a batch that watchers vouch for', () => {
     return built
   }
 
-  function publisher(): Publisher {
-    const { store, options } = node.queried
-    const log = { info: () => undefined, warn: () => undefined }
-    const parts = { store, rpc: options.rpc, params: options.params, purse: new Purse(secretOf(60)), log }
-    return new Publisher({ ...parts, fees: { cap: 50, fallback: 2 } })
-  }
-
   /** What a challenger in this node's place puts on Bitcoin, and what one that answers at once does. */
   async function published(answers = false): Promise<{ kind: string; data?: string; body: Uint8Array }[]> {
-    const { store, follower, executor, data, options } = node.queried
-    const turns = new ChallengeTurns(options.rpc, options.params, keyOf(60))
-    const own = publisher()
-    await own.load()
-    if (answers) await new Answerer({ store, follower, publisher: own, patience: 0, mayServe: () => true }).act()
-    else await accuse({ follower, executor, data, publisher: own, turns })
+    const { store, follower } = node.queried
+    const publisher = await node.publisher()
+    if (answers) await new Answerer({ store, follower, publisher, patience: 0, mayServe: () => true }).act()
+    else await node.accuse()
     const all: { kind: string; data?: string; body: Uint8Array }[] = []
     for await (const [id, { kind, data: of, body }] of store.range(publications)) {
       all.push({ kind, ...(of && { data: of }), body })
