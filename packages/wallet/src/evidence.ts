@@ -46,6 +46,11 @@ export function isSettled(record: SendRecord): boolean {
   return isPlaced && (record.forced === true || 'withdrawal' in record)
 }
 
+/** Whether there is evidence, and whoever asked for it was told so. */
+export function isTold(record: SendRecord): boolean {
+  return record.untold !== true && isSettled(record)
+}
+
 /** Pages of history that are looked through: the newest use of a cell's nonce is on the first, as a rule. */
 const PAGES_MAX = 5
 

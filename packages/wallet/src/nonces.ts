@@ -8,6 +8,7 @@ import { findUse, isSettled } from './evidence.ts'
 import { askNode } from './node-word.ts'
 import { follow, mayBeWanted } from './records.ts'
 import { submitRecord } from './submit.ts'
+import type { Told } from './turn.ts'
 import { readContent, type Wallet } from './wallet.ts'
 
 /**
@@ -27,6 +28,8 @@ export interface Intent {
   readonly replace?: boolean
   /** The node's nonce is taken without evidence, at the payer's risk. */
   readonly trustNode?: boolean
+  /** What the payer had been told of when he was asked whether he means it (`readTold`); as it is at the call when not given. */
+  readonly told?: Told
 }
 
 /** The nonce of what is signed next for a cell. */

@@ -2,12 +2,12 @@ import type { Submitted } from '@kedge/api'
 import { toHex } from '@kedge/core'
 import { type SendRecord, signedOf } from './content.ts'
 import { WalletError } from './errors.ts'
-import { isSettled } from './evidence.ts'
+import { isSettled, isTold } from './evidence.ts'
 import { earlierOpen, isPlaced, type WhyOpen } from './nonces.ts'
 import { addRecord, amendRecord, paysTheSame, rivalsIn } from './records.ts'
 import { isRenewable, renew } from './renewal.ts'
 import { submitRecord } from './submit.ts'
-import type { Seen } from './turn.ts'
+import type { Told } from './turn.ts'
 import { readContent, type Wallet } from './wallet.ts'
 
 /** Being asked for the same again: what is open is submitted again, and nothing else is signed. */
@@ -17,11 +17,11 @@ export type PaysSame = (record: SendRecord) => boolean
 /**
  * What the wallet has signed for the same purpose, as long as its outcome is open, or its payer does not know it: a node
  * that withheld the answer, and gives it now, does not make what is asked for another payment. Nor does another process
- * that was asked for the same, and signed it while this one waited for its turn.
+ * that was asked for the same, and told somebody while this one waited for its turn.
  * @throws WalletError `earlier-open` where another one was signed in its place, and is not final: either may be executed
  */
-export async function findOpen(wallet: Wallet, paysSame: PaysSame, seen?: Seen): Promise<SendRecord | undefined> {
-  const isOpen = (record: SendRecord) => isUntold(record) || seen?.has(record.id) === false
+export async function findOpen(wallet: Wallet, paysSame: PaysSame, told?: Told): Promise<SendRecord | undefined> {
+  const isOpen = (record: SendRecord) => !isTold(record) || told?.has(record.id) === false
   for (const rivals of rivalsIn((await readContent(wallet)).sends).reverse()) {
     const same = rivals.findLast((record) => paysSame(record) && isOpen(record))
     if (same === undefined) continue
@@ -30,10 +30,6 @@ export async function findOpen(wallet: Wallet, paysSame: PaysSame, seen?: Seen):
     else if (isOpen(instead)) return instead
   }
   return undefined
-}
-
-function isUntold(record: SendRecord): boolean {
-  return record.untold === true || !isSettled(record)
 }
 
 /** What keeps another one from being signed that pays the same: `earlier-open`, or `paid-already` where it is ordered by now. */
@@ -113,7 +109,7 @@ const NOT_LONG_AGO = 15 * 60
 
 export async function findRecent(wallet: Wallet, paysSame: PaysSame): Promise<EarlierSame | undefined> {
   const { sends } = await readContent(wallet)
-  const record = sends.findLast((sent) => paysSame(sent) && !isUntold(sent))
+  const record = sends.findLast((sent) => paysSame(sent) && isTold(sent))
   if (record === undefined || ageOf(record) >= NOT_LONG_AGO) return undefined
   return { id: record.id, secondsAgo: ageOf(record) }
 }

@@ -8,6 +8,7 @@ import { findRecentSend, send } from '../src/actions/send.ts'
 import { readStatus } from '../src/actions/status.ts'
 import { signedOf } from '../src/content.ts'
 import { readWalletFile } from '../src/file.ts'
+import { readTold } from '../src/turn.ts'
 import { createWallet, openWallet, type Wallet } from '../src/wallet.ts'
 import { age } from './age.ts'
 import { temporaryFolder } from './folder.ts'
@@ -89,6 +90,31 @@ describe('a payment whose outcome is open', () => {
       expect(await resumeSends(wallet)).toEqual([])
       expect(await paid()).toBe(5n)
       expect(new Set(await nonces()).size).toBe(1)
+    },
+  )
+
+  it.each([
+    ['signed', async () => undefined],
+    [
+      'told of',
+      async (wallet: Wallet, lies: Lies) => {
+        lies.answers.push('silence')
+        await expect(send(wallet, five)).rejects.toMatchObject({ code: 'not-answered' })
+      },
+    ],
+  ])(
+    'is paid once where another process was asked too, and it was %s after the payer had looked',
+    async (_, before) => {
+      const { lies, wallet, paid, nonces } = await between()
+      await before(wallet, lies)
+      const told = await readTold(wallet.path)
+      expect(await findRecentSend(wallet, five)).toBeUndefined()
+      await send(wallet, five)
+      expect(await send(wallet, { ...five, told })).toMatchObject({ rung: 'sequenced', isRepeat: true })
+      expect(await paid()).toBe(5n)
+      expect(await nonces()).toEqual([0n])
+      // Who asks after that means another one, and may have been asked.
+      expect(await send(wallet, { ...five, told: await readTold(wallet.path) })).not.toHaveProperty('isRepeat')
     },
   )
 

@@ -61,15 +61,16 @@ test('a turn is waited for while another process has it, and taken when that is 
   expect(await readdir(folder)).toEqual(['wallet.json'])
 })
 
-test('what another process signed while a turn was waited for is not among what was seen before', async () => {
+test('what another process told of while a turn was waited for is not among what was told before', async () => {
   const holder = spawn(process.execPath, [HOLDER, `${path}.turn`], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void holder.kill('SIGKILL'))
   await once(holder.stdout, 'data')
-  const waiting = inTurn(path, (seen) => Promise.resolve(seen))
+  const waiting = inTurn(path, (told) => Promise.resolve(told))
   await sleep(200)
-  const record = { id: '01'.repeat(32), transfer: `01${'00'.repeat(173)}`, state: 'recorded' } as const
-  await changeWalletFile(path, (old) => ({ ...old, sends: [record] }))
+  const open = { id: '01'.repeat(32), transfer: `01${'00'.repeat(173)}`, state: 'recorded' } as const
+  const record = { ...open, id: '02'.repeat(32), proven: true } as const
+  await changeWalletFile(path, (old) => ({ ...old, sends: [open, record] }))
   holder.kill('SIGKILL')
   expect(await waiting).toEqual(new Set())
-  expect(await inTurn(path, (seen) => Promise.resolve(seen))).toEqual(new Set([record.id]))
+  expect(await inTurn(path, (told) => Promise.resolve(told))).toEqual(new Set([record.id]))
 })

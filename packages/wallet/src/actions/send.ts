@@ -48,10 +48,10 @@ export interface SentPayment {
  *   `not-answered`, `bad-answer` or as `nextNonce`; ApiError when the node can't be asked at all.
  */
 export function send(wallet: Wallet, request: SendRequest): Promise<SentPayment> {
-  return inTurn(wallet.path, async (seen) => {
+  return inTurn(wallet.path, async (told) => {
     checkRequest(wallet, request)
     const isNew = request.again === true || request.replace === true
-    const open = isNew ? undefined : await findOpen(wallet, sameAs(request), seen)
+    const open = isNew ? undefined : await findOpen(wallet, sameAs(request), request.told ?? told)
     if (open !== undefined) {
       if (open.memo !== request.memo)
         throw await inTheWay(wallet, open, {

@@ -82,9 +82,9 @@ export async function quoteWithdrawal(
  * @throws WalletError as `send`, and `bad-address`; ApiError when the node can't be asked at all.
  */
 export function withdraw(wallet: Wallet, request: WithdrawRequest): Promise<SentWithdrawal> {
-  return inTurn(wallet.path, async (seen) => {
+  return inTurn(wallet.path, async (told) => {
     const isNew = request.again === true || request.replace === true
-    const open = isNew ? undefined : await findOpen(wallet, sameAs(wallet, request), seen)
+    const open = isNew ? undefined : await findOpen(wallet, sameAs(wallet, request), request.told ?? told)
     if (open !== undefined) {
       const { record, submitted } = await submitOpen(wallet, open)
       return { ...viewOf(request, record, submitted), isRepeat: true }

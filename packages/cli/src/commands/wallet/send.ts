@@ -1,4 +1,12 @@
-import { fetchReceipt, findRecentSend, type SendRequest, type SentPayment, send, type Wallet } from '@kedge/wallet'
+import {
+  fetchReceipt,
+  findRecentSend,
+  readTold,
+  type SendRequest,
+  type SentPayment,
+  send,
+  type Wallet,
+} from '@kedge/wallet'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseAmount, printAmount } from '../../amount.ts'
 import { type DocumentFile, newDocumentFile } from '../../document-file.ts'
@@ -38,7 +46,7 @@ export function sendCommand(environment: Environment): Command {
     .action(async (to: string, amount: bigint, options: SendOptions) => {
       const { wallet } = await openConfigured(command, environment)
       const { receipt } = options
-      const request = requestOf(to, amount, options)
+      const request = { ...requestOf(to, amount, options), told: await readTold(wallet.path) }
       if (!(await mayRepeat(options, 'payment', () => findRecentSend(wallet, request))))
         return answer(command, { done: false }, () => ['nothing was done'])
       // Whether there is room for it shows before the money goes.

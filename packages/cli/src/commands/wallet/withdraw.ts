@@ -1,6 +1,7 @@
 import {
   findRecentWithdrawal,
   quoteWithdrawal,
+  readTold,
   type SentWithdrawal,
   type WithdrawalQuote,
   withdraw,
@@ -45,12 +46,13 @@ export function withdrawCommand(environment: Environment): Command {
       const { fee, payoutFee, yes = false } = options
       const request = { address, sats, ...(fee !== undefined && { fee }) }
       const limited = payoutFee === undefined ? request : { ...request, payoutFee }
+      const told = await readTold(wallet.path)
       const quote = await quoteWithdrawal(wallet, limited, rpc)
       if (options.quote) return answer(command, quote, () => printQuote(quote))
       if (!(await mayRepeat(options, 'withdrawal', () => findRecentWithdrawal(wallet, request))))
         return answer(command, { done: false }, () => ['nothing was done'])
       if (!(await confirm(yes, printQuote(quote)))) return answer(command, { done: false }, () => ['nothing was done'])
-      const sent = await withdraw(wallet, { ...request, ...intentOf(options), payoutFee: quote.payoutFee })
+      const sent = await withdraw(wallet, { ...request, ...intentOf(options), told, payoutFee: quote.payoutFee })
       return answer(command, { ...sent, payableAt: quote.payableAt }, () => printSent(sent, quote))
     })
 }
