@@ -1,4 +1,4 @@
-import { StoreError } from './errors.ts'
+import { IN_AN_EMPTY_ONE, StoreError } from './errors.ts'
 
 /**
  * The layout that is on disk: tables, keys and values (`records.ts`), and what they rest on. Whoever changes it so that a
@@ -36,9 +36,6 @@ export class FormatError extends StoreError {
   }
 }
 
-/** An empty folder is safe for a slot key, but knows of no promise: what was promised and is in no anchor is broken then. */
 const REMEDY =
-  'Run the version that wrote it; or move the folder away and start with an empty one. A node that verifies fills that ' +
-  'again from Bitcoin and its peers. A sequencer goes on in it with a resume and a fresh table, and breaks what it promised ' +
-  'and did not anchor, at the price of its bond: first let the version that wrote the folder anchor all of it, and stop ' +
-  'whatever else has the key. The folder of an operator’s bonds is never given up: without it they can’t be returned'
+  `Run the version that wrote it; or move the folder away and start with an empty one: ${IN_AN_EMPTY_ONE}, so first let ` +
+  'the version that wrote the folder anchor all of it, and stop whatever else has the key. The folder of an operator’s bonds is never given up: without it they can’t be returned'

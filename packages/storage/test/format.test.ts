@@ -89,7 +89,7 @@ it('what is wrong and what to do stands in one line', () => {
   expect(message).toMatch(
     /^\/data\/db is of format 7, and this version of Kedge reads format 1 alone\. Run the version/,
   )
-  expect(message).toMatch(/again from Bitcoin and its peers\. A sequencer goes on in it with a resume/)
+  expect(message).toMatch(/again from Bitcoin and its peers; a sequencer goes on in it with a resume/)
   expect(message).not.toContain('\n')
   expect(new FormatError('/data/db', undefined).message).toMatch(/^\/data\/db holds records without a format number/)
 })
