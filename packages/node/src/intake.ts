@@ -16,6 +16,8 @@ export interface Submitter {
   /** Undefined where requests come without one. Destroyed once nobody waits for an answer there. */
   readonly connection?: { readonly destroyed: boolean }
   readonly address: string
+  /** Is told how many rows of a request were taken. */
+  readonly credit?: (rows: number) => void
 }
 
 /** What one request submits: signed operations of one kind, back to back, which stay as they are. */

@@ -23,7 +23,7 @@ import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { jsonHeaders, refuseByHand } from './http-refusals.ts'
 import type { Submitter } from './intake.ts'
-import { clientOf, openPlaces, type PlaceLimits } from './places.ts'
+import { clientOf, openPlaces, type PlaceLimits, type Places } from './places.ts'
 
 /** What answers each route. A refusal is a value; whatever is thrown becomes `internal` and goes to the log. */
 export type Responders = {
@@ -53,9 +53,12 @@ export interface ServeLimits extends PlaceLimits {
   readonly graceMs: number
 }
 
-/** A full binary request is 174,000 bytes. A thousand connections of 256 KiB bodies stay below 256 MiB. */
+/**
+ * What is submitted as JSON is some 370 bytes. A full binary request is 174,000 bytes. A thousand connections of 256 KiB
+ * bodies stay below 256 MiB.
+ */
 export const defaultServeLimits: ServeLimits = {
-  jsonBytes: 16 * 1024,
+  jsonBytes: 2 * 1024,
   binaryBytes: 256 * 1024,
   headerBytes: 8 * 1024,
   connections: 1000,
@@ -129,8 +132,6 @@ function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server 
     log.error({ err: error }, 'a request failed')
     return faultResponse({ code: 'internal' })
   }
-  // The global Request and Response stay the platform's: other parts of the process use them.
-  const listener = getRequestListener(api.fetch, { overrideGlobalObjects: false, errorHandler })
   let told = Number.NEGATIVE_INFINITY
   const tellLeft = (left: number) => {
     // Not once a connection: an attack makes thousands a second.
@@ -139,6 +140,12 @@ function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server 
     log.warn({ left, limit: limits.connections }, 'too many connections, closing idle ones')
   }
   const places = openPlaces(limits, tellLeft, (error) => log.error({ err: error }, 'a request was not answered'))
+  const { credit } = places
+  // The global Request and Response stay the platform's: other parts of the process use them.
+  const listener = getRequestListener((request, { incoming }) => api.fetch(request, { incoming, credit }), {
+    overrideGlobalObjects: false,
+    errorHandler,
+  })
   const server = createServer(serverOptions, (incoming, outgoing) =>
     places.serve(incoming, outgoing, async () => listener(incoming, outgoing)),
   )
@@ -148,9 +155,13 @@ function openServer(api: Hono<Api>, limits: ServeLimits, log: ServeLog): Server 
   return server
 }
 
+interface Bindings extends Pick<HttpBindings, 'incoming'> {
+  readonly credit: Places['credit']
+}
+
 /** Nothing where a request comes without a connection. */
 interface Api {
-  readonly Bindings: Partial<HttpBindings>
+  readonly Bindings: Partial<Bindings>
 }
 
 /** The API without its server: `fetch` takes a Request and gives a Response. */
@@ -187,8 +198,11 @@ export function buildApi({ handlers, log, origins = [], limits = defaultServeLim
 }
 
 function submitterOf({ env }: Context<Api>): Submitter | undefined {
-  const socket = env.incoming?.socket
-  return socket && { connection: socket, address: clientOf(socket.remoteAddress) ?? 'local' }
+  const { incoming, credit } = env
+  if (incoming === undefined || credit === undefined) return undefined
+  const { socket } = incoming
+  const address = clientOf(socket.remoteAddress) ?? 'local'
+  return { connection: socket, address, credit: (rows) => credit(socket, rows) }
 }
 
 async function readRequest(context: Context<Api>, route: Route, limits: ServeLimits): Promise<Answer<unknown>> {

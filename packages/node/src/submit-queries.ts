@@ -50,8 +50,10 @@ async function submitRows(context: QueryContext, submission: Submission, from: S
   for (const [row, result] of results.entries()) if (!result.ok && result.code === 'nonce-used') used.push(row)
   const fates = await fatesOfUsed(context, submission, used, undone)
   const rows = results.map((result, row) => fates.get(row) ?? fateOf(result))
-  // Thousands of rows cost something even to refuse: who is to come again is not to do so at once.
-  if (rows.length > FEW && rows.every(isOverloaded)) await setTimeout(RETRY_MS)
+  const taken = countOf(rows, ({ fate }) => fate === 'taken')
+  from?.credit?.(taken)
+  // Thousands of rows cost something even to refuse: who is to come again is not to do so at once, whatever else there was.
+  if (taken === 0 && countOf(rows, isOverloaded) > FEW) await setTimeout(RETRY_MS)
   return rows
 }
 
@@ -77,6 +79,12 @@ async function fatesOfUsed(
     over?.()
   }
   return fates
+}
+
+function countOf(rows: readonly Row[], isIt: (row: Row) => boolean): number {
+  let count = 0
+  for (const row of rows) if (isIt(row)) count++
+  return count
 }
 
 function isOverloaded(row: Row): boolean {

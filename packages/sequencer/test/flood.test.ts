@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http'
-import { createClient } from '@kedge/api'
+import { createClient, type SubmittedRows } from '@kedge/api'
 import { encodeTransfer, toHex, ZERO_HASH } from '@kedge/core'
 import { respondersOf, type ServedApi, serveApi } from '@kedge/node'
 import { pino } from 'pino'
@@ -41,12 +41,14 @@ afterAll(async () => {
 const aliceToBob = () => workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce: nonce++ })
 
 /** Rows of Eve's that say each something else, and carry a signature of something else yet. */
-function unsigned(rows: number): Uint8Array {
+function unsigned(rows: number, nonceOf: (row: number) => bigint = () => 0n): Uint8Array {
   const signature = workshop.signed(EVE, { from: 1, to: keyOf(BOB), amount: 1n, nonce: 0n }).slice(-64)
-  const plain = { kind: 'transfer', from: 1, to: keyOf(BOB), toCell: 0, mayCreate: true, nonce: 0n } as const
+  const plain = { kind: 'transfer', from: 1, to: keyOf(BOB), toCell: 0, mayCreate: true } as const
   const terms = { fee: 1_000_000n, expiry: 0xffffffff, memo: ZERO_HASH, signature }
   return Buffer.concat(
-    Array.from({ length: rows }, (_, row) => encodeTransfer({ ...plain, ...terms, amount: BigInt(2 + row) })),
+    Array.from({ length: rows }, (_, row) =>
+      encodeTransfer({ ...plain, ...terms, nonce: nonceOf(row), amount: BigInt(2 + row) }),
+    ),
   )
 }
 
@@ -172,4 +174,27 @@ it('payments of one are taken at once while others send thousands of rows whose 
   )
   expect(times[15]).toBeLessThan(500)
   expect(sequencer.node.verifier.stats().judgedRows).toBe(before + times.length)
+}, 60_000)
+
+it('so are they while others send nonces that are ahead among some that are used, and who finds no room has to wait', async () => {
+  await postOne(new Agent(), workshop.signed(EVE, { from: 1, to: keyOf(BOB), amount: 1n, nonce: 0n }))
+  const body = unsigned(ROWS, (row) => (row < 4 ? 0n : BigInt(1000 + row)))
+  const turnedAway: number[] = []
+  const times = await during(
+    CONNECTIONS,
+    async (agent) => {
+      const began = performance.now()
+      const { accepted, refused } = JSON.parse(await postRows(agent, body)) as SubmittedRows
+      const took = performance.now() - began
+      expect(accepted).toBe(0)
+      if (refused.filter(({ code }) => code === 'overloaded').length > ROWS / 2) turnedAway.push(took)
+    },
+    async () => {
+      const paid = await payOften(new Agent({ keepAlive: false }))
+      await expect.poll(() => turnedAway.length, { timeout: 10_000 }).toBeGreaterThan(5)
+      return paid
+    },
+  )
+  expect(times[15]).toBeLessThan(500)
+  expect(Math.min(...turnedAway)).toBeGreaterThan(900)
 }, 60_000)
