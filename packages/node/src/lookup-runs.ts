@@ -3,6 +3,7 @@ import type { Place } from '@kedge/api'
 import { lookups, type Store, type Write } from '@kedge/storage'
 import { GENESIS_HEAD } from './line.ts'
 import { ROW_WORDS, type RowKey, sortRows } from './lookup-rows.ts'
+import { Recent } from './recent.ts'
 import type { Head } from './snapshot.ts'
 
 /** Rows over consecutive batches of the line, up to `last`, on disk in blocks. */
@@ -30,6 +31,12 @@ const RETRY_MS = 5
 /** Runs of more rows are left as they are: what is merged passes through memory, up to 16 MB. */
 export const LARGE_ROWS = 2 ** 15
 
+/**
+ * Bytes of blocks that are kept in memory, of runs that are not large: each search reads one of every such run, whatever it
+ * looks for, and of the large ones another one each time.
+ */
+const KEPT_BYTES = 8 * 2 ** 20
+
 /** Asks for places behind `before`, newest first: at least `enough` of them, unless there are fewer. */
 export interface Search {
   readonly key: RowKey
@@ -45,6 +52,8 @@ export class LookupRuns {
   /** In the order of their batches. */
   private runs: readonly Run[]
   private nextId: number
+  /** By run and block: a run's rows never change, and its id is not given twice. */
+  private readonly kept = new Recent<Uint32Array>(KEPT_BYTES)
 
   private constructor(store: Store, runs: readonly Run[]) {
     this.store = store
@@ -112,12 +121,19 @@ export class LookupRuns {
       const [first, last] = blocksWith(run.fences, search.key, search.before?.batch ?? U32_MAX)
       for (let block = last; block >= first; block--) {
         if (found.length >= search.enough) return found
-        const rows = await this.store.get(lookups, blockKey(run.id, block))
+        const rows = this.kept.get(nameOf(run, block)) ?? (await this.readBlock(run, block))
         if (rows === undefined) return undefined
-        collect(found, wordsOf(rows), search)
+        collect(found, rows, search)
       }
     }
     return found
+  }
+
+  private async readBlock(run: Run, block: number): Promise<Uint32Array | undefined> {
+    const bytes = await this.store.get(lookups, blockKey(run.id, block))
+    const rows = bytes && wordsOf(bytes)
+    if (rows !== undefined && !isLarge(run)) this.kept.put(nameOf(run, block), rows, rows.byteLength)
+    return rows
   }
 
   private makeRun(level: number, last: Head, rows: Uint32Array): Run {
@@ -150,6 +166,10 @@ export class LookupRuns {
 }
 
 const U32_MAX = 0xffffffff
+
+function nameOf({ id }: Run, block: number): string {
+  return `${id}/${block}`
+}
 
 function isLarge({ fences }: Run): boolean {
   return (fences.length / FENCE_WORDS) * BLOCK_ROWS > LARGE_ROWS
