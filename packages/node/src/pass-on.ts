@@ -57,9 +57,8 @@ export class PassingIntake implements Intake {
       const answers = rows.length === 0 ? [] : await this.passOn(rows)
       for (const [at, { row }] of rows.entries()) results[row] = answers[at] as IntakeResult
       this.screen.note(
-        from,
+        { submission, results, from },
         rows.map(({ row }) => row),
-        results,
       )
     } finally {
       this.unknownUnderWay -= unknown.length

@@ -1,6 +1,6 @@
 import { type CellTree, decodeSigned, isNonceUsed, payerOf } from '@kedge/core'
 import { type Chunk, type Verifier, writeRow } from '@kedge/signatures'
-import { type IntakeResult, rowAt, type Submission, type Submitter } from './intake.ts'
+import { type IntakeResult, rowAt, rowCount, type Submission, type Submitter } from './intake.ts'
 import { Turns } from './turns.ts'
 import { type Standing, Wasted } from './wasted.ts'
 
@@ -11,11 +11,25 @@ export interface ScreenParts {
   readonly isSure?: () => boolean
 }
 
+type Refused = Extract<IntakeResult, { ok: false }>['code']
+
 /** By row; nothing stands there while a row's fate is open. */
 export type Results = IntakeResult[]
 
 /** What is done with rows of a submission once row i of the chunk says whether the signature of `rows[i]` holds. */
 export type Use = (rows: readonly number[], chunk: Chunk) => Promise<void>
+
+interface Request {
+  readonly submission: Submission
+  readonly results: Results
+  readonly from: Submitter | undefined
+  readonly use: Use
+}
+
+/** Whether the rows of a payer are. */
+type IsMeant = (payer: number) => boolean
+
+const NOBODY: ReadonlySet<number> = new Set()
 
 /** Where a request is let at the workers. */
 interface Place {
@@ -46,6 +60,8 @@ export class Screen {
   private readonly parts: ScreenParts
   private readonly turns = new Turns(DOUBTFUL_ROWS)
   private readonly wasted = new Wasted()
+  /** By cell, of what peers passed on. */
+  private readonly payers = new Wasted()
   private readonly underWay = { new: 0, stranger: 0, peer: 0 }
 
   constructor(parts: ScreenParts) {
@@ -54,15 +70,67 @@ export class Screen {
 
   /**
    * Has the signatures checked that are worth it, and hands them on; every other row's result is written at once, or
-   * when there is no room. What `use` refuses may count against whoever submits.
+   * when there is no room. What `use` refuses may count against whoever submits, or signed it.
    */
   async check(submission: Submission, results: Results, from: Submitter | undefined, use: Use): Promise<void> {
-    const first = this.sort(submission, results)
+    const blamed = isPeer(from) ? this.findBlamed(submission) : NOBODY
+    const request = { submission, results, from, use }
+    const standing = this.standingOf(from)
+    if (blamed.size === 0) return this.checkOf(request, standing, () => true)
+    await Promise.all([
+      this.checkOf(request, standing, (payer) => !blamed.has(payer)),
+      this.checkOf(request, 'doubtful', (payer) => blamed.has(payer)),
+    ])
+  }
+
+  standingOf(from: Submitter | undefined): Standing {
+    return from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
+  }
+
+  /**
+   * What became of rows is held for or against whoever submitted them; what is open is not. A peer passes on what others
+   * sign, and can tell as little as these whether it stands by the newest ledger: that is held against the payers.
+   */
+  note({ submission, from, results }: Omit<Request, 'use'>, rows: readonly number[]): void {
+    if (from === undefined) return
+    const now = performance.now()
+    let [taken, inVain] = [0, 0]
+    for (const row of rows) {
+      const result = results[row]
+      if (result === undefined) continue
+      // What was taken before is no new credit.
+      const isTaken = result.ok && 'taken' in result
+      const isInVain = !result.ok && isToBlame(result.code)
+      if (isTaken) taken++
+      if (isInVain && !(isPeer(from) && isSigned(result.code))) inVain++
+      else if (isPeer(from) && (isInVain || isTaken)) this.notePayer(payerOf(rowAt(submission, row)), isTaken, now)
+    }
+    this.wasted.note(from, taken, inVain, now)
+  }
+
+  private notePayer(payer: number, isTaken: boolean, now: number): void {
+    const address = String(payer)
+    // Most payers are never heard of here.
+    if (isTaken && this.payers.standingOf({ address }, now) !== 'stranger') return
+    this.payers.note({ address }, Number(isTaken), Number(!isTaken), now)
+  }
+
+  /** Payers who signed, not long ago, more that could not stand than what was taken since. */
+  private findBlamed(submission: Submission): ReadonlySet<number> {
+    if (this.payers.isEmpty) return NOBODY
+    const now = performance.now()
+    const payers = new Set(Array.from({ length: rowCount(submission) }, (_, row) => payerOf(rowAt(submission, row))))
+    return new Set([...payers].filter((payer) => this.payers.standingOf({ address: `${payer}` }, now) === 'stranger'))
+  }
+
+  private async checkOf(request: Request, standing: Standing, isMeant: IsMeant): Promise<void> {
+    const { submission, results, from, use } = request
+    const first = this.sort(submission, results, isMeant)
     if (first.length === 0) return
-    const pass = this.letIn(first.length, from)
+    const pass = this.letIn(first.length, standing, isPeer(from))
     const place = pass instanceof Promise ? await pass : pass
     // While it waited, nonces were used, and the ledger may have gone back.
-    const rows = pass instanceof Promise ? this.sort(submission, results) : first
+    const rows = pass instanceof Promise ? this.sort(submission, results, isMeant) : first
     const isWanted = place !== undefined && rows.length > 0 && from?.connection?.destroyed !== true
     const chunk = isWanted ? this.parts.verifier.claim(rows.length, place.isUrgent) : undefined
     if (chunk === undefined) {
@@ -76,34 +144,15 @@ export class Screen {
     } finally {
       this.parts.verifier.release(chunk)
     }
-    this.note(from, rows, results)
-  }
-
-  standingOf(from: Submitter | undefined): Standing {
-    return from === undefined ? 'trusted' : this.wasted.standingOf(from, performance.now())
-  }
-
-  /** What became of rows is held for or against whoever submitted them; what is open is not. */
-  note(from: Submitter | undefined, rows: readonly number[], results: Readonly<Results>): void {
-    if (from === undefined) return
-    let [taken, inVain] = [0, 0]
-    for (const row of rows) {
-      const result = results[row]
-      if (result === undefined) continue
-      // What was taken before is no new credit.
-      if (result.ok) taken += 'taken' in result ? 1 : 0
-      else if (isToBlame(result.code)) inVain++
-    }
-    this.wasted.note(from, taken, inVain, performance.now())
+    this.note(request, rows)
   }
 
   /** Undefined where there is no room. */
-  private letIn(rows: number, from: Submitter | undefined): Promise<Place> | Place | undefined {
-    const standing = this.standingOf(from)
+  private letIn(rows: number, standing: Standing, isPassedOn: boolean): Promise<Place> | Place | undefined {
     const isSmall = rows <= URGENT_ROWS
     if (standing === 'trusted' || (standing === 'new' && isSmall)) return { isUrgent: isSmall, leave: () => undefined }
     if (standing === 'new' && this.underWay.new + rows <= NEW_ROWS) return this.count('new', rows, false)
-    const kind = from?.connection === undefined ? 'peer' : 'stranger'
+    const kind = isPassedOn ? 'peer' : 'stranger'
     if (standing === 'stranger' && rows === 1 && this.underWay[kind] < STRANGER_ROWS) return this.count(kind, 1, true)
     const turn = this.turns.take(rows)
     if (turn instanceof Promise) return turn.then((leave) => ({ isUrgent: false, leave }))
@@ -119,7 +168,7 @@ export class Screen {
   }
 
   /** Rows whose signatures are to be checked; those of which they would change nothing are answered. */
-  private sort(submission: Submission, results: Results): number[] {
+  private sort(submission: Submission, results: Results, isMeant: IsMeant): number[] {
     const { tree } = this.parts
     const isSure = this.parts.isSure?.() ?? true
     const rows: number[] = []
@@ -127,6 +176,7 @@ export class Screen {
       if (results[row] !== undefined) continue
       const bytes = rowAt(submission, row)
       const payer = payerOf(bytes)
+      if (!isMeant(payer)) continue
       const isKnown = payer < tree.count
       if (isKnown && !(isSure && isNonceUsed(tree, payer, bytes))) rows.push(row)
       else if (decodeSigned(bytes) === undefined) results[row] = UNDECODABLE
@@ -145,8 +195,18 @@ export class Screen {
   }
 }
 
+/** Peers ask over connections that carry what many people sign. */
+function isPeer(from: Submitter | undefined): boolean {
+  return from !== undefined && from.connection === undefined
+}
+
+/** Whether it was found by the ledger, once the payer's signature had been checked. */
+function isSigned(code: Refused): boolean {
+  return code !== 'bad-signature' && code !== 'undecodable'
+}
+
 /** Whether it is the fault of what was submitted, and not of the node's state. */
-function isToBlame(code: Extract<IntakeResult, { ok: false }>['code']): boolean {
+function isToBlame(code: Refused): boolean {
   switch (code) {
     case 'overloaded':
     case 'syncing':

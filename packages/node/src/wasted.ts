@@ -25,6 +25,11 @@ export class Wasted {
   /** In the order in which they were heard of. */
   private readonly addresses = new Map<string, { readonly score: number; readonly at: number }>()
 
+  /** Whether no address was heard of. */
+  get isEmpty(): boolean {
+    return this.addresses.size === 0
+  }
+
   standingOf({ connection, address }: Submitter, now: number): Standing {
     const known = connection && this.connections.get(connection)
     if (known !== undefined) return known < 0 ? 'doubtful' : 'trusted'
