@@ -116,7 +116,7 @@ export function openPlaces(
         served.add(connection)
         if (!outgoing.writableFinished) hurry(socket, outgoing, limits.takeMs)
       }
-      rations.share(socket, begin).then(end, (error: unknown) => {
+      rations.share(socket, incoming.method === 'GET', begin).then(end, (error: unknown) => {
         socket.destroy()
         fail(error)
       })

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Gate } from './gate.ts'
 import { Turns } from './turns.ts'
 
 /**
@@ -22,6 +23,13 @@ const ROWS_OF_ONE = 16
 /** The next one's turn comes after this, though a request still waits: for the disk, for bitcoind, for signatures. */
 const TURN_MS = 20
 
+/**
+ * Queries that are worked on at once: of those that had to wait for a turn, and of the others. Each may hold a megabyte of
+ * what it has read so far. What is submitted is not among them: it waits for its signatures, and is bounded there.
+ */
+const QUERIES_IN_TURN = 16
+const QUERIES = 48
+
 /** How busy the thread is, is what it was for so long before, in ms. */
 const LOOK_MS = 100
 
@@ -42,6 +50,7 @@ interface Allowance {
 export class Rations {
   private readonly allowances = new WeakMap<Socket, Allowance>()
   private readonly turns = new Turns(Number.POSITIVE_INFINITY)
+  private readonly gates = { inTurn: new Gate(QUERIES_IN_TURN), other: new Gate(QUERIES) }
   private readonly connections: () => number
   private looked = { at: performance.now(), elu: performance.eventLoopUtilization(), idle: 1 }
 
@@ -51,13 +60,16 @@ export class Rations {
   }
 
   /** Does `work`, which answers a request of a connection, when it may; not at all where that is closed by then. */
-  async share(socket: Socket, work: () => Promise<unknown>): Promise<void> {
+  async share(socket: Socket, isQuery: boolean, work: () => Promise<unknown>): Promise<void> {
     const over = this.allowanceOf(socket).left >= 1 ? undefined : await this.turns.take(1)
     if (socket.destroyed) {
       over?.()
       return
     }
-    const done = over === undefined ? work() : inTurn(work, over)
+    const gate = over === undefined ? this.gates.other : this.gates.inTurn
+    const wanted = () => (socket.destroyed ? Promise.resolve() : work())
+    const begin = isQuery ? () => gate.pass(wanted) : work
+    const done = over === undefined ? begin() : inTurn(begin, over)
     await done.finally(() => this.charge(socket))
   }
 

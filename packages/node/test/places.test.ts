@@ -1,13 +1,12 @@
 import { EventEmitter, once } from 'node:events'
-import { Agent, createServer, get } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Agent, get } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { answer, createClient } from '@kedge/api'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openPlaces } from '../src/places.ts'
 import { defaultServeLimits, type ServedApi } from '../src/serve.ts'
 import { responses } from './answers.ts'
-import { dial, quick, readAll, serve } from './served.ts'
+import { dial, listen, quick, readAll, serve } from './served.ts'
 
 const GET_HEALTH = 'GET /health HTTP/1.1\r\nhost: a\r\n\r\n'
 const crowded = { ...defaultServeLimits, connections: 40 }
@@ -104,46 +103,45 @@ describe('places', () => {
   })
 
   it('are not held by who takes an answer slowly, whether others come or not', async () => {
-    const text = 'x'.repeat(20 * 2 ** 20)
-    const { api } = await serve({ metrics: () => answer(text) }, { limits: { ...quick, connections: 1 } })
+    // More than the system takes for a client that does not read.
+    const text = 'x'.repeat(40 * 2 ** 20)
+    const { port } = await listen({ ...quick, connections: 1 }, ({ url }, outgoing) => {
+      outgoing.end(url === '/long' ? text : 'fine')
+      return Promise.resolve()
+    })
     const readSlowly = async () => {
-      const socket = await dial(api, 'GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n')
+      const socket = connect(port, '127.0.0.1', () => socket.write('GET /long HTTP/1.1\r\nhost: a\r\n\r\n'))
       const sip = setInterval(() => socket.read(100_000), 20)
       const closed = readEnd(socket).finally(() => clearInterval(sip))
       await once(socket, 'readable')
       return { socket, closed }
     }
     const first = await readSlowly()
-    await expect.poll(() => createClient(api.url).health()).toEqual(responses.health)
+    await expect.poll(() => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text())).toBe('fine')
     await first.closed
     const second = await readSlowly()
     await second.closed
-    expect(second.socket.bytesRead).toBeLessThan(text.length)
+    for (const { socket } of [first, second]) {
+      expect(socket.bytesRead).toBeGreaterThan(100_000)
+      expect(socket.bytesRead).toBeLessThan(text.length)
+    }
   })
 
   it('are left by a request that fails to be answered, and why is told', async () => {
     const failed: unknown[] = []
-    const places = openPlaces(
-      { ...crowded, connections: 1 },
-      () => undefined,
-      (error) => failed.push(error),
-    )
     const broken = new Error('broken')
-    const server = createServer((incoming, outgoing) =>
-      places.serve(incoming, outgoing, () => {
-        if (incoming.url === '/broken') return Promise.reject(broken)
+    const { port } = await listen(
+      { ...crowded, connections: 1 },
+      ({ url }, outgoing) => {
+        if (url === '/broken') return Promise.reject(broken)
         outgoing.end('fine')
         return Promise.resolve()
-      }),
+      },
+      failed,
     )
-    server.on('connection', (socket) => places.enter(socket))
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const { port } = server.address() as AddressInfo
     await expect(fetch(`http://127.0.0.1:${port}/broken`)).rejects.toThrow()
     expect(failed).toEqual([broken])
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('fine')
-    server.close()
-    server.closeAllConnections()
   })
 
   it('are not held by a body that comes byte by byte', async () => {

@@ -1,15 +1,40 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { answer, createClient, type RouteName, routes } from '@kedge/api'
 import { afterEach } from 'vitest'
+import { openPlaces, type PlaceLimits } from '../src/places.ts'
 import { defaultServeLimits, type Responders, type ServedApi, type ServeOptions, serveApi } from '../src/serve.ts'
 import { responses } from './answers.ts'
 
 const served: ServedApi[] = []
+const servers: Server[] = []
 
 afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.close()
+    server.closeAllConnections()
+  }
   await Promise.all(served.splice(0).map((api) => api.stop()))
 })
+
+/** Has requests answered that have a place, without the API. @param failed why requests were not answered */
+export async function listen(limits: PlaceLimits, respond: Respond, failed: unknown[] = []) {
+  const places = openPlaces(
+    limits,
+    () => undefined,
+    (error) => failed.push(error),
+  )
+  const server = createServer((incoming, outgoing) =>
+    places.serve(incoming, outgoing, () => respond(incoming, outgoing)),
+  )
+  servers.push(server)
+  server.on('connection', (socket) => places.enter(socket))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+type Respond = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<unknown>
 
 interface Entry {
   level: 'warn' | 'error'
