@@ -1,6 +1,16 @@
 import { answer, type Batch, type Evidence, type Header as HeaderView, PAGE_LIMIT, refuse } from '@kedge/api'
 import { printHash } from '@kedge/bitcoin'
-import { challengesOf, dataModeOf, decodeHeader, finalHeight, fromHex, isOpen, operationId, toHex } from '@kedge/core'
+import {
+  challengesOf,
+  dataModeOf,
+  decodeHeader,
+  finalHeight,
+  fromHex,
+  type Header,
+  isOpen,
+  operationId,
+  toHex,
+} from '@kedge/core'
 import { groupings, headers, type LinkRecord, type NoticeRecord, notices, operations, verdicts } from '@kedge/storage'
 import { noticeKey } from './follow.ts'
 import type { BatchLink } from './links.ts'
@@ -81,7 +91,7 @@ async function batchView(context: QueryContext, link: BatchLink, heights: Readon
     ...(final !== undefined && { finalHeight: final }),
     ...(voided && { void: voided }),
     challenges: [...(await context.challenges.of(headerHash))],
-    data: (await isHeld(context, headerHash)) ? ('held' as const) : ('missing' as const),
+    data: verdict === 'checked' || (await isHeld(context, headerHash)) ? ('held' as const) : ('missing' as const),
     verdict,
   }
 }
@@ -119,13 +129,22 @@ async function isHeld({ node }: QueryContext, headerHash: Uint8Array): Promise<b
 }
 
 /** Undefined when the node doesn't hold it, or the bytes behind the hash are no header. */
-async function headerView({ node }: QueryContext, hash: Uint8Array): Promise<HeaderView | undefined> {
+async function headerView({ node, headerViews }: QueryContext, hash: Uint8Array): Promise<HeaderView | undefined> {
+  const name = toHex(hash)
+  const known = headerViews.get(name)
+  if (known !== undefined) return known
   const bytes = await node.store.get(headers, hash)
   const header = bytes && decodeHeader(bytes)
   if (bytes === undefined || header === undefined) return undefined
+  const view = viewOf(name, bytes, header)
+  headerViews.put(name, view, 1)
+  return view
+}
+
+function viewOf(hash: string, bytes: Uint8Array, header: Header): HeaderView {
   const { number, parent, origin, pre, post, opsRoot, stepsRoot, opCount } = header
   return {
-    hash: toHex(hash),
+    hash,
     bytes: toHex(bytes),
     number,
     parent: toHex(parent),

@@ -1,4 +1,4 @@
-import type { Health } from '@kedge/api'
+import type { Header as HeaderView, Health } from '@kedge/api'
 import type { Deposit, ForcedEntry } from '@kedge/core'
 import type { Host } from '@kedge/p2p'
 import type { Verifier } from '@kedge/signatures'
@@ -18,6 +18,7 @@ import { type Line, readLine } from './line.ts'
 import { Lookup } from './lookup.ts'
 import { OpenLookup, type OpenOperations } from './open-lookup.ts'
 import type { NodeOptions } from './options.ts'
+import { Recent } from './recent.ts'
 import { Turns } from './turns.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -56,9 +57,14 @@ export interface QueryContext extends QueryParts {
   readonly inclusions: Inclusions
   readonly blockHeaders: BlockHeaders
   readonly tip: BitcoinTip
+  /** By their hashes, those asked for last: pages of batches are made of them. */
+  readonly headerViews: Recent<HeaderView>
   /** Of large requests whose nonces are used. */
   readonly usedTurns: Turns
 }
+
+/** Headers that are kept as they are told, some 2.5 kB each. */
+const HEADER_VIEWS = 1024
 
 /** Rows with used nonces that wait to be looked for. */
 const USED_ROWS = 8192
@@ -78,6 +84,7 @@ export function contextOf(parts: QueryParts): QueryContext {
     inclusions: new Inclusions(options.rpc),
     blockHeaders: new BlockHeaders(options.rpc),
     tip: new BitcoinTip(options.rpc),
+    headerViews: new Recent(HEADER_VIEWS),
     usedTurns: new Turns(USED_ROWS),
   }
 }

@@ -33,6 +33,9 @@ const QUERIES = 48
 /** How busy the thread is, is what it was for so long before, in ms. */
 const LOOK_MS = 100
 
+/** After a turn, others have so many times what it took. */
+const REST = 2
+
 /** What a connection may have answered at once, in requests. Below one it is in debt, and waits for its turn. */
 interface Allowance {
   left: number
@@ -44,12 +47,14 @@ interface Allowance {
 
 /**
  * Shares out the one thread that answers and does all else. A connection that asks now and then is answered at once. Those
- * that ask without a pause have their turns one after another, and after each as much time goes to all others as it took:
- * so they get half of the thread at most, however many they are, and none of them more than the others.
+ * that ask without a pause have their turns one after another, and after each twice the time goes to all others that it
+ * took: so queries get a third of the thread at most, and what is submitted in vain another, however many connections there
+ * are, and none of them more than the others.
  */
 export class Rations {
   private readonly allowances = new WeakMap<Socket, Allowance>()
-  private readonly turns = new Turns(Number.POSITIVE_INFINITY)
+  /** Queries wait for queries, and what is submitted for what is. */
+  private readonly turns = { query: new Turns(Number.POSITIVE_INFINITY), other: new Turns(Number.POSITIVE_INFINITY) }
   private readonly gates = { inTurn: new Gate(QUERIES_IN_TURN), other: new Gate(QUERIES) }
   private readonly connections: () => number
   private looked = { at: performance.now(), elu: performance.eventLoopUtilization(), idle: 1 }
@@ -61,7 +66,7 @@ export class Rations {
 
   /** Does `work`, which answers a request of a connection, when it may; not at all where that is closed by then. */
   async share(socket: Socket, isQuery: boolean, work: () => Promise<unknown>): Promise<void> {
-    const over = this.allowanceOf(socket).left >= 1 ? undefined : await this.turns.take(1)
+    const over = this.allowanceOf(socket).left >= 1 ? undefined : await this.turns[isQuery ? 'query' : 'other'].take(1)
     if (socket.destroyed) {
       over?.()
       return
@@ -117,7 +122,7 @@ function inTurn(work: () => Promise<unknown>, over: () => void): Promise<unknown
     if (isOver) return
     isOver = true
     clearTimeout(timer)
-    setTimeout(over, performance.now() - began)
+    setTimeout(over, REST * (performance.now() - began))
   }
   const timer = setTimeout(end, TURN_MS)
   return work().finally(end)
