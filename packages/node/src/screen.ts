@@ -9,6 +9,8 @@ export interface ScreenParts {
   readonly tree: CellTree
   /** Whether it can be told now what used a nonce that the tree holds as used. Always, unless given. */
   readonly isSure?: () => boolean
+  /** Below which number peers know whose a cell is. Of all of them, unless given. */
+  readonly settledCells?: () => number
 }
 
 type Refused = Extract<IntakeResult, { ok: false }>['code']
@@ -89,21 +91,24 @@ export class Screen {
 
   /**
    * What became of rows is held for or against whoever submitted them; what is open is not. A peer passes on what others
-   * sign, and can tell as little as these whether it stands by the newest ledger: that is held against the payers.
+   * sign, and can tell as little as these whether it stands by the newest ledger: that is held against the payers. Whether
+   * somebody signed for a new cell it can't tell either.
    */
   note({ submission, from, results }: Omit<Request, 'use'>, rows: readonly number[]): void {
     if (from === undefined) return
     const now = performance.now()
+    const settled = this.parts.settledCells?.() ?? Number.POSITIVE_INFINITY
     let [taken, inVain] = [0, 0]
     for (const row of rows) {
       const result = results[row]
       if (result === undefined) continue
+      const payer = payerOf(rowAt(submission, row))
       // What was taken before is no new credit.
       const isTaken = result.ok && 'taken' in result
       const isInVain = !result.ok && isToBlame(result.code)
       if (isTaken) taken++
-      if (isInVain && !(isPeer(from) && isSigned(result.code))) inVain++
-      else if (isPeer(from) && (isInVain || isTaken)) this.notePayer(payerOf(rowAt(submission, row)), isTaken, now)
+      if (isInVain && (!isPeer(from) || (!isSigned(result.code) && payer < settled))) inVain++
+      else if (isPeer(from) && (isTaken || (isInVain && isSigned(result.code)))) this.notePayer(payer, isTaken, now)
     }
     this.wasted.note(from, taken, inVain, now)
   }

@@ -17,6 +17,7 @@ import { type Chunk, isRowValid, readRowId, readRowOwner } from '@kedge/signatur
 import type { Added } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
 import type { Producer } from './producer.ts'
+import { SettledCells } from './settled-cells.ts'
 import type { Ticks } from './ticks.ts'
 
 /**
@@ -33,7 +34,11 @@ export class SequencerIntake implements Intake {
   constructor(node: NodeParts, producer: Producer) {
     this.node = node
     this.producer = producer
-    this.screen = new Screen({ verifier: node.verifier, tree: node.executor.ledger.tree })
+    const { verifier, follower, executor } = node
+    const { tree } = executor.ledger
+    const settled = new SettledCells(tree.count)
+    const settledCells = () => settled.look(follower.chain.height, tree.count)
+    this.screen = new Screen({ verifier, tree, settledCells })
   }
 
   async submit(submission: Submission, from?: Submitter): Promise<readonly IntakeResult[]> {

@@ -3,7 +3,7 @@ import type { IntakeResult } from '@kedge/node'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { keyOf, type Sequencer, Workshop } from './workshop.ts'
 
-const [ALICE, BOB, EVE] = [20, 21, 22]
+const [ALICE, BOB, EVE, CAROL] = [20, 21, 22, 23]
 /** More than what goes before larger requests. */
 const FEW = 20
 const MANY = 1000
@@ -39,11 +39,20 @@ const alices = (rows: number): Uint8Array =>
     Array.from({ length: rows }, () => workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 5n, nonce: nonce++ })),
   )
 
-/** Alice's, with nobody's signature. */
-function forged(rows: number): Uint8Array {
-  const plain = { kind: 'transfer', from: 0, to: keyOf(BOB), toCell: 0, mayCreate: true, nonce: 1_000_000n } as const
+/** From a cell, with nobody's signature. */
+function forged(from: number, rows: number): Uint8Array {
+  const plain = { kind: 'transfer', from, to: keyOf(BOB), toCell: 0, mayCreate: true, nonce: 1_000_000n } as const
   const terms = { amount: 1n, fee: 1_000_000n, expiry: 0xffffffff, memo: ZERO_HASH, signature: new Uint8Array(64) }
   return repeat(encodeTransfer({ ...plain, ...terms }), rows)
+}
+
+/** Everybody who follows Bitcoin knows the cells that there are now. */
+async function settle(): Promise<void> {
+  expect(await passOn('anybody', { alice: alices(1) })).toEqual(['alice: ok'])
+  for (let block = 0; block < 7; block++) {
+    await workshop.bitcoind.mine(1)
+    await sequencer.turn()
+  }
 }
 
 const codesOf = (results: readonly IntakeResult[]) => new Set(results.map((result) => (result.ok ? 'ok' : result.code)))
@@ -73,11 +82,28 @@ it('a gateway does not answer for what its clients signed, and these do', async 
 })
 
 it('who passes on what nobody signed answers for it, and not whose name stands there', async () => {
-  const forgeries = forged(MANY)
+  await settle()
+  const forgeries = forged(0, MANY)
   expect(await passOn('liar', { forgeries })).toEqual(['forgeries: bad-signature'])
   const eves = repeat(vain(), MANY)
   const order = await passOn('gateway', { first: eves, second: eves, alice: alices(FEW) })
   expect(order).toEqual(['first: nonce-ahead', 'alice: ok', 'second: nonce-ahead'])
   const behind = await passOn('liar', { first: forgeries, second: forgeries, alice: alices(FEW) })
   expect(behind).toEqual(['first: bad-signature', 'second: bad-signature', 'alice: ok'])
+})
+
+it('but not for cells that it can’t know yet', async () => {
+  const eves = repeat(vain(), MANY)
+  const newest = sequencer.node.executor.ledger.tree.count
+  const carol = workshop.signed(ALICE, { from: 0, to: keyOf(CAROL), amount: 5_000n, nonce: nonce++ })
+  expect(await passOn('gateway', { carol })).toEqual(['carol: ok'])
+  expect(sequencer.node.executor.ledger.tree.owner(newest)).toEqual(keyOf(CAROL))
+  const forgeries = forged(newest, MANY)
+  expect(await passOn('innocent', { forgeries })).toEqual(['forgeries: bad-signature'])
+  const order = await passOn('innocent', { first: eves, second: eves, alice: alices(FEW) })
+  expect(order).toEqual(['first: nonce-ahead', 'alice: ok', 'second: nonce-ahead'])
+  await settle()
+  expect(await passOn('innocent', { forgeries })).toEqual(['forgeries: bad-signature'])
+  const behind = await passOn('innocent', { first: eves, second: eves, alice: alices(FEW) })
+  expect(behind.at(-1)).toBe('alice: ok')
 })
