@@ -94,6 +94,13 @@ async function during<T>(connections: number, send: (agent: Agent) => Promise<un
   }
 }
 
+/** Rows whose signatures were checked so far, once those are that others sent before. */
+async function judgedRows(): Promise<number> {
+  const { verifier } = sequencer.node
+  await expect.poll(() => verifier.stats().claimedRows, { timeout: 10_000 }).toBe(0)
+  return verifier.stats().judgedRows
+}
+
 /** How long each of some payments of one took, in ms, least first. */
 async function payOften(agent: Agent): Promise<number[]> {
   const times: number[] = []
@@ -152,7 +159,7 @@ it('what was taken before costs no signature, and is told as taken', async () =>
   const body = Buffer.concat(rows)
   const agent = new Agent({ keepAlive: true })
   expect(JSON.parse(await postRows(agent, body)).accepted).toBe(20)
-  const before = sequencer.node.verifier.stats().judgedRows
+  const before = await judgedRows()
   expect(JSON.parse(await postRows(agent, body)).accepted).toBe(20)
   // Another operation under a nonce that is used.
   const used = workshop.signed(ALICE, { from: 0, to: keyOf(BOB), amount: 6n, nonce: 0n })
@@ -166,7 +173,7 @@ it('payments of one are taken at once while others send thousands of rows whose 
   const body = unsigned(ROWS)
   const first = workshop.signed(EVE, { from: 1, to: keyOf(BOB), amount: 1n, nonce: 0n })
   expect(await postOne(new Agent(), first)).toContain('"receipt"')
-  const before = sequencer.node.verifier.stats().judgedRows
+  const before = await judgedRows()
   const times = await during(
     CONNECTIONS,
     (agent) => postRows(agent, body),
