@@ -73,7 +73,7 @@ interface Besieged {
 /** @param parts as they are when the test runs */
 function testSiege(parts: () => Besieged): void {
   const what = 'a sequencer whose places strangers hold still gives its challenger the data, and none is challenged'
-  test(what, () => expectUnchallenged(parts().network, parts().pay), 30_000)
+  test(what, () => expectUnchallenged(parts().network, parts().pay), 60_000)
 }
 
 describeOnBitcoind('a network', () => {
