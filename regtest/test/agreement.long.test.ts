@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { expectAgreement, joinLate, readLinks } from '../src/chaos/agreement.ts'
+import { expectAgreement, joinLate } from '../src/chaos/agreement.ts'
 import { mineSlowly } from '../src/chaos/branches.ts'
 import { gather, type Payer } from '../src/chaos/crowd.ts'
 import { freshDice } from '../src/chaos/dice.ts'
@@ -8,6 +8,7 @@ import { settle } from '../src/chaos/settle.ts'
 import { openStand, type Stand } from '../src/chaos/stand.ts'
 import { judge } from '../src/chaos/verdict.ts'
 import type { LieName } from '../src/lies.ts'
+import { readLinks } from '../src/told.ts'
 import { describeOnBitcoind } from './ground.ts'
 
 /** One that evidence shows, one that nobody answers for, one whose data nobody gets. */

@@ -1,10 +1,10 @@
-import type { Account } from '@kedge/api'
 import { readBlock, readBlockHash, readRawBlock, readTip } from '@kedge/bitcoin'
 import { equalBytes, type L1Output } from '@kedge/core'
 import { force, signWithdrawal } from '../force.ts'
 import type { NodeProcess } from '../node-process.ts'
 import { expect, type Scenario } from '../scenario.ts'
 import type { Person, Stage } from '../stage.ts'
+import { findDifference, toldBy } from '../told.ts'
 
 /** Satoshis that each lets go to the payout's fee at most. */
 const PAYOUT_FEE = 1_000n
@@ -37,7 +37,7 @@ export const exit: Scenario = {
       expectEmpty(stage, leaving),
     )
     await stage.step(
-      'a challenger that begins now, with an empty disk, comes to the same state',
+      'a challenger that begins now, with an empty disk, comes to the same state, and tells the same of all that was paid',
       () => joinAfterwards(stage),
       (root) => `state root ${root.slice(0, 16)}…`,
     )
@@ -131,13 +131,9 @@ async function joinAfterwards(stage: Stage): Promise<string> {
     const roots = new Set(healths.map(({ exit: ended }) => ended?.root))
     return healths.every(({ synced }) => synced) && roots.size === 1 ? healths[0]?.exit?.root : undefined
   })
-  const there = (node: NodeProcess): Promise<Account[]> =>
-    Promise.all(stage.everyone.map((person) => stage.account(node, person)))
-  const [early, now] = [await there(witness(stage)), await there(late)]
-  expect(
-    early.every(({ balance }, at) => balance === now[at]?.balance),
-    'it tells of other balances',
-  )
+  const keys = stage.everyone.map(({ key }) => key)
+  const difference = findDifference(await toldBy(witness(stage).client, keys), await toldBy(late.client, keys))
+  expect(difference === undefined, `it differs in ${difference}`)
   return root
 }
 

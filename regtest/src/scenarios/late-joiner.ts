@@ -1,11 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { inspect, isDeepStrictEqual } from 'node:util'
-import type { RouteResponse } from '@kedge/api'
-import type { NodeProcess } from '../node-process.ts'
 import { expect, type Scenario } from '../scenario.ts'
-
-type BatchLink = Extract<RouteResponse<'batches'>['batches'][number], { readonly outcome: 'batch' }>
+import { findDifference, toldBy } from '../told.ts'
 
 /** A challenger that begins late, with an empty disk and only peers and bitcoind, comes to the same state. */
 export const lateJoiner: Scenario = {
@@ -30,35 +26,14 @@ export const lateJoiner: Scenario = {
       ({ number, post }) => `batch ${number}, state root ${post.slice(0, 16)}…`,
     )
     await stage.step(
-      'it tells of the same links, voids and accounts as one that was there from the start',
+      'it tells the same of links, voids, vault and accounts as one that was there from the start',
       async () => {
         const [early] = network.challengers
         if (early === undefined) throw new Error('there is no other challenger')
-        for (const person of people)
-          expectSame(await early.client.account({ key: person.key }), await late.client.account({ key: person.key }))
-        expectSame(await linksOf(early), await linksOf(late))
+        const keys = people.map(({ key }) => key)
+        const difference = findDifference(await toldBy(early.client, keys), await toldBy(late.client, keys))
+        expect(difference === undefined, `they differ in ${difference}`)
       },
     )
   },
-}
-
-/** Every link of the anchor chain, as far as nodes must agree on it. */
-async function linksOf({ client }: NodeProcess): Promise<unknown[]> {
-  const links: unknown[] = []
-  let before: number | undefined
-  do {
-    const page = await client.batches(before === undefined ? {} : { before })
-    for (const link of page.batches) links.push(link.outcome === 'batch' ? withoutHeld(link) : link)
-    before = page.next
-  } while (before !== undefined)
-  return links
-}
-
-/** What a node holds of a void batch, and what follows from that, is its own matter. */
-function withoutHeld({ data, verdict, header, mode, ...link }: BatchLink): unknown {
-  return link
-}
-
-function expectSame(early: unknown, late: unknown): void {
-  expect(isDeepStrictEqual(early, late), `they differ:\n${inspect(early)}\n${inspect(late)}`)
 }
