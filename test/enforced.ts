@@ -15,7 +15,10 @@ export const SHOWN: readonly Shown[] = [
         'two in one block, the second spends the first',
         'a second anchor of a header that is not final is null',
       ],
-      'regtest/test/anchors.test.ts': ["a stranger can't spend a link"],
+      'regtest/test/anchors.test.ts': [
+        "a stranger can't spend a link",
+        'the takeover is t watchers’ and nobody else’s, however long the link has stood',
+      ],
       'packages/commitment/test/anchors-reorg.test.ts': ['a reorganisation of %i blocks gives them back unchanged'],
     },
   },
@@ -123,6 +126,8 @@ export const SHOWN: readonly Shown[] = [
       'packages/bond/test/bond-bitcoind.test.ts': [
         'each two of three watchers slash',
         'a slash by fewer watchers than the threshold, or by strangers',
+        'the detector is spent alone by %s: the bond is frozen, for everybody',
+        'the detector alone, by fewer watchers than the threshold, by strangers, or by the return key too early',
       ],
       'regtest/test/bond-cosign.test.ts': [
         'is given where its own state says that a batch is void for a lie, and nowhere else',
@@ -157,6 +162,7 @@ export const SHOWN: readonly Shown[] = [
     by: {
       'regtest/test/vault.test.ts': [
         'fewer than t watchers, strangers, the wrong order, or more than t: nothing that Bitcoin takes',
+        'a deposit is swept by t watchers and by nobody else, alone or beside a head that t have signed for',
       ],
       'packages/core/test/vault-judge.test.ts': ['is the plan that it would have made itself, to the byte'],
       'regtest/test/lying-watcher.long.test.ts': [

@@ -1,24 +1,29 @@
 import {
   type BuiltLink,
+  build,
   buildAnchor,
   buildTakeover,
   type Funding,
   type LinkPlan,
   readMempoolEntry,
-  testAccept,
 } from '@kedge/bitcoin'
-import { anchorScript, batchAnchor, encodeMessage } from '@kedge/core'
+import { anchorOutput, anchorScript, batchAnchor, encodeMessage } from '@kedge/core'
 import { expect, test } from 'vitest'
 import {
   ANCHOR_SECRET,
   describeOnBitcoind,
+  expectRefused,
   expectRelayed,
   fundedKey,
   fundedLink,
+  LOCKED,
   mineAndRead,
+  NOT_THE_WATCHERS,
   PARAMS,
+  SCRIPT,
   useBitcoind,
   WATCHERS,
+  witnessOf,
 } from './ground.ts'
 
 const HASH = new Uint8Array(32).fill(0xab)
@@ -28,6 +33,9 @@ function planOf(link: LinkPlan['link'], funding: Funding): LinkPlan {
   const payload = encodeMessage(batchAnchor({ parent: HASH, origin: { height: 1, hash: HASH }, post: HASH }, HASH))
   return { params: PARAMS, link, payload, budget: BUDGET, funding }
 }
+
+/** Its key is in no place of that leaf. */
+const ANCHOR_ALONE = ['the anchor key', [undefined, ANCHOR_SECRET, ANCHOR_SECRET]] as const
 
 describeOnBitcoind.each(['default', 'core'] as const)('the anchor chain under the %s policy', (policy) => {
   const bitcoind = useBitcoind(policy)
@@ -71,8 +79,7 @@ describeOnBitcoind.each(['default', 'core'] as const)('the anchor chain under th
   test("a stranger can't spend a link", async () => {
     const link = await fundedLink(bitcoind(), 50_000n)
     const built = buildAnchor(planOf(link, await fundedKey(bitcoind(), 1)), WATCHERS[0] as Uint8Array)
-    expect(await testAccept(bitcoind().rpc, built.raw)).toMatchObject({ ok: false, reason: 'invalid' })
-    await expect(bitcoind().mineBlock([built.raw])).rejects.toThrow(/generateblock/)
+    await expectRefused(bitcoind(), built.raw, 'invalid', SCRIPT)
   })
 
   test('the watchers take over once X blocks have passed, not one earlier', async () => {
@@ -87,15 +94,34 @@ describeOnBitcoind.each(['default', 'core'] as const)('the anchor chain under th
       WATCHERS,
     )
     await bitcoind().mine(PARAMS.windows.takeover - 2)
-    expect(await testAccept(bitcoind().rpc, built.raw)).toMatchObject({ ok: false, reason: 'early' })
-    await expect(bitcoind().mineBlock([built.raw])).rejects.toThrow(/generateblock/)
+    await expectRefused(bitcoind(), built.raw, 'early', LOCKED)
     // Another wait means another leaf, and another output than the one that is there.
-    expect(await testAccept(bitcoind().rpc, hasty.raw)).toMatchObject({ ok: false, reason: 'invalid' })
+    await expectRefused(bitcoind(), hasty.raw, 'invalid', SCRIPT)
     await bitcoind().mine(1)
     await expectRelayed(bitcoind(), built)
     const mined = await mineAndRead(bitcoind(), built.txid)
     expect(mined.outputs[1]?.script).toEqual(anchorScript(PARAMS))
     // The chain goes on from there, by the anchor key again.
     await expectRelayed(bitcoind(), buildAnchor(planOf(built.next, await fundedKey(bitcoind(), 1)), ANCHOR_SECRET))
+  })
+
+  test('the takeover is t watchers’ and nobody else’s, however long the link has stood', async () => {
+    const link = await fundedLink(bitcoind(), 50_000n)
+    await bitcoind().mine(PARAMS.windows.takeover)
+    const output = anchorOutput(PARAMS)
+    const spend = { ...link, script: output.script, sequence: PARAMS.windows.takeover, leaf: output.leaf }
+    const outputs = [{ script: output.script, value: 49_000n }]
+    for (const [, signers] of [...NOT_THE_WATCHERS, ANCHOR_ALONE])
+      await expectRefused(
+        bitcoind(),
+        build([{ ...spend, witness: witnessOf(signers, output) }], outputs).raw,
+        'invalid',
+        SCRIPT,
+      )
+    const [one, two] = WATCHERS
+    const watchers = { ...spend, witness: witnessOf([undefined, two, one], output) }
+    // Without the sequence the leaf's wait is not met, whoever signs.
+    await expectRefused(bitcoind(), build([{ ...watchers, sequence: 0xfffffffd }], outputs).raw, 'invalid', SCRIPT)
+    await expectRelayed(bitcoind(), build([watchers], outputs))
   })
 })

@@ -14,6 +14,7 @@ import {
   readMempoolEntry,
   readRawBlock,
   readTip,
+  type Spend,
   sendTransaction,
 } from '@kedge/bitcoin'
 import { anchorScript, equalBytes, type L1Transaction, type Outpoint, type Params, regtestRules } from '@kedge/core'
@@ -120,4 +121,49 @@ export async function mineAndRead(bitcoind: Bitcoind, txid: Uint8Array): Promise
   const found = block.transactions.find((transaction) => equalBytes(transaction.txid, txid))
   if (found === undefined) throw new Error(`${printHash(txid)} is not in block ${height}`)
   return found
+}
+
+/** What bitcoind says of a block with a transaction that it can't hold. */
+export const SCRIPT = /script-verify-flag-failed/
+export const LOCKED = /bad-txns-nonfinal/
+export const SPENT = /bad-txns-inputs-missingorspent/
+/** Of a transaction that is in the chain, with outputs that nothing has spent. */
+export const TWICE = /bad-txns-BIP30/
+
+/** Neither the mempool takes it nor a miner's block, each for this reason. What it spends is confirmed. */
+export async function expectRefused(
+  bitcoind: Bitcoind,
+  raw: Uint8Array,
+  mempool: string,
+  block: RegExp,
+): Promise<void> {
+  expect(await sendTransaction(bitcoind.rpc, raw, 0n)).toMatchObject({ ok: false, reason: mempool })
+  await expect(bitcoind.mineBlock([raw])).rejects.toThrow(block)
+}
+
+/** Who signs in each watcher's place, from the last one's to the first's. */
+type Signers = readonly (Uint8Array | undefined)[]
+
+const [ONE, TWO, THREE] = WATCHERS as [Uint8Array, Uint8Array, Uint8Array]
+const STRANGER = secretOf(0x55)
+
+/** None of these is t watchers, each in its place: nothing that Bitcoin takes. */
+export const NOT_THE_WATCHERS: readonly (readonly [string, Signers])[] = [
+  ['fewer than t', [undefined, undefined, ONE]],
+  ['one and a stranger', [undefined, STRANGER, ONE]],
+  ['strangers', [undefined, STRANGER, STRANGER]],
+  ['the wrong order', [undefined, ONE, TWO]],
+  ['more than t', [THREE, TWO, ONE]],
+]
+
+/** Of a leaf that asks for t watchers. */
+export function witnessOf(
+  signers: Signers,
+  { leaf, control }: { readonly leaf: Uint8Array; readonly control: Uint8Array },
+): Spend['witness'] {
+  return (sign) => [
+    ...signers.map((secret) => (secret === undefined ? new Uint8Array(0) : sign(secret))),
+    leaf,
+    control,
+  ]
 }

@@ -33,7 +33,17 @@ import {
   signalScript,
 } from '@kedge/core'
 import { expect, test } from 'vitest'
-import { describeOnBitcoind, expectRelayed, freshKey, fundedKey, mineAndRead, PARAMS, useBitcoind } from './ground.ts'
+import {
+  describeOnBitcoind,
+  expectRelayed,
+  freshKey,
+  fundedKey,
+  LOCKED,
+  mineAndRead,
+  PARAMS,
+  SCRIPT,
+  useBitcoind,
+} from './ground.ts'
 
 const HASH = new Uint8Array(32).fill(0xab)
 const NOTHING = new Uint8Array(0)
@@ -114,6 +124,7 @@ describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (po
       bytes: noise(2_000),
     }
     const funding = await fundedKey(bitcoind(), 1, 100_000n)
+    await bitcoind().mine(1)
     const commit = buildCommit(publication, 3, funding)
     await expectRelayed(bitcoind(), commit)
     const reveal = buildReveal(publication, commit.raw, { ...funding, coins: [] })
@@ -122,16 +133,18 @@ describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (po
       expect(await testAccept(bitcoind().rpc, sniped)).toMatchObject({
         detail: expect.stringContaining('Schnorr signature'),
       })
-      await expect(bitcoind().mineBlock([commit.raw, sniped])).rejects.toThrow(/generateblock/)
+      await expect(bitcoind().mineBlock([commit.raw, sniped])).rejects.toThrow(SCRIPT)
     }
     expect(readPieces(await mineAndRead(bitcoind(), reveal.txid))).toEqual(publication.bytes)
   })
 
   test('nobody hangs a child on a message that waits; a block later anybody cleans its signal output up', async () => {
     const payload = encodeMessage({ kind: 'challenge', headerHash: HASH, data: 'data' })
-    const message = buildChallenge(PARAMS, payload, await fundedKey(bitcoind(), 1, 100_000n))
-    await expectRelayed(bitcoind(), message, PARAMS.fees.challenge)
+    const funding = await fundedKey(bitcoind(), 1, 100_000n)
     const { key, coins } = await fundedKey(bitcoind(), 1, 10_000n)
+    await bitcoind().mine(1)
+    const message = buildChallenge(PARAMS, payload, funding)
+    await expectRelayed(bitcoind(), message, PARAMS.fees.challenge)
     const cleanUp = (sequence: number) =>
       build(
         [signalSpend(message, sequence), keySpend(coins[0] as Coin, key.script, key.spendingSecret)],
@@ -140,8 +153,10 @@ describeOnBitcoind.each(['default', 'core'] as const)('under the %s policy', (po
     const child = cleanUp(1)
     expect(await testAccept(bitcoind().rpc, child.raw)).toMatchObject({ ok: false, reason: 'early' })
     // Without the wait the script is not met.
-    expect(await testAccept(bitcoind().rpc, cleanUp(0xfffffffd).raw)).toMatchObject({ reason: 'invalid' })
-    await expect(bitcoind().mineBlock([message.raw, child.raw])).rejects.toThrow(/generateblock/)
+    const hasty = cleanUp(0xfffffffd).raw
+    expect(await testAccept(bitcoind().rpc, hasty)).toMatchObject({ reason: 'invalid' })
+    await expect(bitcoind().mineBlock([message.raw, hasty])).rejects.toThrow(SCRIPT)
+    await expect(bitcoind().mineBlock([message.raw, child.raw])).rejects.toThrow(LOCKED)
     await mineAndRead(bitcoind(), message.txid)
     // Knots by itself takes the network's id in the script for data, and relays nothing that shows it.
     if (policy === 'core') await expectRelayed(bitcoind(), child)

@@ -24,13 +24,20 @@ import { expect, test } from 'vitest'
 import type { Bitcoind } from '../src/bitcoind.ts'
 import {
   describeOnBitcoind,
+  expectRefused,
   expectRelayed,
   freshKey,
   fundedKey,
+  LOCKED,
   mineAndRead,
+  NOT_THE_WATCHERS,
   PARAMS,
+  SCRIPT,
+  SPENT,
+  TWICE,
   useBitcoind,
   WATCHERS,
+  witnessOf,
 } from './ground.ts'
 
 const HASH = new Uint8Array(32).fill(0xab)
@@ -68,17 +75,12 @@ const must = (plan: VaultPlan | undefined): VaultPlan => {
   return plan
 }
 
-/** Neither the mempool takes it nor a miner's block, each for this reason. What it spends is confirmed. */
-async function expectRefused(bitcoind: Bitcoind, raw: Uint8Array, mempool: string, block: RegExp): Promise<void> {
-  expect(await sendTransaction(bitcoind.rpc, raw, 0n)).toMatchObject({ ok: false, reason: mempool })
-  await expect(bitcoind.mineBlock([raw])).rejects.toThrow(block)
+function spendBy({ previous: outpoint, value, by }: PlannedInput, signers: Parameters<typeof witnessOf>[0]): Spend {
+  return {
+    ...{ outpoint, value, script: by.script, sequence: 0xfffffffd, leaf: by.leaf },
+    witness: witnessOf(signers, by),
+  }
 }
-
-const SCRIPT = /script-verify-flag-failed/
-const LOCKED = /bad-txns-nonfinal/
-const SPENT = /bad-txns-inputs-missingorspent/
-/** Of a transaction that is in the chain, with outputs that nothing has spent. */
-const TWICE = /bad-txns-BIP30/
 
 describeOnBitcoind.each(['default', 'core'] as const)('the vault under the %s policy', (policy) => {
   const bitcoind = useBitcoind(policy)
@@ -121,27 +123,29 @@ describeOnBitcoind.each(['default', 'core'] as const)('the vault under the %s po
     const plan = must(planPayout(PARAMS, vault, claims, HASH, 2_000n))
     expect(() => buildVaultSpend(PARAMS, plan, SIGNERS.slice(1))).toThrow(RangeError)
     const [head] = plan.inputs as [PlannedInput]
-    const { leaf, control, script } = head.by
-    const stranger = new Uint8Array(32).fill(0x55)
-    const [one, two, three] = WATCHERS as [Uint8Array, Uint8Array, Uint8Array]
-    const stacks: (readonly (Uint8Array | undefined)[])[] = [
-      [undefined, undefined, one],
-      [undefined, stranger, one],
-      [undefined, one, two],
-      [three, two, one],
-    ]
-    for (const stack of stacks) {
-      const witness: Spend['witness'] = (sign) => [
-        ...stack.map((secret) => (secret === undefined ? new Uint8Array(0) : sign(secret))),
-        leaf,
-        control,
-      ]
-      const { previous: outpoint, value } = head
-      const spend = { outpoint, value, script, sequence: 0xfffffffd, leaf, witness }
-      const { raw } = build([spend], plan.outputs)
-      await expectRefused(bitcoind(), raw, 'invalid', SCRIPT)
-    }
+    for (const [, signers] of NOT_THE_WATCHERS)
+      await expectRefused(bitcoind(), build([spendBy(head, signers)], plan.outputs).raw, 'invalid', SCRIPT)
     await expectRelayed(bitcoind(), buildVaultSpend(PARAMS, plan, SIGNERS))
+  })
+
+  test('a deposit is swept by t watchers and by nobody else, alone or beside a head that t have signed for', async () => {
+    const vault = await fundedVault(bitcoind(), 10_000n)
+    const waiting = await madeDeposit(bitcoind())
+    await bitcoind().mine(1)
+    const { height } = await readTip(bitcoind().rpc)
+    const plan = must(planSweep(PARAMS, vault, [waiting], height + 1, 1_500n))
+    expect(() => buildVaultSpend(PARAMS, plan, SIGNERS.slice(1))).toThrow(RangeError)
+    const [head, deposit] = plan.inputs as [PlannedInput, PlannedInput]
+    const [one, two] = SIGNERS
+    for (const [, signers] of NOT_THE_WATCHERS) {
+      const alone = build([spendBy(deposit, signers)], [{ script: freshKey().script, value: 19_000n }])
+      await expectRefused(bitcoind(), alone.raw, 'invalid', SCRIPT)
+      const beside = build([spendBy(head, [undefined, two, one]), spendBy(deposit, signers)], plan.outputs)
+      await expectRefused(bitcoind(), beside.raw, 'invalid', SCRIPT)
+    }
+    const signed = build([spendBy(head, [undefined, two, one]), spendBy(deposit, [undefined, two, one])], plan.outputs)
+    await expectRelayed(bitcoind(), signed)
+    await mineAndRead(bitcoind(), signed.txid)
   })
 
   test('the depositor takes back what nobody swept, R blocks later and not one earlier; after a sweep never', async () => {

@@ -255,30 +255,38 @@ describe.skipIf(NO_BITCOIND).each(['default', 'core'] as const)('under the %s po
     })
 
     test.each([
-      ['with its slot key', 0, SECRETS.slot],
-      ['with its return key, in time', 1, SECRETS.return],
-    ] as const)('the sequencer spends its detector alone %s: the bond is frozen', async (_, leaf, secret) => {
+      ['the sequencer, with its slot key', 0, [SECRETS.slot]],
+      ['the sequencer, with its return key, in time', 1, [SECRETS.return]],
+      ['t watchers', 2, [undefined, SECRETS.watchers[1], SECRETS.watchers[0]]],
+    ] as const)('the detector is spent alone by %s: the bond is frozen, for everybody', async (_, leaf, secrets) => {
       const { plan, terms, returned } = await newBond()
       await bitcoind().mine(RULES.returnDelay)
-      const [, detector] = plannedReturn(terms).inputs
-      if (detector === undefined) throw new Error('a detector')
-      const alone = {
-        stage: 'return',
-        inputs: [detector],
-        outputs: [{ script: freshKey().script, value: 600n }],
-      } as const
-      const transaction = transactionOf({ ...alone, hashType: Transaction.SIGHASH_DEFAULT })
-      const [output] = detectorOutput(terms.keys, terms.returnDelay).leaves.slice(leaf)
-      if (output === undefined) throw new Error('a leaf')
-      const spent = alone.inputs
-      const hash = signatureHash({ transaction, spent, at: 0, leaf: output.leaf }, Transaction.SIGHASH_DEFAULT)
-      transaction.setWitness(0, [signWith(secret, hash), output.leaf, output.control])
-      await expectAccepted(bitcoind(), { raw: transaction.toBuffer(), spent })
-      await expectMined(terms, { txid: transaction.getHash() }, 'frozen')
+      const alone = detectorAlone(terms, leaf, secrets)
+      await expectAccepted(bitcoind(), alone)
+      await expectMined(terms, { txid: Transaction.fromBuffer(alone.raw).getHash() }, 'frozen')
       const home = completeReturn(terms, returned, SECRETS.return)
       await expectRefused(bitcoind(), returnOf(terms, home), GONE)
       const slash = slashByEquivocation(plan, SECRETS.slot)
       await expectRefused(bitcoind(), spendingOf(terms, slash, 0), GONE)
+    })
+
+    test('the detector alone, by fewer watchers than the threshold, by strangers, or by the return key too early', async () => {
+      const { terms } = await newBond()
+      const [first] = SECRETS.watchers
+      await expectRefused(bitcoind(), detectorAlone(terms, 1, [SECRETS.return]), LOCKED, /bad-txns-nonfinal/)
+      await expectUnsigned(bitcoind(), detectorAlone(terms, 1, [SECRETS.return], 0xfffffffd))
+      await bitcoind().mine(RULES.returnDelay)
+      for (const secret of [SECRETS.return, SECRETS.anchor, of(99)])
+        await expectUnsigned(bitcoind(), detectorAlone(terms, 0, [secret]))
+      for (const secret of [SECRETS.slot, first, of(99)])
+        await expectUnsigned(bitcoind(), detectorAlone(terms, 1, [secret]))
+      const few = [
+        [undefined, undefined, first],
+        [undefined, first, first],
+        [undefined, of(98), of(99)],
+        [...SECRETS.watchers].reverse(),
+      ]
+      for (const secrets of few) await expectUnsigned(bitcoind(), detectorAlone(terms, 2, secrets))
     })
 
     test('the sequencer slashes itself: the forfeit is lost all the same', async () => {
@@ -324,6 +332,26 @@ function spendingOf(terms: BondTerms, { raw }: Built, detector: number): Spendin
 
 function returnOf(terms: BondTerms, { raw }: Built): Spending {
   return { raw, spent: plannedReturn(terms).inputs }
+}
+
+/** The detector by itself, without what it is there for. */
+function detectorAlone(
+  terms: BondTerms,
+  leaf: number,
+  secrets: readonly (Uint8Array | undefined)[],
+  sequence?: number,
+): Spending {
+  const [, detector] = plannedReturn(terms).inputs
+  const [output] = detectorOutput(terms.keys, terms.returnDelay).leaves.slice(leaf)
+  if (detector === undefined || output === undefined) throw new Error('a detector with such a leaf')
+  const outputs = [{ script: freshKey().script, value: 600n }]
+  const spent = [sequence === undefined ? detector : { ...detector, sequence }]
+  const hashType = Transaction.SIGHASH_DEFAULT
+  const transaction = transactionOf({ stage: 'return', inputs: spent, outputs, hashType })
+  const hash = signatureHash({ transaction, spent, at: 0, leaf: output.leaf }, hashType)
+  const signatures = secrets.map((secret) => (secret === undefined ? new Uint8Array(0) : signWith(secret, hash)))
+  transaction.setWitness(0, [...signatures, output.leaf, output.control])
+  return { raw: transaction.toBuffer(), spent }
 }
 
 /** The same transaction with its first detector spent by another leaf, or signed by others, over what it now is. */
