@@ -215,6 +215,6 @@ describe('a file that can’t be read', () => {
 
   test('none at all, and a folder', () => {
     expect(reading('/nowhere/kedge.toml')).toThrow('/nowhere/kedge.toml: cannot be read: ENOENT')
-    expect(reading(freshFolder().path)).toThrow('cannot be read: EISDIR')
+    expect(reading(freshFolder().path)).toThrow('it is a folder')
   })
 })

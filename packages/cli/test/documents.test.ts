@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fromHex, reverseBytes, toHex } from '@kedge/core'
@@ -140,6 +141,39 @@ describe('a file that can’t be used', () => {
     expect(stdout + stderr).toContain(message)
     expect(code).toBe(status)
   })
+
+  test('what is no file, or has no end, is refused in a sentence, and nobody waits for it', async () => {
+    const { folder, by } = folderWith(receipt)
+    const pipe = join(folder.path, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const device = 'it is a pipe or a device, and a file is needed'
+    const named = [
+      ['/dev/zero', device],
+      ['/dev/stdin', device],
+      [pipe, device],
+      [folder.path, 'it is a folder, and a file is needed'],
+    ] as const
+    const argumentsOf = (file: string) => [
+      ['verify-receipt', file, '--params', by],
+      ['verify-receipt', by, '--params', file],
+    ]
+    const tried = named.flatMap(([file, message]) =>
+      argumentsOf(file).map(async (args) => {
+        const ran = await kedge(['wallet', ...args])
+        expect(ran).toEqual({ code: 2, stdout: '', stderr: `kedge: ${file}: ${message}\n` })
+      }),
+    )
+    await Promise.all(tried)
+  })
+
+  test.runIf(process.platform === 'linux')(
+    'of a file that says it has no bytes, all are read, up to a bound',
+    async () => {
+      const { by } = folderWith(receipt)
+      const { code, stdout, stderr } = await kedge(['wallet', 'verify-receipt', '/proc/self/status', '--params', by])
+      expect([code, stdout + stderr]).toEqual([1, expect.stringContaining('it is no document of Kedge')])
+    },
+  )
 
   test('of another network', async () => {
     const { folder, file } = folderWith(receipt)
