@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseFile, walk } from '../scripts/layers/parse.mjs'
-import { SHOWN } from './enforced.ts'
+import { ENFORCED } from './enforced.ts'
 
 /** The README's table "who enforces what" is true as long as these tests are there, run, and pass. */
 
@@ -12,6 +12,7 @@ const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 interface Row {
   readonly what: string
   readonly who: string
+  readonly how: string
 }
 
 /** The rows under a heading, links as their text. */
@@ -19,8 +20,9 @@ function tableUnder(heading: string): Row[] {
   const [, section = ''] = read('README.md').split(`## ${heading}\n`)
   const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '))
   return lines.slice(1).map((line) => {
-    const [what = '', who = ''] = line.slice(2).split(' | ')
-    return { what: plain(what), who: plain(who) }
+    const [what = '', who = '', how = '', ...more] = line.slice(2).replace(/ \|$/, '').split(' | ')
+    if (more.length > 0) throw new Error(`a row of more than three cells: ${line}`)
+    return { what: plain(what), who: plain(who), how: plain(how) }
   })
 }
 
@@ -42,8 +44,16 @@ function chainOf(callee: Node): string[] {
 }
 
 const STILL = ['skip', 'todo', 'fails', 'only']
-const isStill = (call: Node) =>
-  call.type === 'CallExpression' && chainOf(call.callee).some((name) => STILL.includes(name))
+const isStill = (call: Node): boolean =>
+  call.type === 'CallExpression' &&
+  (chainOf(call.callee).some((name) => STILL.includes(name)) || isDecided(call.callee))
+
+/** Whether a condition that is none says that it runs, or does not: `test.skipIf(true)('title')`. */
+function isDecided(call: Node): boolean {
+  if (call.type !== 'CallExpression') return false
+  const isConditional = ['skipIf', 'runIf'].includes(chainOf(call.callee).at(-1) ?? '')
+  return (isConditional && call.arguments[0]?.type === 'Literal') || isDecided(call.callee)
+}
 
 function titleOf({ arguments: [first] }: Node): string | undefined {
   if (first?.type === 'Literal' && typeof first.value === 'string') return first.value
@@ -65,29 +75,53 @@ function testsIn(path: string): string[] {
 describe('who enforces what', () => {
   const rows = tableUnder('What enforces what, today')
 
-  test('each row of the README is shown, and nothing else', () => {
+  test('each cell of the README is what is shown here, and nothing else is', () => {
     expect(rows.length).toBeGreaterThan(10)
-    expect(SHOWN.map(({ what }) => what)).toEqual(rows.map(({ what }) => what))
+    const shown = ENFORCED.map(({ what, who, how }) => ({ what, who, how: how.map(({ says }) => says).join('; ') }))
+    expect(shown).toEqual(rows)
   })
 
-  test.each(SHOWN)('$what', ({ what, by }) => {
-    const files = Object.keys(by)
-    for (const [file, titles] of Object.entries(by)) {
-      const there = testsIn(file)
-      expect(titles.length).toBeGreaterThan(0)
-      for (const title of titles)
-        expect(
-          there.filter((one) => one === title),
-          `${file} has one test "${title}" that runs`,
-        ).toHaveLength(1)
+  test.each(ENFORCED)('$what', ({ who, how }) => {
+    for (const { says, by } of how) {
+      expect(Object.values(by).flat().length, `something shows that ${says}`).toBeGreaterThan(0)
+      for (const [file, titles] of Object.entries(by)) expectTests(file, titles)
     }
-    const always = files.filter((file) => !file.endsWith('.long.test.ts'))
+    const always = how.flatMap(({ by }) => Object.keys(by)).filter((file) => !isLong(file))
     expect(always.length, 'the normal mode shows it').toBeGreaterThan(0)
-    // What Bitcoin is said to enforce, Bitcoin itself has to show.
-    const who = rows.find((row) => row.what === what)?.who ?? ''
-    if (who.startsWith('Bitcoin')) expect(always.some(usesBitcoind), 'a real bitcoind shows it').toBe(true)
+    for (const { name, showsIt } of ENFORCERS.filter(({ name }) => name.test(who)))
+      expect(always.some(showsIt), `a test in which it is enforced by ${name.source}`).toBe(true)
+  })
+
+  test('each row says who enforces it', () => {
+    for (const { what, who } of ENFORCED)
+      expect(
+        ENFORCERS.some(({ name }) => name.test(who)),
+        `${what}: ${who}`,
+      ).toBe(true)
   })
 })
+
+const isLong = (file: string): boolean => file.endsWith('.long.test.ts')
+
+/** They are there once each, run wherever the file does, and the file is one that runs. */
+function expectTests(file: string, titles: readonly string[]): void {
+  expect(file).toMatch(/^(packages\/[a-z]+\/|regtest\/)?test\/.+\.test\.ts$/)
+  const there = testsIn(file)
+  expect(titles.length, file).toBeGreaterThan(0)
+  for (const title of titles)
+    expect(
+      there.filter((one) => one === title),
+      `${file} has one test "${title}" that runs`,
+    ).toHaveLength(1)
+}
+
+/** What Bitcoin is said to enforce, Bitcoin itself has to show; what nodes are, the rules that they share or a node. */
+const ENFORCERS: readonly { readonly name: RegExp; readonly showsIt: (file: string) => boolean }[] = [
+  { name: /^Bitcoin/, showsIt: usesBitcoind },
+  { name: /every node/, showsIt: (file) => /^(packages\/(core|node)|regtest)\//.test(file) },
+  { name: /watchers/, showsIt: (file) => /^(packages\/(core|bond)|regtest)\//.test(file) },
+  { name: /whoever sent it/, showsIt: usesBitcoind },
+]
 
 const GROUNDS = /useBitcoind|describeOnBitcoind|Rollup\.start|World\.open|new Bitcoind|RegtestNetwork/
 
@@ -100,9 +134,11 @@ test('a test that does not run shows nothing', () => {
   expect(testsIn(path)).toContain('a test that does not run shows nothing')
   const { program } = parseFile(
     'x.test.ts',
-    "describe.skip('a', () => { test('b', () => {}) }); test.todo('c'); test('d', f)",
+    "describe.skip('a', () => { test('b', () => {}) }); test.todo('c'); test('d', f); test.runIf(false)('e', f); test.runIf(x)('g', f)",
   )
   const calls = [...walk(program)].filter(({ node }) => node.type === 'CallExpression')
-  const still = calls.filter(({ node, above }) => [node, ...above].some(isStill)).map(({ node }) => titleOf(node))
-  expect(still).toEqual(['a', 'b', 'c'])
+  const still = calls
+    .filter(({ node, above }) => [node, ...above].some(isStill))
+    .flatMap(({ node }) => titleOf(node) ?? [])
+  expect(still).toEqual(['a', 'b', 'c', 'e'])
 })
