@@ -12,7 +12,10 @@ export const account = z
     balance: msat,
     /** Ascending by cell number. `nonce` is the one that the cell's next transfer must carry. */
     cells: z.array(cellView).max(1000),
-    /** `sequenced`: with the transfers acknowledged so far (a sequencer says this); `anchored`: as of the last batch. */
+    /**
+     * `sequenced`: with the transfers acknowledged so far (a sequencer says this while the chain of batches goes on);
+     * `anchored`: as of the last batch, and of Bitcoin's blocks once the chain has ended.
+     */
     rung: z.enum(['sequenced', 'anchored']),
     /** Deposits to this key that stand in Bitcoin and are not credited yet, in Bitcoin's order. */
     waiting: z.array(deposit).max(PAGE_LIMIT_MAX),

@@ -32,6 +32,7 @@ export function accountQueries(context: QueryContext): Pick<Responders, 'account
 /** Reads the ledger at one moment: nothing is awaited. */
 function accountOf({ node, role, deposits }: QueryContext, key: string): Account {
   const { ledger, owners } = node.executor
+  const { chain } = node.follower
   const cells = owners
     .findAll(fromHex(key))
     .slice(0, CELLS_MAX)
@@ -44,7 +45,7 @@ function accountOf({ node, role, deposits }: QueryContext, key: string): Account
     key,
     balance: cells.reduce((sum, { balance }) => sum + balance, 0n),
     cells,
-    rung: role === 'sequencer' ? 'sequenced' : 'anchored',
+    rung: role === 'sequencer' && chain.mode !== 'closed' ? 'sequenced' : 'anchored',
     waiting: waiting.slice(0, PAGE_LIMIT_MAX).map((deposit) => depositView(node, key, deposit)),
   }
 }

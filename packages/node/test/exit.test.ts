@@ -1,4 +1,4 @@
-import { fromHex } from '@kedge/core'
+import { fromHex, toHex } from '@kedge/core'
 import { force, signWithdrawal } from '@kedge/regtest'
 import type { Verifier } from '@kedge/signatures'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -55,6 +55,13 @@ describe('a chain that has ended', () => {
     expect(balanceOf(node)).toBe(before + 29_500_000n - 20_000_000n - 100n)
     expect([executor.hasExited, executor.claims.sum([]).unpaid]).toEqual([true, { count: 1, value: 20_000n }])
     expect(isSolvent(node)).toBe(true)
+  })
+
+  it('is sequenced by nobody: also who was the sequencer says so of accounts', async () => {
+    for (const role of ['sequencer', 'challenger'] as const) {
+      const account = await clientOfNode(node, { role }).account({ key: toHex(keyOf(ALICE)) })
+      expect(account).toMatchObject({ rung: 'anchored', balance: balanceOf(node) })
+    }
   })
 
   it('tells what was forced of it, and when it is paid', async () => {

@@ -41,6 +41,11 @@ async function readForced(client: Wallet['client'], id: string): Promise<ForcedP
   return forced.length === 0 ? undefined : { rung: 'refused', id, reason: 'forced-without-effect' }
 }
 
+/** Whether the chain of batches has ended for good, as the node says: nothing comes into a batch any more. @throws ApiError */
+export async function hasEnded({ client }: Wallet): Promise<boolean> {
+  return (await client.health()).exit !== undefined
+}
+
 /** Undefined where the node knows of no such thing. @throws ApiError */
 export async function orNothing<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {

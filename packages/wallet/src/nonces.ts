@@ -5,7 +5,7 @@ import type { OwnCell } from './cell.ts'
 import { type SendRecord, signedOf } from './content.ts'
 import { WalletError } from './errors.ts'
 import { findUse, isSettled } from './evidence.ts'
-import { askNode } from './node-word.ts'
+import { askNode, hasEnded } from './node-word.ts'
 import { follow, mayBeWanted } from './records.ts'
 import { submitRecord } from './submit.ts'
 import type { Told } from './turn.ts'
@@ -58,16 +58,19 @@ export const nextNonce: NonceOf = async (wallet, account, cell, intent) => {
 
 /**
  * What the sequencer has not promised takes no nonce: it is what gives way to the forced one, or is it. What was forced
- * before does, as Bitcoin will carry it into a batch.
+ * before does, as Bitcoin will carry it into a batch. Once the chain of batches has ended, a promise takes none either: it
+ * can't be kept, and what was forced behind it would be without effect. If a node lies about the end, so is what is signed
+ * then: the nonce was used.
  * @throws ApiError
  */
 export const nextForcedNonce: NonceOf = async (wallet, _, cell, intent) => {
   const groups = await readGroups(wallet, cell)
   if (cell.nonce > signedUpTo(groups)) return foreignNonce(wallet, cell, intent)
   const published = new Set((await readContent(wallet)).publications.map(({ id }) => id))
-  for (let next = floorOf(groups); ; next++) {
+  const isOver = await hasEnded(wallet)
+  for (let next = isOver ? cell.nonce : floorOf(groups); ; next++) {
     const rivals = groups.get(next) ?? []
-    if (rivals.some(({ state }) => state === 'sequenced' || state === 'final')) continue
+    if (!isOver && rivals.some(({ state }) => state === 'sequenced' || state === 'final')) continue
     const waiting = rivals.filter(({ id }) => published.has(id))
     if (!(await isAnyToCarry(wallet, waiting))) return next
   }

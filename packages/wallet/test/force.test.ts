@@ -5,6 +5,7 @@ import { errorBodyOf, statusOf } from '@kedge/api'
 import { sendTransaction } from '@kedge/bitcoin'
 import { fromHex, toHex } from '@kedge/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readBalance } from '../src/actions/balance.ts'
 import { prepareForce, publishForce, resumePublications } from '../src/actions/force.ts'
 import { send } from '../src/actions/send.ts'
 import { readWalletFile } from '../src/file.ts'
@@ -56,7 +57,7 @@ describe.skipIf(binary === undefined)('what is forced, on a real bitcoind', () =
     node.deposit(toHex(wallet.keys.rollup.key), 100_000n)
     node.mine()
     const record = async () => (await readWalletFile(path)).sends[0]
-    return { lies, wallet, record }
+    return { node, lies, wallet, record }
   }
 
   it('and turns out to be ordered long after it was signed, is not signed for a second nonce', async () => {
@@ -120,5 +121,24 @@ describe.skipIf(binary === undefined)('what is forced, on a real bitcoind', () =
     const next = await prepareForce(wallet, bitcoind.rpc, { ...payment(6n), feeRate: 2 })
     expect(next.operation.nonce).toBe(1n)
     await expect(prepareForce(wallet, bitcoind.rpc, payment(5n))).rejects.toMatchObject({ code: 'earlier-open' })
+  })
+
+  it('once the chain has ended, takes the nonce of what was promised and is in no batch: nobody is locked in', async () => {
+    const { node, wallet } = await funded()
+    node.mine()
+    const { id } = await send(wallet, { to: stranger, amount: 5n })
+    expect((await prepareForce(wallet, bitcoind.rpc, { ...payment(6n), feeRate: 2 })).operation.nonce).toBe(1n)
+    expect(await readBalance(wallet)).toMatchObject({ rung: 'sequenced', unplaced: [] })
+    node.end()
+    expect(await readBalance(wallet)).toMatchObject({
+      rung: 'anchored',
+      unplaced: [{ id, standing: 'dropped', reason: 'chain-ended' }],
+    })
+    const other = await prepareForce(wallet, bitcoind.rpc, { ...payment(6n), feeRate: 2 })
+    expect([other.isExit, other.operation.nonce]).toEqual([true, 0n])
+    // The same payment is the very bytes that were signed before.
+    expect((await prepareForce(wallet, bitcoind.rpc, { ...payment(5n), feeRate: 2 })).record.id).toBe(id)
+    await publishForce(wallet, bitcoind.rpc, other)
+    expect((await prepareForce(wallet, bitcoind.rpc, { ...payment(7n), feeRate: 2 })).operation.nonce).toBe(1n)
   })
 })

@@ -97,7 +97,6 @@ function makeParams(): Params {
 export class LedgerNode {
   readonly params = makeParams()
   readonly network = networkId(this.params)
-  readonly rung: 'sequenced' | 'anchored' = 'sequenced'
   private readonly ledger = new Ledger()
   private readonly slots = new SlotSigner(this.params, SLOT_SECRET)
   private readonly facts = new L1Facts(this.params.scanHeight)
@@ -111,6 +110,8 @@ export class LedgerNode {
   private deposits: { key: Uint8Array; value: bigint }[] = []
   private open: BatchExecution | undefined
   private ticks = 0
+  /** The first block of the exit. */
+  private endedAt: number | undefined
 
   /** A client that asks this node, with `between` to change or lose what passes. */
   client(between: (ask: () => Promise<Response>, url: string) => Promise<Response> = (ask) => ask()) {
@@ -144,6 +145,15 @@ export class LedgerNode {
     }
     this.open = this.begin()
     this.open.addDue((key) => this.cellsOf(key)[0])
+  }
+
+  /** The chain of batches ends, and the open batch is in none of its blocks. */
+  end(): void {
+    if (this.open !== undefined) this.ledger.undo(this.open.seal().delta)
+    this.open = undefined
+    for (const [id, { batch }] of this.taken) if (batch === this.number) this.taken.delete(id)
+    this.height += 1
+    this.endedAt = this.height
   }
 
   private get number(): number {
@@ -246,7 +256,7 @@ export class LedgerNode {
         const position = { height, tx: 1, index: vout }
         return { position, txid: key, vout, key, sats: value, dueAt: height + 1, refundableAt: height + 80 }
       })
-    return answer({ key, balance, cells, rung: this.rung, waiting })
+    return answer({ key, balance, cells, rung: this.endedAt === undefined ? 'sequenced' : 'anchored', waiting })
   }
 
   private history(key: string): Answer<RouteResponse<'accountHistory'>> {
@@ -272,7 +282,8 @@ export class LedgerNode {
       tip: { height: this.height, blockHash: toHex(reverseBytes(this.tip.hash)) },
       bitcoin: { height: this.height },
       synced: true,
-      mode: 'active',
+      mode: this.endedAt === undefined ? 'active' : 'closed',
+      ...(this.endedAt !== undefined && { exit: { from: this.endedAt, root: toHex(this.ledger.root) } }),
       head: { number: this.sealed.length, hash: toHex(ZERO_HASH), post: toHex(this.ledger.root) },
       final: { number: 0 },
       peers: 0,

@@ -15,6 +15,7 @@ import { ownTransactions, readOwnCoins } from '../coins.ts'
 import { type PublicationRecord, type SendRecord, signedOf, type WalletContent } from '../content.ts'
 import { WalletError } from '../errors.ts'
 import { addressesOf } from '../keys.ts'
+import { hasEnded } from '../node-word.ts'
 import { nextForcedNonce } from '../nonces.ts'
 import { dated, paysTheSame } from '../records.ts'
 import { findOpen, inTheWay } from '../repeat.ts'
@@ -84,8 +85,7 @@ export async function prepareForce(wallet: Wallet, rpc: Rpc, request: ForceReque
   const { forced, staleness } = wallet.params.windows
   const dueFrom = tip + 1 + forced
   const publication = { id: record.id, commit: rawOf(commit), reveal: rawOf(reveal) }
-  const { exit } = await wallet.client.health()
-  const due = { isExit: exit !== undefined, dueFrom, lastWithout: dueFrom - 1 + staleness }
+  const due = { isExit: await hasEnded(wallet), dueFrom, lastWithout: dueFrom - 1 + staleness }
   return { record, publication, operation, cost: commit.fee + reveal.fee + SIGNAL, ...due }
 }
 

@@ -2,7 +2,7 @@ import { ApiError } from '@kedge/api'
 import { addressOf } from '@kedge/bitcoin'
 import { toHex } from '@kedge/core'
 import { type SendRecord, signedOf } from '../content.ts'
-import { askNode, type NodeWord } from '../node-word.ts'
+import { askNode, hasEnded, type NodeWord } from '../node-word.ts'
 import { follow, mayBeWanted, paysTheSame, rivalsIn, wasAcknowledged } from '../records.ts'
 import { readContent, type Wallet } from '../wallet.ts'
 
@@ -22,7 +22,7 @@ export interface UnplacedSend {
    * - `recorded`: nobody has acknowledged it so far
    * - `pending`: it is in a batch on Bitcoin that the node has not in its ledger
    * - `unknown`: it was acknowledged, and the node knows nothing of it, or can't say for `reason`
-   * - `dropped`: it was acknowledged, and can't be executed as it is, for `reason`
+   * - `dropped`: it was acknowledged, and can't be executed as it is, for `reason`; `chain-ended`: no batch comes any more
    * - `refused`: it was never acknowledged and can't be executed as it is, for `reason`
    */
   readonly standing: 'recorded' | 'pending' | 'unknown' | 'dropped' | 'refused'
@@ -71,7 +71,7 @@ type Asked = { readonly placed: true } | { readonly placed: false; readonly as: 
 async function ask(wallet: Wallet, record: SendRecord): Promise<Asked> {
   try {
     const said = await askNode(wallet, record.id, signedOf(record).kind)
-    if (said === undefined) return { placed: false, as: ownWord(record) }
+    if (said === undefined) return { placed: false, as: await ownWord(wallet, record) }
     // One that nobody has promised yet is submitted again for the promise.
     if (record.state !== 'recorded' || isForcedAway(said)) await follow(wallet, record, said)
     return standingOf(said)
@@ -94,11 +94,11 @@ function standingOf(said: NodeWord): Asked {
 }
 
 /** Of a payment that the node knows nothing of. */
-function ownWord({ state, reason }: SendRecord): Pick<Unplaced, 'standing' | 'reason'> {
+async function ownWord(wallet: Wallet, { state, reason }: SendRecord): Promise<Pick<Unplaced, 'standing' | 'reason'>> {
   if (state === 'recorded') return { standing: 'recorded' }
   if (state === 'refused' || state === 'dropped')
     return reason === undefined ? { standing: state } : { standing: state, reason }
-  return { standing: 'unknown' }
+  return (await hasEnded(wallet)) ? { standing: 'dropped', reason: 'chain-ended' } : { standing: 'unknown' }
 }
 
 function viewOf({ params }: Wallet, { record, standing, reason }: Unplaced): UnplacedSend {
