@@ -212,6 +212,7 @@ export {
   plannedVbytes,
   planPayout,
   planSweep,
+  sweepDeadline,
   sweepOf,
   type VaultPlan,
 } from './payout.ts'

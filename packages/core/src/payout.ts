@@ -66,10 +66,15 @@ export function sweepBudget({ fees }: Params, deposits: number): bigint {
   return BigInt(deposits) * fees.deposit
 }
 
+/** The last height of a sweep of a deposit: m blocks behind it, its depositor may take it back. */
+export function sweepDeadline({ windows }: Params, { position }: Deposit): number {
+  return position.height + windows.refund - windows.margin
+}
+
 /** k deep, so that it stays; and not so old that its depositor could take it back while the sweep may be undone. */
-export function maySweep({ windows }: Params, { position }: Deposit, height: number): boolean {
-  const age = height - position.height
-  return age > windows.originDepth && age <= windows.refund - windows.margin
+export function maySweep(params: Params, deposit: Deposit, height: number): boolean {
+  const isDeep = height - deposit.position.height > params.windows.originDepth
+  return isDeep && height <= sweepDeadline(params, deposit)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Answer, answer, type RouteResponse } from '@kedge/api'
-import { aliveSince, type Chain, challengesOf, finalHeight, isOpen, type Params } from '@kedge/core'
+import { aliveSince, type Chain, challengesOf, finalHeight, isOpen, type Params, sweepDeadline } from '@kedge/core'
 import { bondQueries } from './bond-queries.ts'
 import { type Metric, printMetrics, type Sample } from './exposition.ts'
 import { dueBy } from './forced-queries.ts'
@@ -137,6 +137,7 @@ function duties({ node }: QueryContext): Metric[] {
   const forced = facts.allForcedAfter(executor.ledger.totals.forcedCursor)
   const deadlines = forced.map((entry) => dueBy(params, entry).lastWithout - chain.height)
   const since = executor.claims.payableSince({ params, chain, links, facts })
+  const sweeps = facts.unspentDeposits().map((deposit) => sweepDeadline(params, deposit) - chain.height)
   return [
     gauge('executed_batch', 'Number of the last batch in the node’s ledger.', executor.head.number),
     gauge('forced_waiting', 'Operations forced on Bitcoin that no batch in the node’s ledger carries.', forced.length),
@@ -144,6 +145,16 @@ function duties({ node }: QueryContext): Metric[] {
       'forced_deadline_blocks',
       'Blocks until no batch without the oldest of those can be anchored and live.',
       least(deadlines),
+    ),
+    gauge(
+      'sweep_deadline_blocks',
+      'Blocks until the oldest deposit that waits for a sweep can be swept no more (R − m).',
+      least(sweeps.filter((left) => left > 0)),
+    ),
+    gauge(
+      'missed_sweeps',
+      'Deposits that wait for no sweep any more: it is too late for one, and their depositors have not taken them back.',
+      sweeps.filter((left) => left <= 0).length,
     ),
     gauge(
       'payout_age_blocks',

@@ -77,6 +77,7 @@ export const SLOT_SECRET = secretOf(2)
 const WATCHERS = [secretOf(4), secretOf(5)]
 /** Satoshis: the vault's first output, and what a sweep pays. */
 const VAULT_VALUE = 10_000n
+const REFUND_KEY = keyOf(62)
 const SWEEP_FEE = 500n
 const FEE_RATE = 2
 const LINK_VALUE = 5_000_000n
@@ -305,19 +306,24 @@ export class Rollup {
   /** A deposit, and its sweep on top of it. */
   async deposit(key: Uint8Array, sats: bigint): Promise<void> {
     const { params, vault } = this
-    const owner = { key, refundKey: keyOf(62) }
-    const made = buildDeposit(params, owner, sats, await this.fund(sats + 10_000n))
-    await this.send(made.raw, 0n)
-    const { sweep } = depositOutput(params, owner.key, owner.refundKey)
+    const txid = await this.depositUnswept(key, sats)
+    const { sweep } = depositOutput(params, key, REFUND_KEY)
     const inputs = [
       { previous: vault.head, value: vault.value, by: vaultOutput(params) },
-      { previous: { txid: made.txid, vout: 1 }, value: sats, by: sweep },
+      { previous: { txid, vout: 1 }, value: sats, by: sweep },
     ]
     const value = vault.value + sats - SWEEP_FEE
     const outputs = [{ script: vaultScript(params), value }]
     const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
     await this.send(swept.raw, 0n)
     this.vault = { head: { txid: swept.txid, vout: 0 }, value }
+  }
+
+  /** A deposit that no watcher sweeps. @returns its transaction's id */
+  async depositUnswept(key: Uint8Array, sats: bigint): Promise<Uint8Array> {
+    const made = buildDeposit(this.params, { key, refundKey: REFUND_KEY }, sats, await this.fund(sats + 10_000n))
+    await this.send(made.raw, 0n)
+    return made.txid
   }
 
   /** Publishes an operation so that batches must contain it. */

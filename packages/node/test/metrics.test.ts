@@ -152,6 +152,26 @@ describe('metrics of a node on a real bitcoind', () => {
     expect((await client.health()).capped).toEqual([{ what: challenge.name, deadline: height + 2 }])
   })
 
+  it('count down to the last sweep of what was paid in, and count what came too late for one', async () => {
+    const { refund, margin } = rollup.params.windows
+    const none = await metrics()
+    expect(none).toMatchObject({ missed_sweeps: 0, unswept_satoshis: 0 })
+    expectNone(none, 'sweep_deadline_blocks')
+    await rollup.depositUnswept(keyOf(ALICE), 20_000n)
+    await rollup.mine()
+    await rollup.depositUnswept(keyOf(BOB), 30_000n)
+    await rollup.mine()
+    expect(await metrics()).toMatchObject({ sweep_deadline_blocks: refund - margin - 1, unswept_satoshis: 50_000 })
+    await rollup.mine(refund - margin - 2)
+    expect(await metrics()).toMatchObject({ sweep_deadline_blocks: 1, missed_sweeps: 0 })
+    await rollup.mine()
+    expect(await metrics()).toMatchObject({ sweep_deadline_blocks: 1, missed_sweeps: 1 })
+    await rollup.mine()
+    const late = await metrics()
+    expect(late).toMatchObject({ missed_sweeps: 2, unswept_satoshis: 50_000 })
+    expectNone(late, 'sweep_deadline_blocks')
+  })
+
   it('are served as Prometheus asks for them', async () => {
     upkeep = { ...upkeep, waiting: [] }
     expect((await client.health()).capped).toBeUndefined()
