@@ -355,6 +355,30 @@ export const ENFORCED: readonly Enforced[] = [
     ],
   },
   {
+    what: 'that none is paid before it is final',
+    who: 't-of-n watchers, and nobody else',
+    how: [
+      {
+        says: 'each signs a payout only when its own state finds the batch final and k blocks have passed',
+        by: {
+          'packages/core/test/flow/money.test.ts': [
+            'nothing is paid before its batch is final and k blocks have passed, nor for a batch that is void',
+          ],
+          'packages/core/test/vault-judge.test.ts': [
+            'is refused where the header is older than a claim’s batch, or not final yet',
+          ],
+        },
+      },
+      {
+        says: 'Bitcoin would take it at any time',
+        by: {
+          'packages/core/test/vault.test.ts': ['must be one of this chain’s: final, now or before, or alive'],
+          'regtest/test/vault.test.ts': ['a sweep, and a payout on top of it, as large as planned'],
+        },
+      },
+    ],
+  },
+  {
     what: 'that there is as much as is owed',
     who: 'every node, at every block',
     how: [

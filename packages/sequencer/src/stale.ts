@@ -1,5 +1,6 @@
 import { findStaleness } from '@kedge/bond'
 import { equalBytes } from '@kedge/core'
+import { IN_AN_EMPTY_ONE } from '@kedge/storage'
 import type { SlotRecord } from './slot-record.ts'
 import type { TallyEntry } from './tally.ts'
 
@@ -35,8 +36,8 @@ export class StaleDataError extends Error {
   constructor(why: string, options?: ErrorOptions) {
     super(
       `this data folder is not the newest of the slot key: ${why}. Nothing is signed: a second promise for one slot would ` +
-        'give the key away, and the bond with it. Stop whatever else has the key; restore the newest folder, or start ' +
-        'with an empty one, which goes on with a resume and a fresh table',
+        'give the key away, and the bond with it. Stop whatever else has the key, and restore the newest folder; only ' +
+        `where that is lost, start with an empty one: ${IN_AN_EMPTY_ONE}`,
       options,
     )
   }

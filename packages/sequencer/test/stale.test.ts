@@ -120,6 +120,8 @@ describe('data that are not the newest', () => {
       (error: unknown) => error,
     )
     expect(refused).toBeInstanceOf(StaleDataError)
+    // An empty folder is no way out for nothing.
+    expect((refused as Error).message).toMatch(/breaks what it promised and did not anchor, at the price of its bond$/)
     expect(String(refused)).toMatch(why)
     for (const name of ['sequencer', 'copy']) await rm(folder(name), { recursive: true })
     await cp(folder('newest'), folder('sequencer'), { recursive: true })

@@ -1,4 +1,4 @@
-export { DamagedError, StoreError } from './errors.ts'
+export { DamagedError, IN_AN_EMPTY_ONE, StoreError } from './errors.ts'
 export { FormatError } from './format.ts'
 export {
   anchorTransactions,
