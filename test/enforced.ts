@@ -312,7 +312,7 @@ export const ENFORCED: readonly Enforced[] = [
       {
         says: 'one chain of vault outputs',
         by: {
-          'regtest/test/vault.test.ts': ['a sweep, and a payout on top of it, as large as planned'],
+          'regtest/test/vault.test.ts': ['of two payouts from one head only the dearer is left'],
         },
       },
       {
@@ -373,7 +373,7 @@ export const ENFORCED: readonly Enforced[] = [
         says: 'Bitcoin would take it at any time',
         by: {
           'packages/core/test/vault.test.ts': ['must be one of this chain’s: final, now or before, or alive'],
-          'regtest/test/vault.test.ts': ['a sweep, and a payout on top of it, as large as planned'],
+          'regtest/test/vault.test.ts': ['of two payouts from one head only the dearer is left'],
         },
       },
     ],
