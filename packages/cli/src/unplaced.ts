@@ -4,7 +4,13 @@ import { table } from './output.ts'
 
 /** What the wallet signed and stands in no batch, as people read them. */
 
-export const RESUME_HINT = 'To send again what can be sent again: kedge wallet resume'
+const RESUME = 'To send again what can be sent again: kedge wallet resume'
+const LEAVE = 'No batch comes any more. To take out what is left: kedge wallet force withdraw'
+
+/** What to do about it. @param reasons why each is in no batch, as far as that is known */
+export function hintFor(reasons: readonly (string | undefined)[]): string {
+  return reasons.includes('chain-ended') ? LEAVE : RESUME
+}
 
 export function countOf(unplaced: readonly UnplacedSend[]): string {
   const total = unplaced.reduce((sum, { amount }) => sum + amount, 0n)

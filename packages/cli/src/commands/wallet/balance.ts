@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { printAmount, printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
-import { countOf, RESUME_HINT } from '../../unplaced.ts'
+import { countOf, hintFor } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 export function balanceCommand(environment: Environment): Command {
@@ -41,6 +41,6 @@ function print({ balance, rung, waiting, bitcoin, deposits = [], unplaced }: Bal
       : [['unpaid', `${countOf(unplaced)}, still part of the above; history lists them`] as const]
   return [
     ...columns([['rollup', `${printAmount(balance)} (${rung})`], ...credits, ...onBitcoin, ...unmined, ...unpaid]),
-    ...(isMissing || unplaced.length > 0 ? ['', RESUME_HINT] : []),
+    ...(isMissing || unplaced.length > 0 ? ['', hintFor(unplaced.map(({ reason }) => reason))] : []),
   ]
 }

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { printAmount, printSats } from '../../amount.ts'
 import type { Environment } from '../../options.ts'
 import { answer, table } from '../../output.ts'
-import { printUnplaced, RESUME_HINT } from '../../unplaced.ts'
+import { hintFor, printUnplaced } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 type Fees = Params['fees']
@@ -30,7 +30,8 @@ export function historyCommand(environment: Environment): Command {
 }
 
 function print({ entries, next, unplaced }: HistoryPage, fees: Fees): string[] {
-  const open = unplaced.length === 0 ? [] : [...printUnplaced(unplaced), '', RESUME_HINT, '']
+  const open =
+    unplaced.length === 0 ? [] : [...printUnplaced(unplaced), '', hintFor(unplaced.map(({ reason }) => reason)), '']
   return [...open, ...printPlaced(entries, next, fees)]
 }
 

@@ -16,7 +16,7 @@ import { printAmount, printSats } from '../../amount.ts'
 import { parsePaymentId } from '../../hex-ids.ts'
 import type { Environment } from '../../options.ts'
 import { answer, columns } from '../../output.ts'
-import { RESUME_HINT } from '../../unplaced.ts'
+import { hintFor } from '../../unplaced.ts'
 import { openConfigured, walletSubcommand } from '../../wallet-command.ts'
 
 const MARKS = { holds: '✓', fails: '✗', unchecked: '?' } as const
@@ -111,6 +111,6 @@ function print({ id, rung, reason, batch, index, depth, transfer, memo, checks, 
   if (transfer !== undefined)
     facts.push(['amount', printAmount(transfer.amount)], ['to', Buffer.from(transfer.to).toString('hex')])
   if (memo !== undefined) facts.push(['memo', memo])
-  const hint = rung === 'dropped' ? ['', RESUME_HINT] : []
+  const hint = rung === 'dropped' ? ['', hintFor([reason])] : []
   return [...columns(facts), ...printChecks(checks, holds, 'payment'), ...hint]
 }
