@@ -48,7 +48,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
     ownTail: () => [],
     mayServe: () => true,
     ...(secret && {
-      answerWatcher: (request) => answerOf(late.signer, request),
+      answerWatcher: async (request) => answerOf(late.signer, request),
       answerCertify: (request) => late.certifier?.answer(request) ?? Promise.resolve(encodeCertifyAnswer('busy')),
       answerBond: desk.answer,
     }),
@@ -73,8 +73,8 @@ interface Late {
   certifier?: Certifier
 }
 
-function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Promise<Uint8Array> {
-  return signer?.answer(request) ?? Promise.resolve(encodeAnswer({ kind: 'refused', reason: 'behind' }))
+function answerOf(signer: VaultSigner | undefined, request: Uint8Array): Uint8Array {
+  return signer?.answer(request) ?? encodeAnswer({ kind: 'refused', reason: 'behind' })
 }
 
 function certifierOf({ options, network, data, follower }: NodeParts, secret: Uint8Array): Certifier {

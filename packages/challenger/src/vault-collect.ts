@@ -1,5 +1,5 @@
 import { isSignatureOf, vaultToSign } from '@kedge/bitcoin'
-import type { PayoutProposal, VaultPlan, VaultProposal } from '@kedge/core'
+import type { VaultPlan, VaultProposal } from '@kedge/core'
 import type { NodeParts } from '@kedge/node'
 import { decodeAnswer, encodeAsking, type VaultAnswer } from './vault-message.ts'
 import type { VaultSigner } from './vault-signer.ts'
@@ -15,8 +15,6 @@ export interface Collected {
   readonly signatures: ReadonlyMap<number, readonly Uint8Array[]>
   /** Why others did not sign. */
   readonly refused: readonly string[]
-  /** Payouts of this head that others are bound to. */
-  readonly held: readonly PayoutProposal[]
 }
 
 /** For all watchers together: those that are alive answer at once, and t of them are enough. */
@@ -33,12 +31,10 @@ export async function collect(
   const { hashes } = vaultToSign(plan)
   const signatures = new Map<number, readonly Uint8Array[]>()
   const refused: string[] = []
-  const held: PayoutProposal[] = []
   /** Whether it is a watcher's for certain: nobody signs a refusal. */
   const take = (answer: VaultAnswer | undefined): boolean => {
     if (answer?.kind === 'refused') {
       refused.push(answer.reason)
-      if (answer.held !== undefined) held.push(answer.held)
       return false
     }
     if (answer === undefined || !areSignatures(params.keys.watchers[answer.place], hashes, answer.signatures))
@@ -46,7 +42,7 @@ export async function collect(
     signatures.set(answer.place, answer.signatures)
     return true
   }
-  const own = await signer.sign(proposal)
+  const own = signer.sign(proposal)
   take(own)
   // Others are asked for no more than this watcher signs itself.
   if (own.kind === 'signed' && signatures.size < params.keys.threshold)
@@ -60,7 +56,7 @@ export async function collect(
         return isSigned
       },
     )
-  return { signatures, refused, held }
+  return { signatures, refused }
 }
 
 /** Until `take` says that it has enough, everybody has answered, or time is up. */

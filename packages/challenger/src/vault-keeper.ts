@@ -49,7 +49,7 @@ interface Pending {
   readonly rate: number
 }
 
-/** At a new block the watchers propose one after another, so that they don't ask each other to sign different plans. */
+/** At a new block the watchers propose one after another, so that they don't all ask each other for the same. */
 const TURN_MS = 250
 
 /** Until what did not get its signatures is asked for again, and until what is settled is looked at again. */
@@ -79,9 +79,6 @@ export class VaultKeeper {
   private warned = ''
   /** The spend that the mempool holds, or that is due. */
   waiting: Waiting | undefined
-  /** Claims that others have bound themselves to, of the present head. A plan within one of them may be what they sign. */
-  private told: ReadonlySet<number>[] = []
-  private asked = 0
 
   constructor(parts: KeeperParts) {
     this.parts = parts
@@ -134,7 +131,7 @@ export class VaultKeeper {
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
     const target = feeRate(estimate, waited, DEADLINE_BLOCKS, fees.cap)
     const proposal = this.propose(view, target, pending, waited)
-    const due = proposeNext(view, [BigInt(LEAST_RATE * 1000)], undefined)
+    const due = proposeNext(view, [BigInt(LEAST_RATE * 1000)])
     this.waiting = due && {
       kind: due.kind,
       name: `the vault's ${due.kind}`,
@@ -191,17 +188,12 @@ export class VaultKeeper {
     const least = pending === undefined ? LEAST_RATE : leastRaise(pending.rate)
     if (target < least) return undefined
     const rates = descending(target, least).map((rate) => BigInt(Math.ceil(rate * 1000)))
-    const within = this.told[(this.asked % (this.told.length + 1)) - 1]
-    return proposeNext(view, rates, within)
+    return proposeNext(view, rates)
   }
 
   /** What only lacks signatures waits for no miner: a higher fee would leave out people who could be paid. */
   private waitsSince({ chain }: VaultView, pending: Pending | undefined): number {
     const head = outpointKey(chain.vault.head)
-    if (this.present?.head !== head) {
-      this.told = []
-      this.asked = 0
-    }
     const known = this.present?.head === head ? this.present.since : undefined
     const since = pending === undefined ? undefined : Math.min(known ?? chain.height, chain.height)
     this.present = { head, since }
@@ -219,12 +211,9 @@ export class VaultKeeper {
     const { node, signer, secret } = this.parts
     const { params, log } = node.options
     this.askAgainAt = performance.now() + RETRY_MS
-    this.asked += 1
     const verdict = judgeProposal(view, proposal, this.cap)
     if (!verdict.ok) throw new Error(`a proposal of this watcher's own does not stand: ${verdict.refusal}`)
     const gathered = await collect({ node, signer, secret }, proposal, verdict.plan, this.stopping.signal)
-    for (const { claims } of gathered.held) this.told.push(new Set(claims))
-    this.told.splice(0, Math.max(0, this.told.length - params.keys.watchers.length))
     const told = { spend: proposal.kind, fee: proposal.fee, ...whatOf(proposal) }
     if (gathered.signatures.size < params.keys.threshold) {
       log.info(

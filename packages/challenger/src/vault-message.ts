@@ -3,7 +3,6 @@ import {
   decodeProposal,
   encodeProposal,
   type Params,
-  type PayoutProposal,
   type ProposalRefusal,
   proposalMessage,
   Reader,
@@ -32,19 +31,17 @@ export interface Signed {
 export interface Refused {
   readonly kind: 'refused'
   readonly reason: VaultRefusal
-  /** Of `held`: what else it has signed. */
-  readonly held?: PayoutProposal
 }
 
 /**
- * Beside what its judgement gives: `held`, it has signed a payout of this head that leaves somebody out of this one;
- * `behind`, it lacks batches; `short`, there is less than is owed, so it signs nothing; `stranger`, the asker is no watcher.
+ * Beside what its judgement gives: `behind`, it lacks batches; `short`, there is less than is owed, so it signs nothing;
+ * `stranger`, the asker is no watcher.
  */
-export type VaultRefusal = ProposalRefusal | 'held' | 'behind' | 'short' | 'stranger'
+export type VaultRefusal = ProposalRefusal | 'behind' | 'short' | 'stranger'
 
 const REASONS: readonly VaultRefusal[] = [
-  ...(['head', 'deposits', 'header', 'claims', 'dust', 'fee'] as const),
-  ...(['held', 'behind', 'short', 'stranger'] as const),
+  ...(['head', 'deposits', 'header', 'claims', 'dust', 'fee', 'choice'] as const),
+  ...(['behind', 'short', 'stranger'] as const),
 ]
 
 const SIGNED = 1
@@ -69,10 +66,7 @@ export function decodeAsking(network: Uint8Array, { keys }: Params, bytes: Uint8
 
 export function encodeAnswer(answer: VaultAnswer): Uint8Array {
   const writer = new Writer()
-  if (answer.kind === 'refused') {
-    const held = answer.held === undefined ? new Uint8Array(0) : encodeProposal(answer.held)
-    return writer.u8(REFUSED).u8(REASONS.indexOf(answer.reason)).fixed(held, held.length).bytes
-  }
+  if (answer.kind === 'refused') return writer.u8(REFUSED).u8(REASONS.indexOf(answer.reason)).bytes
   writer.u8(SIGNED).u8(answer.place)
   for (const signature of answer.signatures) writer.fixed(signature, 64)
   return writer.bytes
@@ -89,8 +83,5 @@ export function decodeAnswer(bytes: Uint8Array): VaultAnswer | undefined {
 
 function readRefused(reader: Reader): Refused | undefined {
   const reason = REASONS[reader.u8()]
-  if (reader.failed || reason === undefined) return undefined
-  if (reader.left === 0) return { kind: 'refused', reason }
-  const held = decodeProposal(reader.view(reader.left))
-  return held?.kind === 'payout' && reason === 'held' ? { kind: 'refused', reason, held } : undefined
+  return reader.done && reason !== undefined ? { kind: 'refused', reason } : undefined
 }

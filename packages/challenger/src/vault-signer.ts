@@ -1,19 +1,8 @@
 import { publicKeyOf, signHash, vaultToSign } from '@kedge/bitcoin'
-import {
-  breaksHold,
-  decodeProposal,
-  encodeProposal,
-  equalBytes,
-  type HeldPayout,
-  isHeld,
-  judgeProposal,
-  type Vault,
-  type VaultProposal,
-  type VaultView,
-} from '@kedge/core'
+import { equalBytes, judgeAsked, type Vault, type VaultProposal } from '@kedge/core'
 import type { NodeParts } from '@kedge/node'
 import { type Store, type VaultHeadRecord, vaultHeads, type Write } from '@kedge/storage'
-import { decodeAsking, encodeAnswer, type Signed, type VaultAnswer } from './vault-message.ts'
+import { decodeAsking, encodeAnswer, type VaultAnswer } from './vault-message.ts'
 import { viewVault } from './vault-view.ts'
 
 export interface SignerParts {
@@ -28,8 +17,9 @@ export interface SignerParts {
 const KEPT_HEADS = 144
 
 /**
- * Signs spends of the vault with this watcher's key: those that its own state owes, and nothing else. Order of effects:
- * it judges, what it is about to sign is on disk, then it signs. One at a time, whoever asks.
+ * Signs spends of the vault with this watcher's key: those that it would propose itself, and nothing else. What it has
+ * signed binds it to nothing, so it need not remember it: of one head Bitcoin takes one spend, whichever that is, and what
+ * the next head owes is judged by what that one paid.
  */
 export class VaultSigner {
   /** Among the network's watchers. */
@@ -45,11 +35,11 @@ export class VaultSigner {
   }
 
   /** Answers another watcher's request. */
-  async answer(request: Uint8Array): Promise<Uint8Array> {
+  answer(request: Uint8Array): Uint8Array {
     const { node } = this.parts
     const asking = decodeAsking(node.network, node.options.params, request)
     if (asking === undefined) return encodeAnswer({ kind: 'refused', reason: 'stranger' })
-    const answer = await this.sign(asking.proposal)
+    const answer = this.sign(asking.proposal)
     const { kind, fee } = asking.proposal
     const told = { spend: kind, fee, by: asking.place, ...(answer.kind === 'refused' && { refusal: answer.reason }) }
     node.options.log.info(
@@ -59,8 +49,13 @@ export class VaultSigner {
     return encodeAnswer(answer)
   }
 
-  sign(proposal: VaultProposal): Promise<VaultAnswer> {
-    return this.inTurn(() => this.signNow(proposal))
+  sign(proposal: VaultProposal): VaultAnswer {
+    const seen = viewVault(this.parts.node)
+    if (!seen.ok) return { kind: 'refused', reason: seen.reason }
+    const verdict = judgeAsked(seen.view, proposal, this.parts.cap)
+    if (!verdict.ok) return { kind: 'refused', reason: verdict.refusal }
+    const signatures = vaultToSign(verdict.plan).hashes.map((hash) => signHash(hash, this.parts.secret))
+    return { kind: 'signed', place: this.place, signatures }
   }
 
   /** Keeps a spend of the head that has all its signatures: whoever has it can send it again. */
@@ -69,7 +64,7 @@ export class VaultSigner {
       const { store } = this.parts.node
       const record = await readHead(store, vault)
       if (record?.raw !== undefined && equalBytes(record.raw, raw)) return
-      await store.commit([...(await this.forgotten(vault)), vaultHeads.put(headKey(vault), { ...record, raw })])
+      await store.commit([...(await this.forgotten(vault)), vaultHeads.put(headKey(vault), { raw })])
     })
   }
 
@@ -88,27 +83,6 @@ export class VaultSigner {
     for await (const [key] of this.parts.node.store.range(vaultHeads, { to })) writes.push(vaultHeads.del(key))
     return writes
   }
-
-  private async signNow(proposal: VaultProposal): Promise<VaultAnswer> {
-    const seen = viewVault(this.parts.node)
-    if (!seen.ok) return { kind: 'refused', reason: seen.reason }
-    const { view } = seen
-    const verdict = judgeProposal(view, proposal, this.parts.cap)
-    if (!verdict.ok) return { kind: 'refused', reason: verdict.refusal }
-    const { store } = this.parts.node
-    const { vault } = view.chain
-    const record = await readHead(store, vault)
-    const held = heldOf(record)
-    if (held !== undefined && breaksHold(view, held, proposal))
-      return { kind: 'refused', reason: 'held', held: held.proposal }
-    await store.commit([vaultHeads.put(headKey(vault), signedRecord(record, view, proposal, held))])
-    return this.signed(vaultToSign(verdict.plan).hashes)
-  }
-
-  private signed(hashes: readonly Uint8Array[]): Signed {
-    const signatures = hashes.map((hash) => signHash(hash, this.parts.secret))
-    return { kind: 'signed', place: this.place, signatures }
-  }
 }
 
 /** What there is on disk of the vault's head. */
@@ -124,22 +98,4 @@ function headKey({ number, head }: Pick<Vault, 'number' | 'head'>): Uint8Array {
   key.set(head.txid, 4)
   view.setUint32(36, head.vout)
   return key
-}
-
-function heldOf(record: VaultHeadRecord | undefined): HeldPayout | undefined {
-  const proposal = record?.held && decodeProposal(record.held.proposal)
-  return record?.held && proposal?.kind === 'payout' ? { proposal, height: record.held.height } : undefined
-}
-
-/** The first payout holds until it binds no longer; then the next one does. */
-function signedRecord(
-  record: VaultHeadRecord | undefined,
-  view: VaultView,
-  proposal: VaultProposal,
-  held: HeldPayout | undefined,
-): VaultHeadRecord {
-  const last = encodeProposal(proposal)
-  const isBound = held !== undefined && isHeld(view, held)
-  if (proposal.kind === 'sweep' || isBound) return { ...record, last }
-  return { ...record, last, held: { proposal: last, height: view.chain.height } }
 }

@@ -70,12 +70,21 @@ test('an answer has one encoding, and its reader takes no other bytes', () => {
   })
   const refused = fc.record({
     kind: fc.constant('refused' as const),
-    reason: fc.constantFrom('head', 'deposits', 'header', 'claims', 'dust', 'fee', 'behind', 'short', 'stranger'),
+    reason: fc.constantFrom(
+      'head',
+      'deposits',
+      'header',
+      'claims',
+      'dust',
+      'fee',
+      'choice',
+      'behind',
+      'short',
+      'stranger',
+    ),
   })
-  const { txid, vout } = PARAMS.vault
-  const held: VaultAnswer = { kind: 'refused', reason: 'held', held: { ...PAYOUT, head: { txid, vout } } }
   fc.assert(
-    fc.property(fc.oneof(signed, refused as fc.Arbitrary<VaultAnswer>, fc.constant(held)), fc.nat(), (answer, seed) => {
+    fc.property(fc.oneof(signed, refused as fc.Arbitrary<VaultAnswer>), fc.nat(), (answer, seed) => {
       const bytes = encodeAnswer(answer)
       expect(decodeAnswer(bytes)).toEqual(answer)
       const at = seed % bytes.length
@@ -86,6 +95,6 @@ test('an answer has one encoding, and its reader takes no other bytes', () => {
     }),
     { numRuns: 200 },
   )
-  expect(decodeAnswer(Uint8Array.of(...encodeAnswer(held).with(1, 0)))).toBeUndefined()
+  expect(decodeAnswer(Uint8Array.of(2, 10))).toBeUndefined()
   expect(decodeAnswer(new Uint8Array(0))).toBeUndefined()
 })

@@ -317,9 +317,7 @@ export {
   type Vault,
 } from './vault.ts'
 export {
-  breaksHold,
-  type HeldPayout,
-  isHeld,
+  judgeAsked,
   judgeProposal,
   type PayableClaim,
   type ProposalRefusal,

@@ -17,7 +17,7 @@ import {
 } from './payout.ts'
 import { readMessage } from './tags.ts'
 import { isPaid } from './vault.ts'
-import type { PayoutProposal, SweepProposal, VaultProposal } from './vault-proposal.ts'
+import { encodeProposal, type PayoutProposal, type SweepProposal, type VaultProposal } from './vault-proposal.ts'
 
 /** What a watcher has derived for itself, up to one block: all that it lets decide what it signs. */
 export interface VaultView {
@@ -40,16 +40,40 @@ export interface PayableClaim extends Claim {
  * - `claims`: one of them is not owed, not payable yet, paid, or not the header's to owe
  * - `dust`: the vault would be left with dust
  * - `fee`: above what deposits or claims allow, no equal share, or above the cap
+ * - `choice`: it is owed, but not what this watcher would propose at that fee rate
  */
-export type ProposalRefusal = 'head' | 'deposits' | 'header' | 'claims' | 'dust' | 'fee'
+export type ProposalRefusal = 'head' | 'deposits' | 'header' | 'claims' | 'dust' | 'fee' | 'choice'
 
 export type ProposalVerdict =
   | { readonly ok: true; readonly plan: VaultPlan }
   | { readonly ok: false; readonly refusal: ProposalRefusal }
 
 /**
- * The transaction that a proposal stands for, if this watcher's own state owes it: what it would sign, to the byte.
- * @param cap satoshis for 1,000 virtual bytes that no spend pays more than
+ * What another asks this watcher to sign: what it owes, chosen as it would choose itself. All that is left to the asker
+ * is the fee rate. Who could leave others out, or name an older header, would have each head pay one claim; watchers who
+ * know the same block make the same choice, so there is nothing to bind them to, and no two of them can be set apart.
+ * @param cap satoshis for 1,000 virtual bytes, as the rate of a plan
+ */
+export function judgeAsked(view: VaultView, proposal: VaultProposal, cap: bigint): ProposalVerdict {
+  const verdict = judgeProposal(view, proposal, cap)
+  if (!verdict.ok) return verdict
+  const own = proposeNext(view, [rateOf(view.params, verdict.plan)])
+  const isOwn = own !== undefined && equalBytes(encodeProposal(own), encodeProposal(proposal))
+  return isOwn ? verdict : refuse('choice')
+}
+
+/**
+ * Satoshis for 1,000 virtual bytes: the highest rate that gives this fee, so that a plan is found again from it. Whoever
+ * could not be paid at the rate that it was made at can't be at this one.
+ */
+function rateOf(params: Params, { inputs, outputs, fee }: VaultPlan): bigint {
+  return (fee * 1000n) / BigInt(plannedVbytes(params, inputs, outputs))
+}
+
+/**
+ * The transaction that a proposal stands for, to the byte, if this watcher's own state owes it: also where, meanwhile,
+ * it would choose another one.
+ * @param cap satoshis for 1,000 virtual bytes, as the rate of a plan
  */
 export function judgeProposal(view: VaultView, proposal: VaultProposal, cap: bigint): ProposalVerdict {
   const { params, chain } = view
@@ -57,8 +81,13 @@ export function judgeProposal(view: VaultView, proposal: VaultProposal, cap: big
   if (!isHead || chain.vault.closedAt !== undefined) return refuse('head')
   const verdict = proposal.kind === 'sweep' ? judgeSweep(view, proposal) : judgePayout(view, proposal)
   if (!verdict.ok) return verdict
-  const { inputs, outputs, fee } = verdict.plan
-  return fee * 1000n > cap * BigInt(plannedVbytes(params, inputs, outputs)) ? refuse('fee') : verdict
+  return isAbove(params, verdict.plan, cap) ? refuse('fee') : verdict
+}
+
+/** Rounding up, to satoshis and to equal shares, adds less than a satoshi for each claim to what the rate asks for. */
+function isAbove(params: Params, { inputs, outputs, fee, claims }: VaultPlan, cap: bigint): boolean {
+  const rounding = BigInt(Math.max(claims.length, 1))
+  return (fee - rounding) * 1000n >= cap * BigInt(plannedVbytes(params, inputs, outputs))
 }
 
 function judgeSweep({ params, chain, facts }: VaultView, { deposits, fee }: SweepProposal): ProposalVerdict {
@@ -100,18 +129,13 @@ function refuse(refusal: ProposalRefusal): ProposalVerdict {
  * What should be signed next, at the first of the rates at which it can be; undefined where nothing is due. Sweeps and
  * payouts take turns by the vault's number, so that neither waits for ever for the other.
  * @param rates satoshis for 1,000 virtual bytes
- * @param within numbers of the claims that may be paid, where not all may
  */
-export function proposeNext(
-  view: VaultView,
-  rates: readonly bigint[],
-  within: ReadonlySet<number> | undefined,
-): VaultProposal | undefined {
+export function proposeNext(view: VaultView, rates: readonly bigint[]): VaultProposal | undefined {
   const kinds = [nextSweep, nextPayout]
   if (view.chain.vault.number % 2 === 1) kinds.reverse()
   for (const next of kinds) {
     for (const rate of rates) {
-      const proposal = next(view, rate, within)
+      const proposal = next(view, rate)
       if (proposal !== undefined) return proposal
     }
   }
@@ -125,43 +149,10 @@ function nextSweep({ params, chain, facts }: VaultView, rate: bigint): VaultProp
   return { kind: 'sweep', head, fee: plan.fee, deposits }
 }
 
-function nextPayout(
-  { params, chain, payable }: VaultView,
-  rate: bigint,
-  within: ReadonlySet<number> | undefined,
-): VaultProposal | undefined {
+function nextPayout({ params, chain, payable }: VaultView, rate: bigint): VaultProposal | undefined {
   const { vault, final } = chain
-  const claims = payable.filter(({ number }) => within === undefined || within.has(number))
-  const plan = planPayout(params, vault, claims, final.headerHash, rate)
+  const plan = planPayout(params, vault, payable, final.headerHash, rate)
   return plan && { kind: 'payout', head: vault.head, fee: plan.fee, headerHash: final.headerHash, claims: plan.claims }
-}
-
-/** The payout of one head that a watcher has signed first. */
-export interface HeldPayout {
-  readonly proposal: PayoutProposal
-  /** Of Bitcoin, when it was signed. */
-  readonly height: number
-}
-
-/**
- * Blocks for which a watcher signs nothing of a head but what it has signed of it. Of two spends of one head Bitcoin
- * takes one at most, so this guards no money: it keeps people from being promised now one payout, now another. It ends, so that
- * whoever makes watchers sign payouts apart from each other stops nothing.
- */
-const HOLD_BLOCKS = 6
-
-/** Whether it binds still. What a reorganisation has made nobody's due binds nobody. */
-export function isHeld(view: VaultView, { proposal, height }: HeldPayout): boolean {
-  return view.chain.height < height + HOLD_BLOCKS && judgePayout(view, proposal).ok
-}
-
-/**
- * Whether a payout pays somebody whom the one that was signed of the same head leaves out. Fewer may be paid at a higher
- * fee, which not everybody can bear.
- */
-export function breaksHold(view: VaultView, held: HeldPayout, proposal: VaultProposal): boolean {
-  if (proposal.kind === 'sweep' || !isHeld(view, held)) return false
-  return proposal.claims.some((claim) => !held.proposal.claims.includes(claim))
 }
 
 /** The proposal that a spend of the head is made of, if it is one; to be judged, and its transaction compared. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { plannedVbytes, planPayout, planSweep } from '../src/payout.ts'
-import { breaksHold, judgeProposal, proposeNext, type VaultView } from '../src/vault-judge.ts'
+import { judgeAsked, judgeProposal, type PayableClaim, proposeNext, type VaultView } from '../src/vault-judge.ts'
 import {
   decodeProposal,
   encodeProposal,
@@ -35,7 +35,7 @@ function busy(): Rollup {
 }
 
 function sweepOf(rollup: Rollup): SweepProposal {
-  const proposal = proposeNext({ ...viewOf(rollup), payable: [] }, [1_000n], undefined)
+  const proposal = proposeNext({ ...viewOf(rollup), payable: [] }, [1_000n])
   if (proposal?.kind !== 'sweep') throw new Error('there is nothing to sweep')
   return proposal
 }
@@ -43,7 +43,7 @@ function sweepOf(rollup: Rollup): SweepProposal {
 function payoutOf(rollup: Rollup, rate = 1_000n): PayoutProposal {
   const view = viewOf(rollup)
   const chain = { ...view.chain, vault: { ...view.chain.vault, number: 1 } }
-  const proposal = proposeNext({ ...view, chain }, [rate], undefined)
+  const proposal = proposeNext({ ...view, chain }, [rate])
   if (proposal?.kind !== 'payout') throw new Error('there is nothing to pay')
   return proposal
 }
@@ -72,14 +72,14 @@ describe('what a watcher is asked to sign', () => {
     const rollup = busy()
     const view = viewOf(rollup)
     const at = (number: number) => ({ ...view, chain: { ...view.chain, vault: { ...view.chain.vault, number } } })
-    expect([0, 1, 2, 3].map((number) => proposeNext(at(number), [1_000n], undefined)?.kind)).toEqual([
+    expect([0, 1, 2, 3].map((number) => proposeNext(at(number), [1_000n])?.kind)).toEqual([
       'sweep',
       'payout',
       'sweep',
       'payout',
     ])
-    expect(proposeNext(at(0), [100_000n, 1_000n], undefined)?.kind).toBe('sweep')
-    expect(proposeNext(at(0), [100_000n], undefined)).toBeUndefined()
+    expect(proposeNext(at(0), [100_000n, 1_000n])?.kind).toBe('sweep')
+    expect(proposeNext(at(0), [100_000n])).toBeUndefined()
   })
 
   test.each<[string, Partial<PayoutProposal>]>([
@@ -111,9 +111,9 @@ describe('what a watcher is asked to sign', () => {
     const judged = judgeProposal(viewOf(rollup), proposal, CAP)
     if (!judged.ok) throw new Error(judged.refusal)
     const vbytes = BigInt(plannedVbytes(params, judged.plan.inputs, judged.plan.outputs))
-    const rate = (proposal.fee * 1000n) / vbytes
+    const rate = ((proposal.fee - 3n) * 1000n) / vbytes
     expect(judgeProposal(viewOf(rollup), proposal, rate + 1n).ok).toBe(true)
-    expect(judgeProposal(viewOf(rollup), proposal, rate - 1n)).toEqual({ ok: false, refusal: 'fee' })
+    expect(judgeProposal(viewOf(rollup), proposal, rate)).toEqual({ ok: false, refusal: 'fee' })
   })
 
   test('is refused once it is paid, and of an earlier head', () => {
@@ -158,25 +158,93 @@ describe('what a watcher is asked to sign', () => {
   })
 })
 
-describe('of one head', () => {
-  test('nobody is paid whom the first payout left out, for some blocks', () => {
-    const rollup = busy()
-    const first = payoutOf(rollup)
-    const held = { proposal: { ...first, claims: [0, 1], fee: 200n }, height: rollup.bitcoin.height }
-    const breaks = (...claims: number[]) => breaksHold(viewOf(rollup), held, { ...first, claims })
-    expect([breaks(0, 1), breaks(1), breaks(0, 1, 2), breaks(2)]).toEqual([false, false, true, true])
-    expect(breaksHold(viewOf(rollup), held, sweepOf(rollup))).toBe(false)
-    rollup.mineUpTo(rollup.bitcoin.height + 5)
-    expect(breaks(2)).toBe(true)
-    rollup.mine()
-    expect(breaks(2)).toBe(false)
+describe('a watcher that is asked', () => {
+  const asked = (view: VaultView, proposal: VaultProposal, cap = CAP) => {
+    const judged = judgeAsked(view, proposal, cap)
+    return judged.ok ? 'signed' : judged.refusal
+  }
+  const inTurn = (view: VaultView, number: number): VaultView => ({
+    ...view,
+    chain: { ...view.chain, vault: { ...view.chain.vault, number } },
   })
 
-  test('what a reorg made nobody’s due binds nobody', () => {
+  test('signs no payout that leaves out who could be paid at that rate, nor one that names an older header', () => {
     const rollup = busy()
-    const first = payoutOf(rollup)
-    const held = { proposal: { ...first, claims: [0, 3], fee: 200n }, height: rollup.bitcoin.height }
-    expect(breaksHold(viewOf(rollup), held, { ...first, claims: [1] })).toBe(false)
+    const view = inTurn(viewOf(rollup), 1)
+    const whole = payoutOf(rollup)
+    expect(asked(view, whole)).toBe('signed')
+    for (const claims of [[0], [1], [2], [0, 1], [0, 2], [1, 2]]) {
+      const part = { ...whole, claims, fee: BigInt(claims.length) * 200n }
+      expect([claims, judgeProposal(view, part, CAP).ok, asked(view, part)]).toEqual([claims, true, 'choice'])
+    }
+    const older = rollup.chain.final.headerHash
+    rollup.mineUpTo(rollup.bitcoin.height + D + k - 1)
+    const later = inTurn(viewOf(rollup), 1)
+    expect(later.payable.map(({ number }) => number)).toEqual([0, 1, 2, 3])
+    expect(judgeProposal(later, { ...whole, headerHash: older }, CAP).ok).toBe(true)
+    expect(asked(later, { ...whole, headerHash: older })).toBe('choice')
+    expect(asked(later, payoutOf(rollup))).toBe('signed')
+  })
+
+  test('signs a sweep and a payout in their turns only, and no sweep of a part', () => {
+    const rollup = busy()
+    rollup.mine()
+    const view = viewOf(rollup)
+    const sweep = sweepOf(rollup)
+    expect(sweep.deposits.length).toBe(2)
+    const turns = (proposal: VaultProposal) => [0, 1].map((number) => asked(inTurn(view, number), proposal))
+    expect(turns(sweep)).toEqual(['signed', 'choice'])
+    expect(turns(payoutOf(rollup))).toEqual(['choice', 'signed'])
+    expect(turns({ ...sweep, deposits: sweep.deposits.slice(0, 1), fee: 200n })).toEqual(['choice', 'choice'])
+    expect(asked({ ...inTurn(view, 1), payable: [] }, sweep)).toBe('signed')
+  })
+
+  /** Claims that differ in what they bear, beside a deposit that is due; either may be first. */
+  const due = fc.record({
+    fees: fc.array(fc.integer({ min: 300, max: 20_000 }), { minLength: 1, maxLength: 12 }),
+    number: fc.integer({ min: 0, max: 1 }),
+    rate: fc.integer({ min: 1_000, max: 40_000 }).map(BigInt),
+  })
+  const rollup = busy()
+  const [any] = viewOf(rollup).payable
+  const crowd = (fees: readonly number[], number: number): VaultView => {
+    if (any === undefined) throw new Error('there is no claim')
+    const payable = fees.map((fee, at): PayableClaim => ({ ...any, number: at, payoutFee: BigInt(fee) }))
+    return { ...inTurn(viewOf(rollup), number), payable }
+  }
+
+  test('signs what any honest watcher at the same block proposes, at whatever rate up to its cap', () => {
+    fc.assert(
+      fc.property(due, ({ fees, number, rate }) => {
+        const view = crowd(fees, number)
+        const proposal = proposeNext(view, [rate])
+        fc.pre(proposal !== undefined)
+        expect(asked(view, proposal, rate)).toBe('signed')
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('signs nothing for a liar that leaves out somebody who bears the share', () => {
+    const signed = new Set<boolean>()
+    const some = fc.tuple(due, fc.integer({ min: 1, max: 8_000 }), fc.nat())
+    fc.assert(
+      fc.property(some, ([{ fees }, share, bits]) => {
+        const view = crowd(fees, 1)
+        const bearing = fees.flatMap((bears, at) => (bears >= share ? [at] : []))
+        const claims = bearing.filter((_, at) => (bits >> at) % 2 === 0)
+        fc.pre(claims.length > 0)
+        const { head } = view.chain.vault
+        const { headerHash } = view.chain.final
+        const proposal = { kind: 'payout', head, fee: BigInt(share * claims.length), headerHash, claims } as const
+        expect(judgeProposal(view, proposal, 100_000_000n).ok).toBe(true)
+        const isSigned = asked(view, proposal, 100_000_000n) === 'signed'
+        if (isSigned) expect(claims).toEqual(bearing)
+        signed.add(isSigned)
+      }),
+      { numRuns: 500 },
+    )
+    expect(signed.size).toBe(2)
   })
 })
 

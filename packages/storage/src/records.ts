@@ -106,7 +106,7 @@ export const publications = table(15, 'publication', bytesKey, packed<Publicatio
 export const slots = table(20, 'slots', u32Key, rawValue)
 /** Batch number and header hash → what its withdrawals claim; none where there are none. Written with the batch's delta. */
 export const claims = table(30, 'claims', bytesKey, packed<readonly Claim[]>())
-/** Watcher: a vault head's number and outpoint → what it has signed of it. */
+/** Watcher: a vault head's number and outpoint → its spend. */
 export const vaultHeads = table(31, 'vault-head', bytesKey, packed<VaultHeadRecord>())
 
 /** Claim number → the payout that paid it. Written by the follower with its block. */
@@ -126,11 +126,7 @@ export interface GroupingRecord {
 }
 
 export interface VaultHeadRecord {
-  /** The payout that was signed first, as a proposal's bytes. */
-  readonly held?: { readonly proposal: Uint8Array; readonly height: number }
-  /** What was signed last, as a proposal's bytes. */
-  readonly last?: Uint8Array
-  /** A spend with all its signatures. */
+  /** With all its signatures. A record may lack it that was written before signatures were complete. */
   readonly raw?: Uint8Array
 }
 
