@@ -16,7 +16,7 @@ import { gather, type Payer } from '../src/chaos/crowd.ts'
 import { openStand, type Stand } from '../src/chaos/stand.ts'
 import { watcherSecrets } from '../src/layout.ts'
 import { describeOnBitcoind } from './ground.ts'
-import { finalHash, inOrder, minePaid, type Owed, vaultNow, withdraw } from './owed.ts'
+import { finalHash, inOrder, minePaid, type Owed, paymentsOf, vaultNow, withdraw } from './owed.ts'
 
 let stand: Stand
 let liar: Host
@@ -25,13 +25,14 @@ let payers: readonly Payer[]
 let owed: readonly Owed[]
 let late: Owed
 
-async function startLiar(): Promise<Host> {
+/** Beside the challenger at that place. */
+async function startLiar(at = 0): Promise<Host> {
   const { network } = stand
   const host = await createHost({
-    secretKey: new Uint8Array(32).fill(0x66),
+    secretKey: new Uint8Array(32).fill(0x66 + at),
     network: networkId(network.params),
     listen: ['/ip4/127.0.0.1/tcp/0'],
-    bootstrap: network.challengers[0]?.ready.addresses ?? [],
+    bootstrap: network.challengers[at]?.ready.addresses ?? [],
     validateHeader: () => 'ignore',
     answerData: () => Promise.resolve(undefined),
     report: (error) => expect.fail(String(error)),
@@ -43,11 +44,11 @@ async function startLiar(): Promise<Host> {
 const secret = (place: number) => watcherSecrets(stand.network.folder)[place] as Uint8Array
 
 /** What the honest watcher answers. */
-async function ask(proposal: VaultProposal, place = 2, by = secret(2)): Promise<VaultAnswer> {
+async function ask(proposal: VaultProposal, place = 2, by = secret(2), host = liar): Promise<VaultAnswer> {
   const answers: (VaultAnswer | undefined)[] = []
   const request = encodeAsking(networkId(stand.network.params), { proposal, place }, by)
   const take = (bytes: Uint8Array) => answers.push(decodeAnswer(bytes)) > 0
-  await liar.askWatchers(request, { signal: AbortSignal.timeout(10_000), take })
+  await host.askWatchers(request, { signal: AbortSignal.timeout(10_000), take })
   const [answer] = answers
   if (answer === undefined) throw new Error('the honest watcher gave no answer')
   return answer
@@ -171,13 +172,13 @@ describeOnBitcoind('a watcher that lies', () => {
   )
 
   it(
-    'gets none for a payout of the same head that pays others; and can do no more than help pay what is owed',
+    'gets none for a payout that leaves out who bears the rate; and can do no more than help pay what is owed',
     { timeout: 60_000 },
     () =>
       stand.play(async () => {
         const { bitcoind, params } = stand.network
         const { proposal } = await planned()
-        expect(reasonOf(await ask({ ...proposal, claims: [rich()], fee: 1_000n }))).toBe('signed')
+        for (const claims of [[0], [1]]) expect(reasonOf(await ask({ ...proposal, claims, fee: 400n }))).toBe('choice')
         const { plan, proposal: dearer } = await planned(2_000n)
         const answer = await ask(dearer)
         if (answer.kind !== 'signed') throw new Error(`refused: ${answer.reason}`)
@@ -193,6 +194,39 @@ describeOnBitcoind('a watcher that lies', () => {
         expect(await sendTransaction(bitcoind.rpc, raw, 0n)).toEqual({ ok: true })
         await stand.network.challengers[1]?.start()
         await minePaid(stand.network, [...owed, late])
+      }),
+  )
+
+  it(
+    'can’t set two honest watchers apart: asked for one claim each, at every block and first, both pay both',
+    { timeout: 90_000 },
+    () =>
+      stand.play(async () => {
+        const { network } = stand
+        const second = await startLiar(1)
+        const apart = [
+          await withdraw(network, payers[0] as Payer, 20_000n, 2_000n),
+          await withdraw(network, payers[1] as Payer, 30_000n, 2_000n),
+        ]
+        const answers = new Set<string>()
+        const over = new AbortController()
+        const asking = [liar, second].map(async (host, at) => {
+          while (!over.signal.aborted) {
+            const { head } = await vaultNow(network.bitcoind.rpc, network.params)
+            const headerHash = await finalHash(network)
+            const claims = [3 + at]
+            const proposal = { kind: 'payout', head, headerHash, claims, fee: 400n } as const
+            answers.add(reasonOf(await ask(proposal, 2, secret(2), host)))
+          }
+        })
+        // As many blocks as the wait for finality, and a few for the spends.
+        await mineSlowly(network, 25)
+        over.abort()
+        await Promise.all(asking)
+        await second.stop()
+        expect((await paymentsOf(network, apart)).map(({ length }) => length)).toEqual([1, 1])
+        expect([...answers]).toContain('choice')
+        expect([...answers]).not.toContain('signed')
       }),
   )
 })
