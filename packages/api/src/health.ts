@@ -46,6 +46,14 @@ export const health = z
       .array(z.object({ what: sentence, deadline: height.optional() }))
       .min(1)
       .optional(),
+    /**
+     * What others have hung so many virtual bytes on, in bitcoind's mempool, that no replacement which pays more for
+     * itself would be taken: it waits until blocks ask for less. Absent where all is well.
+     */
+    pinned: z
+      .array(z.object({ what: sentence, vbytes: u32 }))
+      .min(1)
+      .optional(),
     peers: u32,
     /** What checks signatures. */
     engine: z.string().max(100),

@@ -121,6 +121,7 @@ export const responses: { readonly [N in RouteName]: RouteResponse<N> } = {
     exit: { from: 128, root: fill(0x77) },
     watcher: 'waiting',
     capped: [{ what: 'anchor 8', deadline: 141 }, { what: 'the vault’s payout' }],
+    pinned: [{ what: 'the vault’s payout', vbytes: 88_321 }],
     pending: { number: 8, reason: 'no peer has its data yet' },
     rejected: { number: 9, fault: 'wrong-root' },
     peers: 3,

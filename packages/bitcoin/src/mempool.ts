@@ -77,6 +77,8 @@ export interface MempoolEntry {
   /** Counted with the transaction itself. */
   readonly ancestors: number
   readonly descendants: number
+  /** Of itself and all that hangs on it: what a replacement must pay for, beside its own relay (BIP125). */
+  readonly hanging: { readonly vsize: number; readonly fee: bigint }
 }
 
 /** Undefined for a transaction that is not in the mempool. */
@@ -84,11 +86,16 @@ export async function readMempoolEntry(rpc: Rpc, txid: Uint8Array): Promise<Memp
   const answer = await unlessCode(RPC_CODES.notFound, callRpc(rpc, 'getmempoolentry', [printHash(txid)]))
   if (answer === undefined) return undefined
   const entry = asRecord(answer, 'getmempoolentry')
+  const fees = asRecord(entry.fees, 'fees')
   return {
     vsize: asInteger(entry.vsize, 'vsize'),
-    fee: asSatoshis(asRecord(entry.fees, 'fees').base, 'fees.base'),
+    fee: asSatoshis(fees.base, 'fees.base'),
     ancestors: asInteger(entry.ancestorcount, 'ancestorcount'),
     descendants: asInteger(entry.descendantcount, 'descendantcount'),
+    hanging: {
+      vsize: asInteger(entry.descendantsize, 'descendantsize'),
+      fee: asSatoshis(fees.descendant, 'fees.descendant'),
+    },
   }
 }
 

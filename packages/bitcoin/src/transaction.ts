@@ -83,9 +83,12 @@ export function feeOf(spends: readonly Spend[], outputs: readonly L1Output[], fe
   return BigInt(Math.ceil(unsigned(spends, outputs).virtualSize() * feeRate))
 }
 
+/** Of a transaction. From 2 on relative locks count (BIP68); 3 asks relay to allow little beside it (BIP431). */
+type TransactionVersion = 2 | 3
+
 /** Signs; what the inputs hold beyond the outputs is the fee. @throws RangeError for a transaction that can't relay. */
-export function build(spends: readonly Spend[], outputs: readonly L1Output[]): Built {
-  const transaction = unsigned(spends, outputs)
+export function build(spends: readonly Spend[], outputs: readonly L1Output[], version: TransactionVersion = 2): Built {
+  const transaction = unsigned(spends, outputs, version)
   const vsize = transaction.virtualSize()
   if (vsize > MAX_VSIZE) throw new RangeError(`a transaction of ${vsize} vB, more than ${MAX_VSIZE}`)
   const hashes = hashesOf(transaction, spends)
@@ -105,8 +108,12 @@ export interface ToSign {
   readonly hashes: readonly Uint8Array[]
 }
 
-export function toSign(spends: readonly Spend[], outputs: readonly L1Output[]): ToSign {
-  const transaction = unsigned(spends, outputs)
+export function toSign(
+  spends: readonly Spend[],
+  outputs: readonly L1Output[],
+  version: TransactionVersion = 2,
+): ToSign {
+  const transaction = unsigned(spends, outputs, version)
   return { txid: transaction.getHash(), hashes: hashesOf(transaction, spends) }
 }
 
@@ -120,10 +127,13 @@ function hashesOf(transaction: Transaction, spends: readonly Spend[]): Uint8Arra
 }
 
 /** With zeros where signatures go, so that it has its final size. */
-function unsigned(spends: readonly Spend[], outputs: readonly L1Output[]): Transaction {
+function unsigned(
+  spends: readonly Spend[],
+  outputs: readonly L1Output[],
+  version: TransactionVersion = 2,
+): Transaction {
   const transaction = new Transaction()
-  // Version 2: relative locks count (BIP68).
-  transaction.version = 2
+  transaction.version = version
   const blank = new Uint8Array(SIGNATURE_SIZE)
   for (const { outpoint, sequence, witness } of spends) {
     const at = transaction.addInput(outpoint.txid, outpoint.vout, sequence)

@@ -18,7 +18,7 @@ import { signedWitness, watchersWitness } from './watchers.ts'
  */
 export function buildVaultSpend(params: Params, plan: VaultPlan, secrets: readonly Uint8Array[]): Built {
   const spends = spendsOf(plan, ({ by }) => watchersWitness(params, secrets, by))
-  return build(spends, plan.outputs)
+  return build(spends, plan.outputs, plan.version)
 }
 
 /** What each watcher signs of it. */
@@ -26,6 +26,7 @@ export function vaultToSign(plan: VaultPlan): ToSign {
   return toSign(
     spendsOf(plan, () => () => []),
     plan.outputs,
+    plan.version,
   )
 }
 
@@ -43,7 +44,7 @@ export function joinVaultSpend(
     const own = new Map([...signatures].map(([place, all]) => [place, all[input] as Uint8Array]))
     return () => signedWitness(params, own, by)
   })
-  return build(spends, plan.outputs)
+  return build(spends, plan.outputs, plan.version)
 }
 
 function spendsOf({ inputs }: VaultPlan, witnessOf: (input: PlannedInput, at: number) => Spend['witness']): Spend[] {

@@ -1,6 +1,7 @@
 import {
   estimateFeeRate,
   joinVaultSpend,
+  type MempoolEntry,
   printHash,
   readMempoolEntry,
   readSpending,
@@ -15,12 +16,14 @@ import {
   feeRate,
   LEAST_RATE,
   leastRaise,
+  replacementFee,
   type Waiting,
 } from '@kedge/commitment'
 import {
   equalBytes,
   judgeProposal,
   outpointKey,
+  plannedVbytes,
   proposeNext,
   readProposal,
   type VaultPlan,
@@ -45,8 +48,9 @@ export type WatcherState = 'behind' | 'idle' | 'waiting' | 'sent'
 
 /** A spend of the head that bitcoind's mempool holds. */
 interface Pending {
-  /** sat/vB. */
+  /** sat/vB: its own, or with what hangs on it, whichever is more. */
   readonly rate: number
+  readonly entry: MempoolEntry
 }
 
 /** At a new block the watchers propose one after another, so that they don't all ask each other for the same. */
@@ -130,7 +134,9 @@ export class VaultKeeper {
     const waited = chain.height - this.waitsSince(view, pending)
     const estimate = await estimateFeeRate(rpc, ESTIMATE_BLOCKS, fees.fallback)
     const target = feeRate(estimate, waited, DEADLINE_BLOCKS, fees.cap)
-    const proposal = this.propose(view, target, pending, waited)
+    const proposals = this.propose(view, target, pending)
+    const proposal = proposals.find((one) => this.replaces(view, one, pending?.entry.hanging.fee))
+    const isPinned = proposal === undefined && proposals.some((one) => this.replaces(view, one, pending?.entry.fee))
     const due = proposeNext(view, [BigInt(LEAST_RATE * 1000)])
     this.waiting = due && {
       kind: due.kind,
@@ -138,8 +144,10 @@ export class VaultKeeper {
       deadline: undefined,
       feeRate: pending?.rate,
       isCapped: target >= fees.cap,
+      pinnedBy: isPinned && pending !== undefined ? pending.entry.hanging.vsize - pending.entry.vsize : undefined,
     }
-    if (proposal === undefined) return pending === undefined ? 'idle' : 'sent'
+    const isNew = pending !== undefined && (waited === 0 || this.raisedAt === chain.height)
+    if (proposal === undefined || isNew) return pending === undefined ? 'idle' : 'sent'
     const before = pending === undefined ? 'waiting' : 'sent'
     if (!this.isMyTurn(chain.height) || performance.now() < this.askAgainAt) return before
     return (await this.gather(view, proposal)) ? 'sent' : before
@@ -157,7 +165,7 @@ export class VaultKeeper {
     if (there !== undefined && isOwed) await this.parts.signer.keep(vault, raw)
     if (there !== undefined && !isOwed) this.warn(raw)
     const entry = await readMempoolEntry(rpc, readTransaction(raw).txid)
-    return entry && { rate: Number(entry.fee) / entry.vsize }
+    return entry && { rate: Math.max(rateOf(entry), rateOf(entry.hanging)), entry }
   }
 
   /** t watchers may have seen another block, or conspire: whoever operates this one has to know. Once for each. */
@@ -176,19 +184,26 @@ export class VaultKeeper {
     return verdict?.ok === true && equalBytes(vaultToSign(verdict.plan).txid, transaction.txid)
   }
 
-  /** What is due, at a rate that is worth replacing what waits: once a block at most. */
-  private propose(
-    view: VaultView,
-    target: number,
-    pending: Pending | undefined,
-    waited: number,
-  ): VaultProposal | undefined {
-    const isNew = waited === 0 || this.raisedAt === view.chain.height
-    if (pending !== undefined && isNew) return undefined
+  /**
+   * What is due at the rate that its age asks for, and at lower ones. Where something waits already, only such as are
+   * worth replacing it for, the dearest first: which of them does is for what hangs on it to say.
+   */
+  private propose(view: VaultView, target: number, pending: Pending | undefined): VaultProposal[] {
     const least = pending === undefined ? LEAST_RATE : leastRaise(pending.rate)
-    if (target < least) return undefined
+    if (target < least) return []
     const rates = descending(target, least).map((rate) => BigInt(Math.ceil(rate * 1000)))
-    return proposeNext(view, rates)
+    return (pending === undefined ? [rates] : rates.map((rate) => [rate])).flatMap(
+      (tried) => proposeNext(view, tried) ?? [],
+    )
+  }
+
+  /** Whether relay takes it in place of what pays so much together; of nothing, if there is none. */
+  private replaces(view: VaultView, proposal: VaultProposal, replaced: bigint | undefined): boolean {
+    if (replaced === undefined) return true
+    const verdict = judgeProposal(view, proposal, this.cap)
+    if (!verdict.ok) return false
+    const { inputs, outputs, fee } = verdict.plan
+    return fee >= replacementFee(plannedVbytes(view.params, inputs, outputs), replaced)
   }
 
   /** What only lacks signatures waits for no miner: a higher fee would leave out people who could be paid. */
@@ -249,6 +264,10 @@ export class VaultKeeper {
   private get cap(): bigint {
     return BigInt(Math.floor(this.parts.fees.cap * 1000))
   }
+}
+
+function rateOf({ fee, vsize }: Pick<MempoolEntry, 'fee' | 'vsize'>): number {
+  return Number(fee) / vsize
 }
 
 function whatOf(proposal: VaultProposal): object {

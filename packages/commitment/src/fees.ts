@@ -32,6 +32,11 @@ export function leastRaise(rate: number): number {
   return Math.max(rate * BUMP_STEP, rate + INCREMENTAL_RATE)
 }
 
+/** Satoshis at which relay takes something in place of others: what those paid, and its own relay. */
+export function replacementFee(vsize: number, replaced: bigint): bigint {
+  return replaced + BigInt(Math.ceil(INCREMENTAL_RATE * vsize))
+}
+
 /** sat/vB below which no default policy relays. */
 export const LEAST_RATE = 1
 

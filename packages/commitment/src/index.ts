@@ -1,5 +1,13 @@
 export { AnchorKeeper, type AnchorOutcome, type AnchorParts, type AnchorStatus, MAX_UNCONFIRMED } from './anchors.ts'
-export { descending, ESTIMATE_BLOCKS, type FeePolicy, feeRate, LEAST_RATE, leastRaise } from './fees.ts'
+export {
+  descending,
+  ESTIMATE_BLOCKS,
+  type FeePolicy,
+  feeRate,
+  LEAST_RATE,
+  leastRaise,
+  replacementFee,
+} from './fees.ts'
 export type { CommitmentLog } from './log.ts'
 export { answerParts } from './parts.ts'
 export type { PublicationRequest } from './publication.ts'

@@ -9,4 +9,9 @@ export interface Waiting {
   readonly feeRate: number | undefined
   /** Its age or the market asks for as much as the node's cap on fees, or more: it can't be raised any further. */
   readonly isCapped: boolean
+  /**
+   * Virtual bytes of others' that hang on it in bitcoind's mempool, where these, and not the cap, keep it from being
+   * replaced by one that pays more.
+   */
+  readonly pinnedBy?: number | undefined
 }

@@ -8,11 +8,16 @@ import { dataCarrierScript, depositOutput, type LeafOutput, vaultOutput } from '
 import { genesisVault, isPaid, type Vault } from './vault.ts'
 
 /**
- * The vault's next spend, to the last byte but its signatures: version 2, no lock time, each input's sequence
- * 0xfffffffd, signed by its leaf with the default hash type. A function of what all watchers know, so each of them makes
- * it for itself and signs nothing else.
+ * The vault's next spend, to the last byte but its signatures: no lock time, each input's sequence 0xfffffffd, signed by
+ * its leaf with the default hash type. A function of what all watchers know, so each of them makes it for itself and signs
+ * nothing else.
  */
 export interface VaultPlan {
+  /**
+   * Payouts are of version 3 (BIP431): where relay keeps its rules, nobody who is paid can hang more than 1,000 vB on one
+   * that waits, and so make it dear to replace. A sweep pays nobody, so nobody can hang anything on it, and it may be larger.
+   */
+  readonly version: 2 | 3
   readonly inputs: readonly PlannedInput[]
   readonly outputs: readonly L1Output[]
   /** Satoshis. */
@@ -28,6 +33,9 @@ export interface PlannedInput {
   /** How the watchers spend it. */
   readonly by: LeafOutput
 }
+
+/** Virtual bytes: what relay takes of version 3 (BIP431). Some 220 claims with 3 of 5 watchers. */
+const MAX_PAYOUT_VBYTES = 10_000
 
 /** The most deposits that one sweep takes: 100 of them are some 15,000 vB with 3 of 5 watchers. */
 export const MAX_SWEPT = 100
@@ -58,7 +66,7 @@ export function planSweep(
 export function sweepOf(params: Params, vault: Vault, deposits: readonly Deposit[], fee: bigint): VaultPlan {
   const inputs = [vaultInput(params, vault), ...deposits.map((deposit) => depositInput(params, deposit))]
   const value = inputs.reduce((sum, input) => sum + input.value, -fee)
-  return { inputs, outputs: [{ value, script: vaultOutput(params).script }], fee, claims: [] }
+  return { version: 2, inputs, outputs: [{ value, script: vaultOutput(params).script }], fee, claims: [] }
 }
 
 /** Satoshis: what the deposits are credited less. */
@@ -79,7 +87,7 @@ export function maySweep(params: Params, deposit: Deposit, height: number): bool
 
 /**
  * The payout of as many claims as can be paid together: those of the highest limits, among the first that one tag can
- * name. All bear the same share of the fee, none more than its limit. Undefined where none can be paid at this rate.
+ * name, within `MAX_PAYOUT_VBYTES`. All bear the same share of the fee, none more than its limit. Undefined where none can be paid at this rate.
  * @param claims payable ones: of final batches, `originDepth` blocks behind their finality
  * @param headerHash of the last final header
  * @param feeRate satoshis for 1,000 virtual bytes
@@ -120,7 +128,7 @@ function planAmong(
   return undefined
 }
 
-/** Exactly these claims, unless a share would exceed `limit`. */
+/** Exactly these claims, unless a share would exceed `limit`, or relay would find them too many. */
 function planFor(
   params: Params,
   vault: Vault,
@@ -130,7 +138,7 @@ function planFor(
   feeRate: bigint,
 ): VaultPlan | undefined {
   const free = payoutOf(params, vault, claims, 0n, headerHash)
-  if (free === undefined) return undefined
+  if (free === undefined || plannedVbytes(params, free.inputs, free.outputs) > MAX_PAYOUT_VBYTES) return undefined
   const count = BigInt(claims.length)
   const share = (feeOf(params, free.inputs, free.outputs, feeRate) + count - 1n) / count
   return share > limit ? undefined : payoutOf(params, vault, claims, share, headerHash)
@@ -158,7 +166,13 @@ export function payoutOf(
     { value: 0n, script: tag },
     ...claims.map(({ amount, script }) => ({ value: amount - share, script })),
   ]
-  return { inputs: [vaultInput(params, vault)], outputs, fee: share * BigInt(claims.length), claims: numbers }
+  return {
+    version: 3,
+    inputs: [vaultInput(params, vault)],
+    outputs,
+    fee: share * BigInt(claims.length),
+    claims: numbers,
+  }
 }
 
 /** Virtual bytes of a payout of this claim alone: what its share is at most for, at whatever rate. */

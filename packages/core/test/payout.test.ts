@@ -79,6 +79,18 @@ describe('a payout', () => {
     expect(plan(hopeless)?.claims[0]).toBe(350)
   })
 
+  test('of version 3 is no larger than relay takes, and leaves the rest, of the lowest limits, for the next', () => {
+    const wealthy = { ...vault, value: 100_000_000n }
+    const list = claims(312).map((one) => ({ ...one, payoutFee: 1_000n + BigInt(one.number) }))
+    const first = plan(list, 1_000n, wealthy) as VaultPlan
+    expect([first.version, first.claims.length, first.claims[0], first.claims.at(-1)]).toEqual([3, 226, 86, 311])
+    const size = plannedVbytes(params, first.inputs, first.outputs)
+    expect(size).toBeLessThanOrEqual(10_000)
+    expect(size + 43).toBeGreaterThan(10_000)
+    const next = { ...wealthy, paid: [[86, 312]] as const }
+    expect(plan(list, 1_000n, next)?.claims).toEqual(claims(86).map(({ number }) => number))
+  })
+
   test('leaves the head no less than dust; from a vault that has ended nothing', () => {
     const [one, two] = claims(2) as [Claim, Claim]
     expect(plan([one, two], 1_000n, { ...vault, value: 100_546n })?.claims).toEqual([0, 1])

@@ -5,7 +5,7 @@ import { type Chain, GENESIS_ROOT, headOf, toHex } from '@kedge/core'
 import { isSynced, type QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
 import { solvencyOf } from './solvency.ts'
-import { cappedOf } from './upkeep.ts'
+import { cappedOf, pinnedOf } from './upkeep.ts'
 
 const { version }: { version: string } = createRequire(import.meta.url)('../package.json')
 
@@ -23,6 +23,7 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
       const { exitFrom: from } = chain
       const watcher = context.watcher?.()
       const capped = cappedOf(context.upkeep())
+      const pinned = pinnedOf(context.upkeep())
       return answer({
         network: toHex(network),
         chain: params.chain,
@@ -40,6 +41,9 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
         ...(watcher && { watcher }),
         ...(capped.length > 0 && {
           capped: capped.map(({ name, deadline }) => ({ what: name, ...(deadline !== undefined && { deadline }) })),
+        }),
+        ...(pinned.length > 0 && {
+          pinned: pinned.map(({ name, pinnedBy }) => ({ what: name, vbytes: pinnedBy })),
         }),
         ...(pending && { pending: { number: pending.number, reason: pending.reason } }),
         ...(rejection && { rejected: { number: rejection.number, fault: rejection.fault } }),

@@ -7,7 +7,7 @@ import { healthQueries } from './health-queries.ts'
 import type { LinkIndex } from './links.ts'
 import type { QueryContext } from './query-context.ts'
 import type { Responders } from './serve.ts'
-import { cappedOf, type Upkeep } from './upkeep.ts'
+import { cappedOf, pinnedOf, type Upkeep } from './upkeep.ts'
 import { vaultQueries } from './vault-queries.ts'
 
 /**
@@ -229,6 +229,11 @@ function upkeepMetrics({ height }: Chain, upkeep: Upkeep): Metric[] {
       'capped_transactions',
       'Those of them that pay all that the cap allows and still wait. More than 0 is an alarm.',
       cappedOf(upkeep).length,
+    ),
+    gauge(
+      'pinned_transactions',
+      'Those of them that others’ children keep from being raised. More than 0 is an alarm.',
+      pinnedOf(upkeep).length,
     ),
     gauge('unconfirmed_anchors', 'Anchors of this sequencer in bitcoind’s mempool.', anchors?.unconfirmed),
     gauge('anchor_backlog', 'Anchors of this sequencer that no block holds, sent or not.', anchors?.backlog),

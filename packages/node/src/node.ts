@@ -40,7 +40,7 @@ import { SeenTicks } from './seen-ticks.ts'
 import type { Head } from './snapshot.ts'
 import { solvencyOf } from './solvency.ts'
 import { StepThread } from './step-thread.ts'
-import { cappedOf, type Upkeep } from './upkeep.ts'
+import { cappedOf, pinnedOf, type Upkeep } from './upkeep.ts'
 
 /** What a role adds to a node. Called by the node's one loop, never two at once. */
 export interface Role {
@@ -171,6 +171,7 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
   let told: Rejection | undefined
   let weighed: Uint8Array | undefined
   let capped: ReadonlySet<string> = new Set()
+  let pinned: ReadonlySet<string> = new Set()
   while (!signal.aborted) {
     try {
       await followToTip(parts, role, signal)
@@ -178,6 +179,7 @@ export async function runNode(parts: NodeParts, role: Role, signal: AbortSignal)
       told = tellRejection(parts, told)
       weighed = weigh(parts, weighed)
       capped = tellCapped(parts, role.upkeep(), capped)
+      pinned = tellPinned(parts, role.upkeep(), pinned)
       await parts.news.next(POLL_MS, signal)
     } catch (error) {
       if (signal.aborted && (error === signal.reason || isTemporary(error))) break
@@ -224,6 +226,17 @@ function tellCapped({ options }: NodeParts, upkeep: Upkeep, told: ReadonlySet<st
       'it pays all that the cap on fees allows, and waits: raise --max-fee-rate before its deadline',
     )
   return new Set(capped.map(({ name }) => name))
+}
+
+/** Once for each transaction that others' children hold back, as long as they do. Gives their names. */
+function tellPinned({ options }: NodeParts, upkeep: Upkeep, told: ReadonlySet<string>): ReadonlySet<string> {
+  const pinned = pinnedOf(upkeep)
+  for (const { name, pinnedBy, feeRate } of pinned.filter((one) => !told.has(one.name)))
+    options.log.error(
+      { name, pinnedBy, feeRate },
+      'what others hung on it makes it too dear to replace: it waits. A bitcoind that keeps BIP431 takes no such children',
+    )
+  return new Set(pinned.map(({ name }) => name))
 }
 
 /** Once for each batch that is found faulty, and once more when its proof is complete. */

@@ -13,5 +13,10 @@ export interface Upkeep {
 
 /** Those that the cap keeps from paying more, though no block has taken them yet. */
 export function cappedOf({ waiting }: Upkeep): Waiting[] {
-  return waiting.filter(({ isCapped }) => isCapped)
+  return waiting.filter(({ isCapped, pinnedBy }) => isCapped && pinnedBy === undefined)
+}
+
+/** Those that what others have hung on them keeps from paying more: a higher cap would change nothing. */
+export function pinnedOf({ waiting }: Upkeep): (Waiting & { readonly pinnedBy: number })[] {
+  return waiting.flatMap((one) => (one.pinnedBy === undefined ? [] : [{ ...one, pinnedBy: one.pinnedBy }]))
 }

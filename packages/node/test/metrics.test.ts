@@ -139,17 +139,26 @@ describe('metrics of a node on a real bitcoind', () => {
       waiting: [
         { ...challenge, deadline: height + 5, feeRate: 12.5, isCapped: false },
         { ...challenge, deadline: height + 2, feeRate: 40, isCapped: true },
-        { kind: 'payout', name: 'the vault’s payout', deadline: undefined, feeRate: undefined, isCapped: false },
+        {
+          kind: 'payout',
+          name: 'the vault’s payout',
+          deadline: undefined,
+          feeRate: 1,
+          isCapped: true,
+          pinnedBy: 88_321,
+        },
       ],
     }
     expect(await metrics()).toMatchObject({
       ...{ purse_satoshis: 123_456, fee_rate_cap_satoshis_per_vbyte: 40, capped_transactions: 1 },
+      pinned_transactions: 1,
       ...{ 'waiting_transactions{kind="challenge"}': 2, 'waiting_transactions{kind="payout"}': 1 },
       ...{ 'waiting_deadline_blocks{kind="challenge"}': 2 },
       ...{ 'waiting_satoshis_per_vbyte{kind="challenge"}': 12.5 },
     })
     expectNone(await metrics(), 'waiting_deadline_blocks{kind="payout"}', 'unconfirmed_anchors')
     expect((await client.health()).capped).toEqual([{ what: challenge.name, deadline: height + 2 }])
+    expect((await client.health()).pinned).toEqual([{ what: 'the vault’s payout', vbytes: 88_321 }])
   })
 
   it('count down to the last sweep of what was paid in, and count what came too late for one', async () => {
@@ -174,7 +183,8 @@ describe('metrics of a node on a real bitcoind', () => {
 
   it('are served as Prometheus asks for them', async () => {
     upkeep = { ...upkeep, waiting: [] }
-    expect((await client.health()).capped).toBeUndefined()
+    expect(await client.health()).not.toHaveProperty('capped')
+    expect(await client.health()).not.toHaveProperty('pinned')
     const text = await client.metrics()
     expect(text).toMatch(
       /^# HELP kedge_node_info Always 1; .*\n# TYPE kedge_node_info gauge\nkedge_node_info\{network="/,

@@ -68,9 +68,9 @@ const sweeps: [string, readonly number[], bigint][] = [
 /** A plan in a vector: what is spent, and by which leaf. */
 export function planToJson(plan: VaultPlan | undefined): Json {
   if (plan === undefined) return null
-  const { inputs, outputs, fee, claims } = plan
+  const { version, inputs, outputs, fee, claims } = plan
   const spent = inputs.map(({ previous, value, by }) => ({ ...previous, value, leaf: by.leaf, control: by.control }))
-  return toJson({ inputs: spent, outputs, fee, claims })
+  return toJson({ version, inputs: spent, outputs, fee, claims })
 }
 
 export function planVectors(): Json {
