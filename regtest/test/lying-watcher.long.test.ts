@@ -74,26 +74,57 @@ const rich = () => owed.findIndex(({ payoutFee }) => payoutFee > 2_000n)
 
 const reasonOf = (answer: VaultAnswer) => (answer.kind === 'refused' ? answer.reason : answer.kind)
 
+async function start(): Promise<void> {
+  stand = await openStand({ challengers: 2, sealAfterMs: 150 })
+  const { network } = stand
+  payers = await gather(network, 3, 300_000n)
+  await (network.challengers[1] as (typeof network.challengers)[0]).kill()
+  const both = [
+    await withdraw(network, payers[0] as Payer, 20_000n, 2_000n),
+    await withdraw(network, payers[1] as Payer, 100_000n, 90_000n),
+  ]
+  await mineSlowly(network, 14)
+  owed = await inOrder(network, both)
+  late = await withdraw(network, payers[2] as Payer, 30_000n, 2_000n)
+  await mineSlowly(network, 5)
+  liar = await startLiar()
+}
+
+/** Asks each of two honest watchers for a payout of another claim, for as long as both could be paid. */
+async function setApart(): Promise<void> {
+  const { network } = stand
+  const second = await startLiar(1)
+  const apart = [
+    await withdraw(network, payers[0] as Payer, 20_000n, 2_000n),
+    await withdraw(network, payers[1] as Payer, 30_000n, 2_000n),
+  ]
+  const answers = new Set<string>()
+  const over = new AbortController()
+  const asking = [liar, second].map(async (host, at) => {
+    while (!over.signal.aborted) {
+      const { head } = await vaultNow(network.bitcoind.rpc, network.params)
+      const headerHash = await finalHash(network)
+      const claims = [3 + at]
+      const proposal = { kind: 'payout', head, headerHash, claims, fee: 400n } as const
+      answers.add(reasonOf(await ask(proposal, 2, secret(2), host)))
+    }
+  })
+  // As many blocks as the wait for finality, and a few for the spends.
+  await mineSlowly(network, 25)
+  over.abort()
+  await Promise.all(asking)
+  await second.stop()
+  expect((await paymentsOf(network, apart)).map(({ length }) => length)).toEqual([1, 1])
+  expect([...answers]).toContain('choice')
+  expect([...answers]).not.toContain('signed')
+}
+
 /**
  * Of three watchers, two of whom must sign, one lies, one is honest and one is dead: the liar needs the honest one for
  * whatever it wants of the vault, and asks it for all it can think of.
  */
 describeOnBitcoind('a watcher that lies', () => {
-  beforeAll(async () => {
-    stand = await openStand({ challengers: 2, sealAfterMs: 150 })
-    const { network } = stand
-    payers = await gather(network, 3, 300_000n)
-    await (network.challengers[1] as (typeof network.challengers)[0]).kill()
-    const both = [
-      await withdraw(network, payers[0] as Payer, 20_000n, 2_000n),
-      await withdraw(network, payers[1] as Payer, 100_000n, 90_000n),
-    ]
-    await mineSlowly(network, 14)
-    owed = await inOrder(network, both)
-    late = await withdraw(network, payers[2] as Payer, 30_000n, 2_000n)
-    await mineSlowly(network, 5)
-    liar = await startLiar()
-  }, 120_000)
+  beforeAll(start, 120_000)
   afterAll(async () => {
     await liar?.stop()
     await stand.close()
@@ -200,33 +231,6 @@ describeOnBitcoind('a watcher that lies', () => {
   it(
     'can’t set two honest watchers apart: asked for one claim each, at every block and first, both pay both',
     { timeout: 90_000 },
-    () =>
-      stand.play(async () => {
-        const { network } = stand
-        const second = await startLiar(1)
-        const apart = [
-          await withdraw(network, payers[0] as Payer, 20_000n, 2_000n),
-          await withdraw(network, payers[1] as Payer, 30_000n, 2_000n),
-        ]
-        const answers = new Set<string>()
-        const over = new AbortController()
-        const asking = [liar, second].map(async (host, at) => {
-          while (!over.signal.aborted) {
-            const { head } = await vaultNow(network.bitcoind.rpc, network.params)
-            const headerHash = await finalHash(network)
-            const claims = [3 + at]
-            const proposal = { kind: 'payout', head, headerHash, claims, fee: 400n } as const
-            answers.add(reasonOf(await ask(proposal, 2, secret(2), host)))
-          }
-        })
-        // As many blocks as the wait for finality, and a few for the spends.
-        await mineSlowly(network, 25)
-        over.abort()
-        await Promise.all(asking)
-        await second.stop()
-        expect((await paymentsOf(network, apart)).map(({ length }) => length)).toEqual([1, 1])
-        expect([...answers]).toContain('choice')
-        expect([...answers]).not.toContain('signed')
-      }),
+    () => stand.play(setApart),
   )
 })

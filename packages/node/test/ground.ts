@@ -314,7 +314,7 @@ export class Rollup {
     ]
     const value = vault.value + sats - SWEEP_FEE
     const outputs = [{ script: vaultScript(params), value }]
-    const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
+    const swept = buildVaultSpend(params, { version: 2, inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
     await this.send(swept.raw, 0n)
     this.vault = { head: { txid: swept.txid, vout: 0 }, value }
   }

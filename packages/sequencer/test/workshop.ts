@@ -191,7 +191,7 @@ export class Workshop {
     ]
     const value = vault.value + sats - SWEEP_FEE
     const outputs = [{ script: vaultScript(params), value }]
-    const swept = buildVaultSpend(params, { inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
+    const swept = buildVaultSpend(params, { version: 2, inputs, outputs, fee: SWEEP_FEE, claims: [] }, WATCHERS)
     this.vault = { head: { txid: swept.txid, vout: 0 }, value }
     return swept.raw
   }
