@@ -3,6 +3,7 @@ import { type Built, buildChallenge, buildDeposit, buildPayment } from '@kedge/b
 import {
   answerBlocks,
   CLAIM_SPAN,
+  type Claim,
   type DataKind,
   type Deposit,
   dataCarrierScript,
@@ -11,9 +12,11 @@ import {
   MAX_SWEPT,
   type Message,
   plannedVbytes,
+  planPayout,
   SIGNAL_VALUE,
   signalScript,
   sweepOf,
+  taprootScript,
 } from '@kedge/core'
 import { expect, test } from 'vitest'
 import { funding, largestAnswer, of, params, point, published } from './figures.ts'
@@ -46,6 +49,20 @@ function sweepVbytes(count: number): number {
   return plannedVbytes(params, inputs, outputs)
 }
 const vault = { head: params.vault, value: params.vault.value, number: 0, paid: [] }
+
+/** As many as one tag names, of which as many as relay takes together. */
+function claimsOfAPayout(): number {
+  const claims = Array.from(
+    { length: CLAIM_SPAN },
+    (_, at): Claim => ({ number: at, script: payee, amount: 10_000n, payoutFee: 5_000n }),
+  )
+  return planPayout(params, { ...vault, value: 100_000_000n }, claims, of(9), 1_000n)?.claims.length ?? 0
+}
+const payee = taprootScript(point(33))
+
+/** Virtual bytes that relay lets hang on something: of version 3 (BIP431), and otherwise, with what they hang on. */
+const SMALL_CHILD = 1_000
+const LARGE_CHILD = 101_000
 
 /** Asked at the last moment, answered at the last moment; for data first, and then for steps. */
 const queued = answerBlocks(params, 'data') + answerBlocks(params, 'steps')
@@ -87,10 +104,22 @@ test('the table of the specification is what the transactions and the rules make
       `0; others’ wait a sweep longer for ${number(MAX_SWEPT)} of them`,
     ],
     [
+      'a child on one’s payment of a payout that waits, where relay keeps BIP431',
+      `≤ ${number(SMALL_CHILD)} vB at less than blocks ask for, if one takes them; a withdrawal each`,
+      `≤ ${number(SMALL_CHILD)} vB more at that rate, to raise the payout`,
+      '0; a payout whose claims can’t bear that waits until blocks ask for what it pays',
+    ],
+    [
+      'the same, where relay does not',
+      `≤ ${number(LARGE_CHILD)} vB so`,
+      'all of these at that rate, or watchers tell of it, and wait',
+      '0; payouts and sweeps wait until blocks ask for what it pays',
+    ],
+    [
       'withdrawals of the least amount',
       `${number(fees.transfer)} msat and the payout’s fee, of ${number(leastWithdrawal(params, fees.payout))} sat each`,
       `${output} vB of a payout each, out of that fee`,
-      `0; claims of a lower limit wait a payout longer for ${number(CLAIM_SPAN)} of them`,
+      `0; claims of a lower limit wait a payout longer for ${number(claimsOfAPayout())} of them`,
     ],
   ]
   const table = [

@@ -34,7 +34,7 @@ export interface PlannedInput {
   readonly by: LeafOutput
 }
 
-/** Virtual bytes: what relay takes of version 3 (BIP431). Some 220 claims with 3 of 5 watchers. */
+/** Virtual bytes: what relay takes of version 3 (BIP431). 226 claims by Taproot with 3 of 5 watchers. */
 const MAX_PAYOUT_VBYTES = 10_000
 
 /** The most deposits that one sweep takes: 100 of them are some 15,000 vB with 3 of 5 watchers. */
