@@ -57,7 +57,7 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
     const keeper = secret && keeperOf(node, secret, late)
     if (secret !== undefined) late.certifier = certifierOf(node, secret)
     if (secret !== undefined) await desk.open(node, secret)
-    const intake = new PassingIntake(node, (receipt) => node.seenTicks.note(receipt))
+    const intake = new PassingIntake(node, (receipt) => void node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
     const role = await challengerOf(node, keeper, desk)
     const handlers = respondersOf({ node, intake, role: 'challenger', upkeep: () => role.upkeep(), ...watcher })

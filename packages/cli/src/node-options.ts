@@ -32,7 +32,8 @@ export function sequencerOptions(config: SequencerConfig): SequencerOptions {
       throw new ConfigError(`${config.keys}: ${name} is not the key that ${config.params} names as keys.${name}`)
   }
   const secrets = { ...options.secrets, anchor, slot }
-  return { ...options, secrets, tally: `${config.keys}.slots`, sealAfterMs: config['seal-after-ms'] }
+  const { 'seal-after-ms': sealAfterMs, 'sign-alone': signAlone } = config
+  return { ...options, secrets, tally: `${config.keys}.slots`, sealAfterMs, signAlone }
 }
 
 function nodeOptions(config: NodeConfig, role: string, { peer, coins }: Keys): NodeOptions {

@@ -45,6 +45,10 @@ export const sequencerSettings = {
   ...node,
   keys: path('FILE', "the node's secrets, made by kedge keys new; FILE.slots beside it says what was signed last"),
   'seal-after-ms': fallback(whole('N', 'milliseconds that a batch stays open for transfers', [10, WEEK_MS]), 1000),
+  'sign-alone': fallback(
+    onOff('sign after a start also where no peer answers: from an older copy of the disk that gives the slot key away'),
+    false,
+  ),
 }
 
 export const walletSettings = {

@@ -41,6 +41,7 @@ test('defaults', () => {
     'log-level': 'info',
     'allow-off-regtest': false,
     'seal-after-ms': 1000,
+    'sign-alone': false,
   })
 })
 
@@ -69,6 +70,7 @@ describe('each key, from each source', () => {
     'log-level': ['"debug"', 'debug', 'debug', '"loud"'],
     'allow-off-regtest': ['true', 'true', true, '"yes"'],
     'seal-after-ms': ['20', '20', 20, '-1'],
+    'sign-alone': ['true', 'true', true, '"yes"'],
   }
 
   test('none is missing here', () => {

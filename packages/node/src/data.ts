@@ -94,11 +94,6 @@ export class BatchData {
     return this.inVain.has(nameOf(hash, kind)) || this.inVain.has(nameOf(hash, 'header'))
   }
 
-  /** Asks peers for the newest ticks behind a header, until `accept` has what it looks for. */
-  async askForTicks(headerHash: Uint8Array, signal: AbortSignal, accept: FetchOptions['accept']): Promise<void> {
-    await this.fetch({ headerHash, kind: 'tick' }, { signal, accept })
-  }
-
   /** Lets peers have data that are not on this disk yet, for as long as watchers are asked to vouch for them. */
   offer(offer: Offer | undefined): void {
     this.offered = offer

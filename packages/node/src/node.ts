@@ -74,6 +74,8 @@ export interface Openings {
   /** Whether to answer a peer's request: a node that serves everything it has says yes. */
   readonly mayServe: (headerHash: Uint8Array, kind: 'header' | 'data' | 'steps') => boolean
   readonly takeTransfers?: TakeTransfers
+  /** For a sequencer: peers are told what it signs. */
+  readonly tellsTicks?: boolean
   readonly answerWatcher?: AnswerWatcher
   readonly answerCertify?: AnswerWatcher
   readonly answerBond?: AnswerBond
@@ -114,16 +116,17 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       isSigned: (owner: Uint8Array, operation: SignedOperation) => isSigned(network, owner, encodeSigned(operation)),
     }
     const follower = await Follower.open({ store, rpc, court, script: coins.script })
+    const seenTicks = new SeenTicks(params, network)
     const host = await createHost({
       secretKey: secrets.peer,
       network,
       listen: options.p2p.listen,
       bootstrap: options.p2p.bootstrap,
       validateHeader: (bytes) => judgeAnnounced(network, bytes),
-      answerData: async ({ headerHash, kind }) => {
-        if (kind === 'tick') return seenTicks.behind(headerHash)
-        return openings.mayServe(headerHash, kind) ? await data.answer(headerHash, kind) : undefined
-      },
+      answerData: async ({ headerHash, kind }) =>
+        openings.mayServe(headerHash, kind) ? await data.answer(headerHash, kind) : undefined,
+      ticks: seenTicks,
+      tellsTicks: openings.tellsTicks ?? false,
       ...(openings.answerBond && { answerBond: openings.answerBond }),
       ...(openings.takeTransfers && { takeTransfers: openings.takeTransfers }),
       ...(openings.answerWatcher && { answerWatcher: openings.answerWatcher }),
@@ -132,7 +135,6 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       report: (error) => log.error({ err: error }, 'a peer request could not be answered'),
     })
     opened.push(() => host.stop())
-    const seenTicks = new SeenTicks(params, network)
     const data: BatchData = new BatchData(store, (request, fetching) => host.fetch(request, fetching))
     const executor = new Executor({ store, follower, data, verifier, ownTail: openings.ownTail })
     await executor.load()

@@ -1,39 +1,80 @@
-import { encodeReceipt, nonceRootOf, type Params, type Receipt, tickMessage, toHex } from '@kedge/core'
+import { decodeReceipt, encodeReceipt, nonceRootOf, type Params, type Receipt, tickMessage } from '@kedge/core'
+import type { TickKeeper, TickListener } from '@kedge/p2p'
 import { verifySignature } from '@kedge/signatures'
 
-/** Batches of which the newest tick is kept: those that may still be open somewhere. */
-const KEPT = 16
-
 /**
- * The newest tick of each batch that passed through this node, by its parent: it tells a sequencer whose own record is
- * older that it is. Only what the slot key signed is kept.
+ * The newest tick that this node knows of: it tells a sequencer whose own record is older that it is. Numbers of batches
+ * only grow, so whoever knows the newest need not know any other. Only what the slot key signed is kept.
+ *
+ * A sequencer tells of hundreds in a second, so of each stream the first tick is checked at once, and of those behind it
+ * the last, when somebody wants it: an honest sequencer's are all signed, and a liar's hide nobody's but his own.
  */
-export class SeenTicks {
+export class SeenTicks implements TickKeeper {
   private readonly params: Params
   private readonly network: Uint8Array
-  private readonly newest = new Map<string, Receipt>()
+  private readonly lines = new Set<Line>()
+  private known: Receipt | undefined
 
   constructor(params: Params, network: Uint8Array) {
     this.params = params
     this.network = network
   }
 
-  note(receipt: Receipt): void {
-    const name = toHex(receipt.tick.parent)
-    const known = this.newest.get(name)
-    const isNewer = known === undefined || compareTicks(receipt, known) > 0
-    if (!isNewer || !isTickSigned(this.params, this.network, receipt)) return
-    this.newest.delete(name)
-    this.newest.set(name, receipt)
-    const oldest = this.newest.keys().next()
-    if (this.newest.size > KEPT && oldest.done !== true) this.newest.delete(oldest.value)
+  /** @returns whether it is signed, if it is newer than what is known */
+  note(receipt: Receipt): boolean {
+    if (!isNewer(receipt, this.known)) return true
+    if (!isTickSigned(this.params, this.network, receipt)) return false
+    this.known = receipt
+    return true
   }
 
-  /** A receipt's bytes, with the newest tick behind this header; whatever it is for. */
-  behind(parent: Uint8Array): Uint8Array | undefined {
-    const receipt = this.newest.get(toHex(parent))
-    return receipt && encodeReceipt(receipt)
+  /** What this node signed itself. */
+  noteOwn(receipt: Receipt): void {
+    if (isNewer(receipt, this.known)) this.known = receipt
   }
+
+  listen(): TickListener {
+    const line: Line = { isFalse: false }
+    this.lines.add(line)
+    return {
+      take: (bytes) => this.take(line, bytes),
+      end: () => {
+        this.settle(line)
+        this.lines.delete(line)
+      },
+    }
+  }
+
+  /** A receipt's bytes; whatever it is for. */
+  newest(): Uint8Array | undefined {
+    for (const line of this.lines) this.settle(line)
+    return this.known && encodeReceipt(this.known)
+  }
+
+  private take(line: Line, bytes: Uint8Array): boolean {
+    const receipt = decodeReceipt(bytes)
+    if (receipt === undefined || line.isFalse) return false
+    if (!isNewer(receipt, line.last ?? this.known)) return true
+    if (line.isProven) line.last = receipt
+    else line.isFalse = !this.note(receipt)
+    line.isProven = true
+    return !line.isFalse
+  }
+
+  private settle(line: Line): void {
+    if (line.last !== undefined && !this.note(line.last)) line.isFalse = true
+    line.last = undefined
+  }
+}
+
+/** What came over one stream. */
+interface Line {
+  /** Its first tick is checked. */
+  isProven?: true
+  /** Newer than what is known, and not checked yet. */
+  last?: Receipt | undefined
+  /** It told what nobody signed: at the next tick its peer hears of it. */
+  isFalse: boolean
 }
 
 /** Whether the slot key signed the tick, in a slot of its own. */
@@ -43,6 +84,6 @@ export function isTickSigned(params: Params, network: Uint8Array, receipt: Recei
   return message !== undefined && verifySignature(receipt.signature, message, params.keys.slot)
 }
 
-function compareTicks({ tick: one }: Receipt, { tick: other }: Receipt): number {
-  return one.number - other.number || one.index - other.index
+function isNewer({ tick: one }: Receipt, other: Receipt | undefined): boolean {
+  return other === undefined || (one.number - other.tick.number || one.index - other.tick.index) > 0
 }

@@ -7,8 +7,7 @@ import { Packr } from 'msgpackr'
  * and trailing bytes are all refused by the same line.
  */
 
-/** `tick`: the newest one behind the header, which differs from peer to peer. */
-export type DataKind = 'header' | 'data' | 'steps' | 'tick'
+export type DataKind = 'header' | 'data' | 'steps'
 
 /** Asks for what belongs to the batch whose header has this hash. */
 export interface DataRequest {
@@ -32,7 +31,7 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 export const MAX_CONTROL = 128
 
 const HASH_BYTES = 32
-const kinds: readonly string[] = ['header', 'data', 'steps', 'tick'] satisfies DataKind[]
+const kinds: readonly string[] = ['header', 'data', 'steps'] satisfies DataKind[]
 const statuses: readonly string[] = ['found', 'unknown', 'busy', 'failed'] satisfies AnswerStatus[]
 
 /** `variableMapSize` gives a small map its one-byte head. */

@@ -14,8 +14,8 @@ export type AnswerData = (request: DataRequest) => Promise<Uint8Array | undefine
 
 export interface FetchOptions {
   readonly signal: AbortSignal
-  /** Whether these bytes are what was asked for; `more` where others may have better ones. A peer whose bytes are not is left out for a while. */
-  readonly accept: (bytes: Uint8Array) => boolean | 'more'
+  /** Whether these bytes are what was asked for. A peer whose bytes are not is left out for a while. */
+  readonly accept: (bytes: Uint8Array) => boolean
 }
 
 /** For so long busy peers are asked again and again, and the first and longest of the waits between, ms. */
@@ -104,14 +104,12 @@ export class Fetcher {
   }
 
   private askAll(asked: DataRequest, { signal, accept }: FetchOptions): Promise<Uint8Array | 'busy' | undefined> {
-    const { kind } = asked
     const request = encodeRequest(asked)
     return withSignals([signal], async (either, end) => {
       const round = new Round(this.fetches++)
       for (let peer = this.nextPeer(round); peer !== undefined; peer = this.nextPeer(round)) {
         round.begin(peer, this.askOne(peer, request, { signal: either, accept, round }))
-        // Each peer has another tick, so all are asked at once.
-        if (kind !== 'tick') await round.next(either)
+        await round.next(either)
         if (round.found !== undefined || round.failure !== undefined) break
       }
       await round.end()
@@ -133,8 +131,7 @@ export class Fetcher {
     const options = { maxBody: this.limits.maxDataResponse, times: this.limits, signal, moved }
     const response = await ask(this.peers, peer, this.protocol, request, options)
     const accepted = response.status === 'found' && accept(response.body)
-    if (accepted !== false) this.peers.noteUse(peer, 'gave')
-    if (accepted === 'more') return
+    if (accepted) this.peers.noteUse(peer, 'gave')
     if (accepted && response.status === 'found') round.found ??= response.body
     else this.note(peer, response)
     // Where many want something, a peer may have had to cut its answer short.

@@ -12,8 +12,10 @@ import { createNode, type Node } from './libp2p.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { KnownPeers, type PeerInfo } from './peers.ts'
 import { type ProtocolNames, protocolNames } from './protocol.ts'
-import { type Hosting, type Responder, serve } from './request.ts'
+import { type Hosting, type Responder, type Response, serve } from './request.ts'
 import { answerSubmissions, submit, type TakeTransfers } from './submit.ts'
+import { TickTeller } from './tick-teller.ts'
+import { answerNewestTick, askForTick, listenForTicks, type TickKeeper } from './ticks.ts'
 import { type AnswerWatcher, type AskOptions, answerWatchers, askWatchers } from './vault.ts'
 
 export interface HostOptions {
@@ -37,6 +39,10 @@ export interface HostOptions {
   readonly answerCertify?: AnswerWatcher
   /** Given by a watcher, which is asked about the sequencer's bond. */
   readonly answerBond?: AnswerBond
+  /** Remembers what sequencers have promised. */
+  readonly ticks?: TickKeeper
+  /** Given by a sequencer: it tells peers of its ticks. */
+  readonly tellsTicks?: boolean
   /** Told of what the callbacks above, and listeners, throw: faults of this node, not of peers. */
   readonly report: (error: Error) => void
   readonly limits?: Partial<Limits>
@@ -64,6 +70,10 @@ export interface Host {
   askToCertify(request: Uint8Array, options: AskOptions): Promise<void>
   /** @see askBond @throws also HostStoppedError. */
   askBond(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]>
+  /** Tells peers of a tick, without waiting for them. Nobody where the host does not tell ticks. */
+  tellTick(tick: Uint8Array): void
+  /** @see askForTick @throws also HostStoppedError. */
+  askForTick(peer: string, signal: AbortSignal): Promise<Response>
   /** Ends all streams, dials and connections, then resolves. */
   stop(): Promise<void>
 }
@@ -99,7 +109,10 @@ export async function createHost(options: HostOptions): Promise<Host> {
   setMaxListeners(0, stopping.signal)
   const traffic = new Traffic((peer) => peers.cutOff(peer))
   const hosting = { limits, traffic, report: options.report, stopping: stopping.signal }
-  await startNode(node, peers, options, respondersOf(options, names, hosting))
+  await startNode(node, peers, options, { responders: respondersOf(options, names, hosting), names, hosting })
+  const teller = options.tellsTicks ? new TickTeller(peers, names.ticks, limits, stopping.signal) : undefined
+  // Behind the listener of `peers`, which notes what it speaks.
+  node.addEventListener('peer:identify', () => teller?.refresh())
   const announcements = joinAnnouncements(node.services.pubsub, {
     topic: names.headers,
     validate: options.validateHeader,
@@ -109,7 +122,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
   })
   const failures = new Map<string, string>()
   const dials = dialBootstrap(node, peers, bootstrap, stopping.signal, failures)
-  return assembleHost({ node, peers, names, limits, stopping, announcements, dials, failures })
+  return assembleHost({ node, peers, names, limits, stopping, announcements, dials, failures, teller })
 }
 
 interface Running {
@@ -120,6 +133,7 @@ interface Running {
   readonly stopping: AbortController
   readonly announcements: Announcements
   readonly dials: Promise<unknown>
+  readonly teller: TickTeller | undefined
   /** Bootstrap address to why its last dial failed. */
   readonly failures: ReadonlyMap<string, string>
 }
@@ -154,6 +168,8 @@ function assembleHost(running: Running): Host {
     askToCertify: (request, { signal, take }) =>
       alive(signal, (signal) => askWatchers(peers, names.certify, request, limits, { signal, take })),
     askBond: (message, signal) => alive(signal, (signal) => askBond(peers, names.bond, message, limits, signal)),
+    tellTick: (tick) => running.teller?.tell(tick),
+    askForTick: (peer, signal) => alive(signal, (signal) => askForTick(peers, names.newestTick, peer, limits, signal)),
     stop: () => {
       stopped ??= stop()
       return stopped
@@ -163,7 +179,7 @@ function assembleHost(running: Running): Host {
 
 function respondersOf(options: HostOptions, names: ProtocolNames, hosting: Hosting): ReadonlyMap<string, Responder> {
   const responders = new Map([[names.data, answerRequests(options.answerData, hosting)]])
-  const { takeTransfers, answerWatcher, answerCertify, answerBond } = options
+  const { takeTransfers, answerWatcher, answerCertify, answerBond, ticks } = options
   if (takeTransfers !== undefined) {
     responders.set(names.submit, answerSubmissions(takeTransfers, hosting))
   }
@@ -176,15 +192,24 @@ function respondersOf(options: HostOptions, names: ProtocolNames, hosting: Hosti
   if (answerBond !== undefined) {
     responders.set(names.bond, answerBondMessages(answerBond, hosting))
   }
+  if (ticks !== undefined) {
+    responders.set(names.newestTick, answerNewestTick(ticks, hosting))
+  }
   return responders
+}
+
+interface Answering {
+  readonly responders: ReadonlyMap<string, Responder>
+  readonly names: ProtocolNames
+  readonly hosting: Hosting
 }
 
 /** Protocols are registered before the node starts, so the first thing it says of itself names them all. */
 async function startNode(
   node: Node,
   peers: KnownPeers,
-  { listen }: HostOptions,
-  responders: ReadonlyMap<string, Responder>,
+  { listen, ticks }: HostOptions,
+  { responders, names, hosting }: Answering,
 ): Promise<void> {
   try {
     for (const [protocol, responder] of responders) {
@@ -192,6 +217,14 @@ async function startNode(
         const peer = connection.remotePeer.toString()
         const isAnswered = await serve(responder, stream, { peer, rank: peers.rankOf(peer) })
         if (isAnswered) peers.noteUse(peer, 'asked')
+      })
+    }
+    if (ticks !== undefined) {
+      const cutOff = (peer: string) => peers.cutOff(peer)
+      const take = listenForTicks({ keeper: ticks, cutOff, ...hosting })
+      await node.handle(names.ticks, (stream, { remotePeer }) => {
+        const peer = remotePeer.toString()
+        take(stream, { peer, rank: peers.rankOf(peer) })
       })
     }
     peers.follow(node)

@@ -16,4 +16,5 @@ export {
 } from './limits.ts'
 export type { PeerInfo } from './peers.ts'
 export { NoSequencerError, SubmitError, type TakeTransfers } from './submit.ts'
+export type { TickKeeper, TickListener } from './ticks.ts'
 export type { AnswerWatcher, AskOptions } from './vault.ts'

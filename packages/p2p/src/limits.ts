@@ -79,3 +79,5 @@ export const MAX_VAULT_REQUEST = 4 * 1024
 export const MAX_VAULT_ANSWER = 8 * 1024
 /** Longest message about the bond, either way: everybody's nonces, 16 for each of 16 co-signers, are 17 kB. */
 export const MAX_BOND_MESSAGE = 32 * 1024
+/** Longest tick that peers are told of, bytes: with the longest path to its slot, 730. */
+export const MAX_TICK = 1024

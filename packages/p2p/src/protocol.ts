@@ -9,6 +9,8 @@ export interface ProtocolNames {
   readonly vault: string
   readonly bond: string
   readonly certify: string
+  readonly ticks: string
+  readonly newestTick: string
 }
 
 /** Enough of the network's 32 bytes to tell networks apart by eye; the handshake binds all of them. */
@@ -23,5 +25,7 @@ export function protocolNames(network: Uint8Array): ProtocolNames {
     vault: `${root}/vault/1`,
     bond: `${root}/bond/1`,
     certify: `${root}/certify/1`,
+    ticks: `${root}/ticks/1`,
+    newestTick: `${root}/newest-tick/1`,
   }
 }

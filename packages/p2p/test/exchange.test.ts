@@ -159,6 +159,7 @@ describe('fetching', () => {
     const released = new AbortController()
     const quick = await startHost(1, {
       answerData: async () => {
+        // Until it is asked beside this one.
         await until('the other is asked', () => isAsked)
         return pattern(10)
       },
@@ -178,8 +179,7 @@ describe('fetching', () => {
       judged.push(bytes.length)
       throw new Error('damaged')
     }
-    const tick: DataRequest = { ...request, kind: 'tick' }
-    await expect(client.fetch(tick, { signal: soon(), accept: broken })).rejects.toThrow('damaged')
+    await expect(client.fetch(request, { signal: soon(), accept: broken })).rejects.toThrow('damaged')
     released.abort()
     await sleep(200)
     expect(judged).toEqual([10])

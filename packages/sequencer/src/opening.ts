@@ -1,5 +1,5 @@
 import { type AnchorKeeper, MAX_UNCONFIRMED } from '@kedge/commitment'
-import type { BatchPlace } from '@kedge/core'
+import { type BatchPlace, encodeReceipt, type SignedTick } from '@kedge/core'
 import { checkSignatures, type NodeParts } from '@kedge/node'
 import { isSigned } from './carry.ts'
 import { firstAbove, regrown } from './certify.ts'
@@ -74,5 +74,13 @@ function openNext(parts: OpeningParts, place: BatchPlace): OpenBatch {
 
 function promisesOf({ node, slots, tamper }: OpeningParts, batch: OpenBatch, journal: JournalPlace): Ticks {
   const ticks = slots.lengthOf(batch.place.number)
-  return new Ticks({ store: node.store, slots, ticks, tamper }, batch, journal)
+  const tell = (signed: SignedTick) => tellPeers(node, signed)
+  return new Ticks({ store: node.store, slots, ticks, tell, tamper }, batch, journal)
+}
+
+/** A receipt for nothing in particular: peers are told what was signed, and not what for. */
+function tellPeers({ host, seenTicks }: NodeParts, signed: SignedTick): void {
+  const receipt = { ...signed, opIndex: 0, path: [] }
+  seenTicks.noteOwn(receipt)
+  host.tellTick(encodeReceipt(receipt))
 }

@@ -104,6 +104,11 @@ export class Producer {
     if (this.open !== undefined && this.isRipe(this.open) && mayAnchor(this.parts)) await this.seal()
   }
 
+  /** Keeps the ledger at Bitcoin's tip, and signs nothing: in place of `reconcile`, before its first call. */
+  async follow(signal: AbortSignal): Promise<void> {
+    await this.inTurn(() => this.move(signal))
+  }
+
   /** The chain stands at a fork: the ledger goes back to it, without the open batch where that lost its place. */
   async rolledBack(): Promise<void> {
     this.unready ??= 'syncing'

@@ -117,6 +117,11 @@ export class Slots {
     return this.recordOf(number).length
   }
 
+  /** The last batch that a table is fixed for; undefined in a folder that knows of none. */
+  get newest(): number | undefined {
+    return [...this.records.keys()].at(-1)
+  }
+
   /** Which of a batch's tick slots are used up; undefined for one without a table here. */
   lineOf(number: number): SlotLine | undefined {
     return this.records.get(number)?.ticks

@@ -39,6 +39,8 @@ export interface SequencerOptions extends NodeOptions {
   readonly tally: string
   /** An open batch with operations is sealed after this; a full one at once. */
   readonly sealAfterMs: number
+  /** After a start it signs also where no peer says that the data are the newest. */
+  readonly signAlone?: boolean
   /** Only a lying sequencer of the test network has it. */
   readonly tamper?: Tamper
   /** Only the benchmark's row without signatures has it. */
@@ -53,6 +55,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
   const node = await openNode(options, {
     ownTail: () => late.producer?.plan().tail ?? [],
     mayServe: (headerHash, kind) => options.tamper?.mayServe(headerHash, kind, 'peers') ?? true,
+    tellsTicks: true,
     takeTransfers: (bytes, _, peer) => answerSubmit(late.handlers, bytes, { address: peer }),
     ...(options.verifier && { verifier: options.verifier }),
   })
@@ -86,7 +89,7 @@ async function sequencerOf(
   const certifying = params.data?.kind === 'certified' ? new Certifying({ node, anchor: secrets.anchor }) : undefined
   const extras = { ...(certifying && { certifying }), ...(tamper && { tamper }) }
   const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...extras })
-  const witnesses = new Witnesses({ node, params, slots })
+  const witnesses = new Witnesses({ node, params, own, slots, signAlone: options.signAlone ?? false })
   const mayServe = (headerHash: Uint8Array, kind: DataKind) => tamper?.mayServe(headerHash, kind, 'bitcoin') ?? true
   const answerer = new Answerer({ store, follower, publisher, patience: 0, mayServe })
   const role: Role = {
@@ -98,7 +101,8 @@ async function sequencerOf(
       const foreign = await findForeignAnchor({ store, rpc, own }, follower.chain)
       if (foreign !== undefined) throw new ForeignAnchorError(foreign)
       // What is signed already goes to Bitcoin meanwhile.
-      if (await witnesses.haveNothingNewer(producer.plan(), signal)) await producer.reconcile(signal)
+      if (await witnesses.haveNothingNewer(signal)) await producer.reconcile(signal)
+      else await producer.follow(signal)
       await answerer.act()
       if (tamper === undefined) await proveRejection({ follower, executor, publisher })
       refuseConflict(await keeper.advance(follower.chain))

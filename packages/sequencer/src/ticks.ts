@@ -10,6 +10,8 @@ export interface TickParts {
   readonly slots: Pick<Slots, 'claimTick'>
   /** How many slots for ticks a batch has. */
   readonly ticks: number
+  /** Peers are told of what is signed, before anybody is given a receipt. */
+  readonly tell: (signed: SignedTick) => void
   readonly tamper: Pick<Tamper, 'promise'> | undefined
 }
 
@@ -29,7 +31,7 @@ export interface JournalPlace {
 /**
  * What the sequencer promises about one batch. Group commit: whatever was accepted while the last write was under way
  * goes into the next one, which is synced before one signature answers for all of it. Order of effects: cut, claim of
- * the slot, disk, signature.
+ * the slot, disk, signature, word to peers, receipts.
  */
 export class Ticks {
   private readonly parts: TickParts
@@ -171,6 +173,7 @@ export class Ticks {
       const { claimed, paths } = this.isAllSaid ? this.repeated(indices) : await this.cut(indices)
       const signed = claimed === undefined ? this.signed : await claimed.keep()
       this.signed = signed
+      if (claimed !== undefined && signed !== undefined) this.parts.tell(signed)
       for (const [at, { index, resolve }] of served.entries()) {
         const path = paths[at]
         resolve(signed && path && this.told({ ...signed, opIndex: index, path }))

@@ -1,7 +1,8 @@
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { headOf, type Receipt } from '@kedge/core'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { decodeReceipt, headOf, type Receipt } from '@kedge/core'
 import { waitFor } from '@kedge/regtest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StaleDataError } from '../src/stale.ts'
@@ -162,46 +163,118 @@ describe('data that are not the newest', () => {
     await pay()
   })
 
-  it('with both halves of the record, but behind what a peer saw', { timeout: 60_000 }, async () => {
-    const known = await pay()
+  const witnessesOf = ({ node, own, slots }: Sequencer, signAlone = false) =>
+    new Witnesses({ node, params: workshop.params, own, slots, signAlone })
+
+  /** What peers say, as soon as one has said it. */
+  async function hear(): Promise<unknown> {
+    const witnesses = witnessesOf(sequencer)
+    const { signal } = new AbortController()
+    return await waitFor(
+      { until: 'a peer has answered' },
+      async () => (await witnesses.haveNothingNewer(signal).catch(String)) || undefined,
+    )
+  }
+
+  const halves = ['sequencer', 'tally']
+
+  /** What peers say of both halves as they were before `work`; then goes on with the newest. */
+  async function hearOnCopy(work: () => Promise<unknown>): Promise<unknown> {
     await sequencer.crash()
-    for (const name of ['sequencer', 'tally']) await cp(folder(name), folder(`old-${name}`), { recursive: true })
+    for (const name of halves) await cp(folder(name), folder(`old-${name}`), { recursive: true })
     sequencer = await workshop.open(NEVER)
     await sequencer.turn()
-    const newer = await pay()
+    await work()
     await sequencer.crash()
-    for (const name of ['sequencer', 'tally']) {
+    for (const name of halves) {
+      await rename(folder(name), folder(`new-${name}`))
+      await rename(folder(`old-${name}`), folder(name))
+    }
+    sequencer = await workshop.open()
+    await sequencer.follow()
+    const heard = await hear()
+    await sequencer.crash()
+    for (const name of halves) {
       await rm(folder(name), { recursive: true })
-      await cp(folder(`old-${name}`), folder(name), { recursive: true })
+      await rename(folder(`new-${name}`), folder(name))
     }
     sequencer = await workshop.open(NEVER)
-    await sequencer.follow()
-    const { node, slots, producer } = sequencer
-    const { params } = workshop
-    const { signal } = new AbortController()
-    // Nobody is there yet who might know.
-    expect(await new Witnesses({ node, params, slots }).haveNothingNewer(producer.plan(), signal)).toBe(false)
-    const askedAmong = async (...seen: readonly Receipt[]) => {
-      const peer = await Onlooker.open(workshop, sequencer, 'onlooker')
-      for (const receipt of seen) peer.node.seenTicks.note(receipt)
-      await waitFor({ until: 'the peer is there' }, () => (node.host.peers().length > 0 ? true : undefined))
-      const witnesses = new Witnesses({ node, params, slots })
-      const found = await witnesses.haveNothingNewer(producer.plan(), signal).catch(String)
-      await peer.close()
-      await waitFor({ until: 'the peer is gone' }, () => (node.host.peers().length === 0 ? true : undefined))
-      return found
+    await sequencer.turn()
+    return heard
+  }
+
+  describe('in both halves of the record', () => {
+    let peer: Onlooker
+    const payTold = async () => {
+      const { tick } = await pay()
+      await waitFor({ until: 'the peer is told' }, () => {
+        const bytes = peer.node.seenTicks.newest()
+        const told = bytes && decodeReceipt(bytes)?.tick
+        return told?.number === tick.number && told.index === tick.index ? true : undefined
+      })
     }
-    expect(await askedAmong()).toBe(true)
-    expect(await askedAmong(known)).toBe(true)
-    const forged = { ...newer, signature: known.signature }
-    expect(await askedAmong(known, forged)).toBe(true)
-    expect(await askedAmong(newer, known)).toMatch(/a peer has tick \d+ of batch \d+, which is not the one it knows/)
+    /** The next batch is open then, and nothing promised in it. */
+    const seal = async () => {
+      await restart(0)
+      await restart()
+    }
+
+    beforeAll(async () => {
+      peer = await Onlooker.open(workshop, sequencer, 'onlooker')
+      workshop.bootstrap.push(...peer.node.host.addresses())
+    })
+    afterAll(async () => {
+      workshop.bootstrap.splice(0)
+      await peer.close()
+    })
+
+    it('that are the newest, beside a peer that was started anew: it goes on', async () => {
+      expect(await hear()).toBe(true)
+      await payTold()
+      expect(await hear()).toBe(true)
+      await restart()
+      expect(await hear()).toBe(true)
+    })
+
+    it('a tick behind what a peer was told', async () => {
+      expect(await hearOnCopy(payTold)).toMatch(/a peer has tick \d+ of batch \d+, which is not the one it knows/)
+    })
+
+    it('without a tick in the open batch, of which a peer was told one', async () => {
+      await seal()
+      expect(await hearOnCopy(payTold)).toMatch(/a peer has tick 0 of batch \d+, which is not the one it knows/)
+    })
+
+    it('batches behind what a peer was told', async () => {
+      const found = await hearOnCopy(async () => {
+        for (let batch = 0; batch < 2; batch++) {
+          await payTold()
+          await seal()
+        }
+        await payTold()
+      })
+      expect(found).toMatch(/a peer has tick 0 of batch \d+, and it knows of no slots behind batch \d+/)
+    })
+  })
+
+  it('while no peer is there to say so, nothing is signed, unless the operator vouches for them', async () => {
+    await restart()
+    const { signal } = new AbortController()
+    const two = [witnessesOf(sequencer), witnessesOf(sequencer, true)]
+    const look = () => Promise.all(two.map((witnesses) => witnesses.haveNothingNewer(signal)))
+    expect(await look()).toEqual([false, false])
+    await sleep(3_100)
+    expect(await look()).toEqual([false, true])
+    const peer = await Onlooker.open(workshop, sequencer, 'late')
+    await waitFor({ until: 'it comes' }, async () => ((await look()).every(Boolean) ? true : undefined))
+    await peer.close()
   })
 
   it('an empty folder is bound to nothing', async () => {
     await sequencer.crash()
     await rm(folder('sequencer'), { recursive: true })
     sequencer = await workshop.open(NEVER)
+    expect(await witnessesOf(sequencer).haveNothingNewer(new AbortController().signal)).toBe(true)
     await sequencer.turn()
   })
 })

@@ -78,6 +78,8 @@ export class Workshop {
   readonly params: Params
   readonly network: Uint8Array
   readonly folder: string
+  /** Where sequencers that are opened find peers. */
+  readonly bootstrap: string[] = []
 
   vault: Vault
 
@@ -239,6 +241,7 @@ export class Sequencer {
   readonly producer: Producer
   readonly intake: SequencerIntake
   readonly slots: Slots
+  readonly own: OwnLinks
   private readonly keeper: AnchorKeeper
   private readonly publisher: Publisher
   private readonly purse: Purse
@@ -248,6 +251,7 @@ export class Sequencer {
     node: NodeParts,
     producer: Producer,
     slots: Slots,
+    own: OwnLinks,
     keeper: AnchorKeeper,
     publisher: Publisher,
     purse: Purse,
@@ -255,6 +259,7 @@ export class Sequencer {
     this.node = node
     this.producer = producer
     this.slots = slots
+    this.own = own
     this.intake = new SequencerIntake(node, producer)
     this.keeper = keeper
     this.publisher = publisher
@@ -269,8 +274,10 @@ export class Sequencer {
   ): Promise<Sequencer> {
     const { params } = workshop
     const late: { producer?: Producer } = {}
-    const options = optionsOf(workshop, dataDir, secretOf(70))
-    const node = await openNode(options, { ownTail: () => late.producer?.plan().tail ?? [], mayServe: () => true })
+    const plain = optionsOf(workshop, dataDir, secretOf(70))
+    const options = { ...plain, p2p: { ...plain.p2p, bootstrap: workshop.bootstrap } }
+    const ownTail = () => late.producer?.plan().tail ?? []
+    const node = await openNode(options, { ownTail, mayServe: () => true, tellsTicks: true })
     return orClose(node, async () => {
       const purse = new Purse(COINS)
       purse.setConfirmed(node.follower.coins, node.follower.chain.height)
@@ -287,7 +294,7 @@ export class Sequencer {
       const extras = { ...(certifying && { certifying }), ...(tamper && { tamper }) }
       const producer = new Producer({ node, own, keeper, slots, sealAfterMs, ...extras })
       late.producer = producer
-      return new Sequencer(node, producer, slots, keeper, publisher, purse)
+      return new Sequencer(node, producer, slots, own, keeper, publisher, purse)
     })
   }
 
