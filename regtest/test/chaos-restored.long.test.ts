@@ -114,7 +114,7 @@ describeOnBitcoind('a machine whose disk was restored, killed while its batch wa
         expect([receipts, refused.map(({ code }) => code)]).toEqual([[], ['syncing']])
         await new Promise((resolve) => setTimeout(resolve, 200))
       }
-      expect((await network.sequencer.client.health()).synced).toBe(true)
+      expect((await network.sequencer.client.health()).synced).toBe(false)
       await challenger.start()
       await pay(ground, network.sequencer)
     }),

@@ -43,6 +43,8 @@ export interface QueryParts {
   readonly watcher?: () => Health['watcher']
   /** The batch that a sequencer is building: its operations are in the ledger already. */
   readonly openBatch?: () => OpenOperations | undefined
+  /** False while a sequencer leaves aside what it has promised: it is not sure to have the newest data. */
+  readonly isSure?: () => boolean
 }
 
 /** What the routes' responders work with. */
@@ -115,7 +117,8 @@ export async function isFarBehind({ node, tip }: QueryContext): Promise<boolean>
 }
 
 /** Whether the ledger stands at Bitcoin's tip with nothing missing. */
-export async function isSynced({ node, tip }: QueryContext): Promise<boolean> {
+export async function isSynced({ node, tip, isSure }: QueryContext): Promise<boolean> {
   const height = await tip.height()
+  if (isSure?.() === false) return false
   return height !== undefined && node.follower.chain.height >= height && node.executor.isCaughtUp
 }

@@ -60,13 +60,13 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
     ...(options.verifier && { verifier: options.verifier }),
   })
   return orClose(node, async () => {
-    const { producer, slots, role } = await sequencerOf(node, options)
+    const { producer, slots, role, isSure } = await sequencerOf(node, options)
     late.producer = producer
     const honest = new SequencerIntake(node, producer)
     const intake = options.tamper === undefined ? honest : ignoring(honest, node, options.tamper)
     const openBatch = () => producer.openBatch?.batch
     const upkeep = () => role.upkeep()
-    late.handlers = respondersOf({ node, intake, role: 'sequencer', upkeep, openBatch })
+    late.handlers = respondersOf({ node, intake, role: 'sequencer', upkeep, openBatch, isSure })
     return startNode(node, role, late.handlers, () => producer.close().finally(() => slots.close()))
   })
 }
@@ -74,7 +74,7 @@ export async function startSequencer(options: SequencerOptions): Promise<Running
 async function sequencerOf(
   node: NodeParts,
   { tamper, ...options }: SequencerOptions,
-): Promise<{ producer: Producer; slots: Slots; role: Role }> {
+): Promise<{ producer: Producer; slots: Slots; role: Role; isSure: () => boolean }> {
   const { store, follower, executor } = node
   const { rpc, params, log, secrets, maxFeeRate, sealAfterMs, tally } = options
   const purse = new Purse(secrets.coins)
@@ -115,7 +115,9 @@ async function sequencerOf(
       return { purse: purse.balance, cap: fees.cap, waiting, anchors }
     },
   }
-  return { producer, slots, role }
+  // Where the chain has ended nothing will be signed.
+  const isSure = () => witnesses.areHeard || follower.chain.mode === 'closed'
+  return { producer, slots, role, isSure }
 }
 
 function refuseConflict(outcome: AnchorOutcome): void {

@@ -53,6 +53,11 @@ export class Witnesses {
     this.isHeard = parts.slots.newest === undefined
   }
 
+  /** Whether one has answered since the start, or none is needed. */
+  get areHeard(): boolean {
+    return this.isHeard
+  }
+
   /**
    * Whether to sign on, as far as peers know: false until the first of them has answered.
    * @throws StaleDataError, and what asking peers threw since the last look
