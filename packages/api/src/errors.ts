@@ -70,7 +70,8 @@ const kinds = {
   },
   syncing: {
     status: 503,
-    message: 'The node is still catching up with Bitcoin; try again when its health says synced.',
+    message:
+      'The node is still catching up with Bitcoin, or waits for a peer’s word after a start; try again when its health says synced.',
   },
   'chain-broken': {
     status: 503,
