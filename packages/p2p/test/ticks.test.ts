@@ -84,7 +84,6 @@ describe('a host that tells ticks', () => {
     await until('the last came', () => first.keeper.taken.at(-1) === 100)
     // So many at once may be more than a busy peer is sent: then of those that wait the newest is.
     expect(first.keeper.taken).toEqual([...new Set(first.keeper.taken)].sort((a, b) => a - b))
-    expect(first.keeper.taken[0]).toBe(1)
     const later = await start(4, teller)
     await until('it came', () => later.keeper.taken.length === 1)
     teller.tellTick(tickOf(101))
