@@ -17,7 +17,21 @@ import type { Intake, IntakeResult } from '../src/intake.ts'
 import { answerSubmit, readAnswer } from '../src/submit-answer.ts'
 import { clientOf, failures, passingIntake } from './client.ts'
 import { secretOf } from './ground.ts'
-import { ALICE, executed, handlersOf, node, one, rollup, rowsOf, scripted, sentOf, transfer } from './submitting.ts'
+import {
+  ALICE,
+  executed,
+  handlersOf,
+  node,
+  one,
+  rollup,
+  rowsOf,
+  scripted,
+  sentOf,
+  transfer,
+  useSubmitting,
+} from './submitting.ts'
+
+useSubmitting()
 
 describe('one transfer', () => {
   it('is acknowledged with its receipt', async () => {

@@ -6,7 +6,21 @@ import { Screen } from '../src/screen.ts'
 import { answerSubmit } from '../src/submit-answer.ts'
 import { clientOf, passingIntake } from './client.ts'
 import { keyOf } from './ground.ts'
-import { ALICE, BOB, executed, handlersOf, node, one, rollup, rowsOf, scripted, transfer } from './submitting.ts'
+import {
+  ALICE,
+  BOB,
+  executed,
+  handlersOf,
+  node,
+  one,
+  rollup,
+  rowsOf,
+  scripted,
+  transfer,
+  useSubmitting,
+} from './submitting.ts'
+
+useSubmitting()
 
 describe('a node that passes transfers on, before it does', () => {
   /** What the sequencer is asked, of one that takes all; and the intake that asks it. */

@@ -16,19 +16,23 @@ export let node: TestNode
 /** Alice's first payment, which a batch holds. */
 export let executed: Transfer
 
-beforeAll(async () => {
-  rollup = await Rollup.start()
-  node = await rollup.openNode('node')
-  await rollup.begin(node, [ALICE, BOB], 50_000n)
-  executed = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 5n })
-  const built: Built = rollup.build(node, [executed])
-  await rollup.mineBatch(node, built)
-})
+/** Called by each file: files that run in one process share this module, and hooks of its own would be the first one's. */
+export function useSubmitting(): void {
+  beforeAll(async () => {
+    made.clear()
+    rollup = await Rollup.start()
+    node = await rollup.openNode('node')
+    await rollup.begin(node, [ALICE, BOB], 50_000n)
+    executed = rollup.signed(ALICE, keyOf(BOB), { from: 0, toCell: 1, amount: 5n })
+    const built: Built = rollup.build(node, [executed])
+    await rollup.mineBatch(node, built)
+  })
 
-afterAll(async () => {
-  await rollup.stop()
-  expect(failures).toEqual([])
-})
+  afterAll(async () => {
+    await rollup.stop()
+    expect(failures).toEqual([])
+  })
+}
 
 const made = new Map<number, Transfer>()
 
