@@ -20,7 +20,8 @@ export function sequencerCommand(environment: Environment, start = loadAndStart)
       `
 Examples:
   kedge sequencer --config sequencer.toml
-  KEDGE_LOG_LEVEL=debug kedge sequencer --config sequencer.toml --api-port 8790`,
+  KEDGE_LOG_LEVEL=debug kedge sequencer --config sequencer.toml --api-port 8790
+  NODE_OPTIONS=--max-semi-space-size=64 kedge sequencer --config sequencer.toml   # under much load: less time for garbage`,
     )
     .action(async () => {
       const options = sequencerOptions(configOf(command, sequencerSettings, environment))
