@@ -18,6 +18,7 @@ import {
   startNode,
 } from '@kedge/node'
 import type { VerifierOptions } from '@kedge/signatures'
+import { IN_AN_EMPTY_ONE } from '@kedge/storage'
 import { Certifying } from './certify.ts'
 import { findForeignAnchor } from './foreign.ts'
 import { ignoring } from './ignoring.ts'
@@ -149,7 +150,9 @@ export class ForeignAnchorError extends Error {
 
   constructor(number: number) {
     super(
-      `anchor ${number} on Bitcoin is not the one this sequencer made: another process signs with the anchor key, or this data folder is an old copy. Stop the other one; with an old copy, restore a newer one or start with an empty folder`,
+      `anchor ${number} on Bitcoin is not the one this sequencer made: another process signs with the anchor key, or this ` +
+        'data folder is an old copy. Stop the other one; with an old copy, restore the newest folder, and only where that is ' +
+        `lost, start with an empty one: ${IN_AN_EMPTY_ONE}`,
     )
   }
 }
