@@ -223,11 +223,13 @@ export {
   decodeBrokenPromise,
   encodeBrokenPromise,
   judgePromise,
+  judgeSaid,
   type KnownBatch,
   type PromiseFacts,
   type PromiseVerdict,
   type ShownLink,
   showPromise,
+  showTick,
 } from './promise.ts'
 export { type CommittedBatch, findFirstDifference, proveEnd, proveStep } from './prove.ts'
 export {

@@ -85,6 +85,43 @@ function helperFor(count: number, level: number, index: number, helpers: Iterato
   return isAbsent(count, level, index) ? zeroHash(level) : helpers.next().value
 }
 
+/** What the first `count` of `total` leaves give by themselves, and what all of them give. */
+export interface PrefixRoots {
+  readonly prefix: Uint8Array
+  readonly whole: Uint8Array
+}
+
+/**
+ * Both roots from the nodes that `MerkleLog.provePrefix` gives. The way up from the last leaf of the prefix is one in
+ * both trees, until the smaller one ends: nodes on its left are whole in both, those on its right are absent in the
+ * smaller. So whoever knows the larger root by other means learns what its first leaves give. Undefined unless every node
+ * is needed and there.
+ */
+export function computePrefix(total: number, count: number, nodes: readonly Uint8Array[]): PrefixRoots | undefined {
+  if (count < 1 || count > total || nodes.some((node) => node.length !== 32)) return undefined
+  const rest = nodes.values()
+  const start = wholeLevel(count)
+  let prefix: Uint8Array | undefined = rest.next().value
+  let whole = prefix
+  for (let level = start; level < depthOf(total); level++) {
+    const index = Math.floor((count - 1) / 2 ** level)
+    const sibling = index % 2 === 0 ? helperFor(total, level, index + 1, rest) : rest.next().value
+    if (prefix === undefined || whole === undefined || sibling === undefined) return undefined
+    const isInside = level < depthOf(count)
+    if (index % 2 === 1) prefix = hashPair(sibling, prefix)
+    else if (isInside) prefix = hashPair(prefix, zeroHash(level))
+    whole = index % 2 === 1 ? hashPair(sibling, whole) : hashPair(whole, sibling)
+  }
+  return prefix && whole && rest.next().done ? { prefix, whole } : undefined
+}
+
+/** The level of the largest whole subtree that ends with the last of `count` leaves. */
+function wholeLevel(count: number): number {
+  let level = 0
+  for (let width = 2; count % width === 0; width *= 2) level++
+  return level
+}
+
 /** An append-only tree that keeps its full nodes, so a root or a path of any prefix's end costs a few hashes. */
 export class MerkleLog {
   private readonly layers: Layer[] = [new Layer()]
@@ -113,6 +150,20 @@ export class MerkleLog {
     this.settle()
     const indices = Array.from({ length: count }, (_, at) => start + at)
     return proveLeaves(total, indices, (level, index) => this.nodeAt(level, index, total))
+  }
+
+  /** The nodes from which `computePrefix` has the root over the first `count` leaves beside the root over all. */
+  provePrefix(count: number): Uint8Array[] {
+    this.settle()
+    const total = this.count
+    const start = wholeLevel(count)
+    const nodes = [this.nodeAt(start, Math.floor((count - 1) / 2 ** start), total)]
+    for (let level = start; level < depthOf(total); level++) {
+      const index = Math.floor((count - 1) / 2 ** level)
+      const sibling = index % 2 === 0 ? index + 1 : index - 1
+      if (!isAbsent(total, level, sibling)) nodes.push(this.nodeAt(level, sibling, total))
+    }
+    return nodes
   }
 
   /** Hashes every pair that has become full, a layer at a time. */

@@ -3,30 +3,49 @@ import { Reader, Writer } from './codec.ts'
 import type { VoidCause } from './events.ts'
 import type { EvidenceFault } from './evidence.ts'
 import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES, type Origin } from './header.ts'
-import { computeRoot, MerkleLog, rowOf } from './merkle.ts'
+import { computePrefix, computeRoot, MerkleLog, rowOf } from './merkle.ts'
 import type { Anchor } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
 import type { Params } from './params.ts'
-import { decodeReceipt, MAX_RECEIPT_BYTES, type Tick, verifyReceipt } from './receipt.ts'
+import {
+  decodeReceipt,
+  encodeReceipt,
+  MAX_RECEIPT_BYTES,
+  type Receipt,
+  type Tick,
+  verifyReceipt,
+  verifyTick,
+} from './receipt.ts'
 
 /**
- * Whether the sequencer broke a promise, by one receipt and what Bitcoin shows. Nothing here voids a batch or moves money
+ * Whether the sequencer broke a promise, by one receipt, or by a tick alone, and what Bitcoin shows. Nothing here voids a batch or moves money
  * by itself: watchers judge by it before they sign away the bond, and nodes show it. So it is no part of the chain's
  * derivation, but everybody who sees the same best chain judges alike.
  */
 
 /** What is shown against the sequencer. */
 export interface BrokenPromise {
-  /** What was promised a place, and the receipt for it. */
+  /**
+   * What was promised a place, and the receipt for it. Without an operation it is the tick by itself: it promises that
+   * the batch begins with what it signs, whoever was given a receipt for that.
+   */
   readonly operation: Uint8Array
   readonly receipt: Uint8Array
   /** The header that the tick names as its parent, where its table is in question; else empty. */
   readonly parent: Uint8Array
   /** The header that was anchored under the tick's number; empty where no batch was. */
   readonly header: Uint8Array
-  /** What stands in the promised place instead: an operation's id, and its path. */
-  readonly instead: { readonly id: Uint8Array; readonly path: readonly Uint8Array[] } | undefined
+  /** What the batch has instead. */
+  readonly instead: Instead | undefined
 }
+
+/**
+ * In the promised place: an operation's id, and its path. Or, beside a tick by itself, as its first operations: the nodes
+ * that give their root (`computePrefix`).
+ */
+export type Instead =
+  | { readonly id: Uint8Array; readonly path: readonly Uint8Array[] }
+  | { readonly nodes: readonly Uint8Array[] }
 
 /** What Bitcoin's best chain shows. */
 export interface PromiseFacts {
@@ -54,7 +73,7 @@ export interface ShownLink {
  * - `stale`: the number was taken when its batch could not live any more
  * - `no-batch`: something else took the number, and no batch that it was to be built on is void
  * - `place`: its batch says another number, parent or origin, or is no header at all
- * - `operation`: another operation stands in the promised place, or none
+ * - `operation`: another operation stands in the promised place, or none; or the batch begins with others
  * - `void`: its batch was made void for a fault of its own
  */
 export type Breach = 'parent' | 'table' | 'never-came' | 'stale' | 'no-batch' | 'place' | 'operation' | 'void'
@@ -69,10 +88,25 @@ export type PromiseVerdict =
  * brings an origin back, only who saw it leave knows that.
  */
 export function judgePromise(params: Params, facts: PromiseFacts, shown: BrokenPromise): PromiseVerdict {
-  const promised = verifyReceipt(params, shown.operation, shown.receipt)
-  if (!promised.ok) return kept(promised.reason)
-  const { receipt, nonceRoot } = promised
-  const { tick, opIndex } = receipt
+  const { operation, receipt } = shown
+  const said = operation.length === 0 ? verifyTick(params, receipt) : verifyReceipt(params, operation, receipt)
+  return said.ok ? judgeSaid(params, facts, shown, said) : kept(said.reason)
+}
+
+/** What a receipt says, once its signature is known to be the sequencer's. */
+export interface Said {
+  readonly receipt: Receipt
+  /** Of the table that the tick is signed in. */
+  readonly nonceRoot: Uint8Array
+}
+
+/** As `judgePromise`, of a receipt that was verified before. */
+export function judgeSaid(
+  params: Params,
+  facts: PromiseFacts,
+  shown: BrokenPromise,
+  { receipt: { tick, opIndex }, nonceRoot }: Said,
+): PromiseVerdict {
   if (!isInChain(facts, tick.origin)) return kept('the promise ended with its origin, which is not in the best chain')
   const premise = judgePremise(facts, tick, nonceRoot, shown.parent)
   if (premise !== undefined) return broken(premise)
@@ -86,10 +120,14 @@ export function judgePromise(params: Params, facts: PromiseFacts, shown: BrokenP
   if (!equalBytes(headerHash(shown.header), link.anchor.headerHash)) return kept('the header is not the one anchored')
   const header = decodeHeader(shown.header)
   if (header === undefined || !isInPlace(header, tick)) return broken('place')
-  if (opIndex >= header.opCount) return broken('operation')
+  const isWhole = shown.operation.length === 0
+  if ((isWhole ? tick.count : opIndex + 1) > header.opCount) return broken('operation')
   const { instead } = shown
-  if (instead !== undefined) return judgeInstead(header, opIndex, operationId(shown.operation), instead)
-  return judgeFate(link)
+  if (instead === undefined) return judgeFate(link)
+  if ('nodes' in instead !== isWhole) return kept('what is shown instead is of another kind than what was promised')
+  return 'nodes' in instead
+    ? judgeBeginning(header, tick, instead.nodes)
+    : judgeInstead(header, opIndex, operationId(shown.operation), instead)
 }
 
 /** What the tick takes for granted about the link before. A number's anchor is one and the same on every branch. */
@@ -116,6 +154,12 @@ function judgeInstead(
   const root = computeRoot(header.opCount, [index], [id], path)
   if (root === undefined || !equalBytes(root, header.opsRoot)) return kept('what is shown instead is not in the batch')
   return equalBytes(id, promised) ? kept('the operation stands in its place') : broken('operation')
+}
+
+function judgeBeginning({ opCount, opsRoot }: Header, tick: Tick, nodes: readonly Uint8Array[]): PromiseVerdict {
+  const roots = computePrefix(opCount, tick.count, nodes)
+  if (roots === undefined || !equalBytes(roots.whole, opsRoot)) return kept('what is shown instead is not in the batch')
+  return equalBytes(roots.prefix, tick.opsRoot) ? kept('the batch begins with what was promised') : broken('operation')
 }
 
 /**
@@ -195,17 +239,52 @@ function pathOf(ids: readonly Uint8Array[], index: number): Uint8Array[] {
   return log.prove(index)
 }
 
+/** What somebody knows who follows the chain and has the batch. */
+export interface KnownOperations {
+  readonly header: Uint8Array
+  readonly parent: Uint8Array
+  /** The ids of its operations; undefined where he lacks them. */
+  readonly log: MerkleLog | undefined
+}
+
+/** Everything that can be held against a tick by itself. @param known undefined where no batch took the number */
+export function showTick(receipt: Receipt, known: KnownOperations | undefined): BrokenPromise {
+  const none = new Uint8Array(0)
+  const tick = { operation: none, receipt: encodeReceipt({ ...receipt, opIndex: 0, path: [] }) }
+  if (known === undefined) return { ...tick, parent: none, header: none, instead: undefined }
+  const { header, parent, log } = known
+  return { ...tick, parent, header, instead: log && beginning(receipt.tick, log) }
+}
+
+/** Undefined where the tick signs what the batch begins with, or more than it has. */
+function beginning({ count, opsRoot }: Tick, log: MerkleLog): Instead | undefined {
+  if (count < 1 || count > log.count || equalBytes(log.root(count), opsRoot)) return undefined
+  return { nodes: log.provePrefix(count) }
+}
+
 export function encodeBrokenPromise({ operation, receipt, parent, header, instead }: BrokenPromise): Uint8Array {
   const writer = new Writer().sized(operation).sized(receipt).sized(parent).sized(header)
-  return instead === undefined ? writer.u8(0).bytes : writer.u8(1).hash(instead.id).hashes(instead.path).bytes
+  if (instead === undefined) return writer.u8(FORMS.nothing).bytes
+  return 'nodes' in instead
+    ? writer.u8(FORMS.beginning).hashes(instead.nodes).bytes
+    : writer.u8(FORMS.place).hash(instead.id).hashes(instead.path).bytes
 }
 
 export function decodeBrokenPromise(bytes: Uint8Array): BrokenPromise | undefined {
   const reader = new Reader(bytes)
   const [operation, receipt] = [reader.sized(MAX_OPERATION_BYTES), reader.sized(MAX_RECEIPT_BYTES)]
   const [parent, header] = [reader.sized(MAX_HEADER_BYTES), reader.sized(MAX_HEADER_BYTES)]
-  const form = reader.u8()
-  if (form > 1) reader.failed = true
-  const instead = form === 1 ? { id: reader.hash(), path: reader.hashes(32) } : undefined
+  const instead = readInstead(reader)
   return reader.done ? { operation, receipt, parent, header, instead } : undefined
 }
+
+function readInstead(reader: Reader): Instead | undefined {
+  const form = reader.u8()
+  if (form === FORMS.place) return { id: reader.hash(), path: reader.hashes(MAX_PATH) }
+  if (form === FORMS.beginning) return { nodes: reader.hashes(MAX_PATH + 1) }
+  if (form !== FORMS.nothing) reader.failed = true
+  return undefined
+}
+
+const FORMS = { nothing: 0, place: 1, beginning: 2 } as const
+const MAX_PATH = 32

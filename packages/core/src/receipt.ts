@@ -140,13 +140,36 @@ export function verifyReceipt(params: Params, operation: Uint8Array, bytes: Uint
   if (receipt === undefined) return { ok: false, reason: 'the receipt does not decode' }
   if (!receiptHolds(receipt, operationId(operation)))
     return { ok: false, reason: 'the receipt is for another operation' }
+  const judged = judgeSignature(params, receipt)
+  if (!judged.ok) return judged
+  const id = signedMessage(networkId(params), signed)
+  return {
+    ok: true,
+    id,
+    operation: signed,
+    receipt,
+    nonceRoot: judged.nonceRoot,
+    reservations: reservationsOf(receipt, signed),
+  }
+}
+
+export type TickVerdict =
+  | { readonly ok: true; readonly receipt: Receipt; readonly nonceRoot: Uint8Array }
+  | { readonly ok: false; readonly reason: string }
+
+/** Judges a receipt's tick by itself, whatever it is a receipt for. */
+export function verifyTick(params: Params, bytes: Uint8Array): TickVerdict {
+  const receipt = decodeReceipt(bytes)
+  return receipt === undefined ? { ok: false, reason: 'the receipt does not decode' } : judgeSignature(params, receipt)
+}
+
+function judgeSignature(params: Params, receipt: Receipt): TickVerdict {
   const nonceRoot = nonceRootOf(params.caps.ticks, receipt)
   if (nonceRoot === undefined) return { ok: false, reason: 'the nonce is not that of the tick’s slot' }
-  const network = networkId(params)
-  if (!schnorr.verify(receipt.signature, tickMessage(network, receipt.tick, nonceRoot), params.keys.slot))
-    return { ok: false, reason: 'the receipt is not signed by the sequencer' }
-  const id = signedMessage(network, signed)
-  return { ok: true, id, operation: signed, receipt, nonceRoot, reservations: reservationsOf(receipt, signed) }
+  const message = tickMessage(networkId(params), receipt.tick, nonceRoot)
+  return schnorr.verify(receipt.signature, message, params.keys.slot)
+    ? { ok: true, receipt, nonceRoot }
+    : { ok: false, reason: 'the receipt is not signed by the sequencer' }
 }
 
 function reservationsOf({ tick, opIndex }: Receipt, { kind, from }: SignedOperation): ReceiptReservation[] {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { equalBytes, toHex } from '../src/bytes.ts'
 import { hashPair, sha256, ZERO_HASH, zeroHash } from '../src/hash.ts'
-import { computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves, rowOf } from '../src/merkle.ts'
+import { computePrefix, computeRoot, depthOf, MerkleLog, merkleRoot, proveLeaves, rowOf } from '../src/merkle.ts'
 import { naiveRoot } from './model.ts'
 import { bytes32 } from './world.ts'
 
@@ -55,6 +55,35 @@ describe('roots', () => {
   test('a row of many thousands', () => {
     const leaves = leavesOf(200_000)
     expect(toHex(rowOf(leaves).slice(-32))).toBe(toHex(leaves.at(-1) as Uint8Array))
+  })
+})
+
+describe('a prefix', () => {
+  test.each(COUNTS.slice(1))(
+    'of any length of %i leaves: its root and the whole one, by as few nodes as there are',
+    (total) => {
+      const leaves = leavesOf(total)
+      const log = logOf(leaves)
+      for (let count = 1; count <= total; count++) {
+        const nodes = log.provePrefix(count)
+        expect(nodes.length).toBeLessThanOrEqual(depthOf(total) + 1)
+        const roots = { prefix: naiveRoot(leaves.slice(0, count)), whole: naiveRoot(leaves) }
+        expect(computePrefix(total, count, nodes)).toEqual(roots)
+        expect(computePrefix(total, count, nodes.slice(1))).not.toEqual(roots)
+        expect(computePrefix(total, count, [...nodes, ZERO_HASH])).toBeUndefined()
+        for (const at of nodes.keys()) {
+          const other = computePrefix(total, count, nodes.with(at, sha256(nodes[at] as Uint8Array)))
+          expect(other?.whole).not.toEqual(roots.whole)
+        }
+      }
+    },
+  )
+
+  test('of nothing, of more than there is, by nodes of another size', () => {
+    const nodes = logOf(leavesOf(5)).provePrefix(3)
+    expect(computePrefix(5, 0, nodes)).toBeUndefined()
+    expect(computePrefix(2, 3, nodes)).toBeUndefined()
+    expect(computePrefix(5, 3, nodes.with(0, new Uint8Array(31)))).toBeUndefined()
   })
 })
 

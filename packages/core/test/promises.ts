@@ -2,8 +2,8 @@ import type { BatchPlace } from '../src/batch.ts'
 import { type Header, headerHash, type Origin } from '../src/header.ts'
 import { MerkleLog, rowOf } from '../src/merkle.ts'
 import { operationId } from '../src/operation.ts'
-import type { BrokenPromise, PromiseFacts, ShownLink } from '../src/promise.ts'
-import { encodeReceipt, type Tick } from '../src/receipt.ts'
+import { type BrokenPromise, type PromiseFacts, type ShownLink, showTick } from '../src/promise.ts'
+import { encodeReceipt, type Receipt, type Tick } from '../src/receipt.ts'
 import { operation } from './payments.ts'
 import { type Batch, commit } from './rollup.ts'
 import { signTick, tableRootOf } from './slots.ts'
@@ -26,6 +26,8 @@ export interface Setting {
   readonly link: Partial<ShownLink> | null
   /** The tip's height. */
   readonly height: number
+  /** The tick is shown by itself, and not the receipt. */
+  readonly isWhole: boolean
   readonly shown: Partial<BrokenPromise>
 }
 
@@ -36,7 +38,8 @@ const NUMBER = 7
 
 const honest: Setting = {
   ...{ tick: {}, header: {}, count: 6, placed: operation },
-  ...{ before: {}, earlier: [], link: {}, height: 125, shown: {} },
+  ...{ before: {}, earlier: [], link: {}, height: 125 },
+  ...{ isWhole: false, shown: {} },
 }
 
 /** Block h of the best chain has the hash of 32 bytes h. */
@@ -73,7 +76,7 @@ export function promiseCase(change: Partial<Setting> = {}): {
   const log = logOf(promised)
   const place = { number: NUMBER, parent: parent.hash, origin: ORIGIN }
   const tick = { ...place, index: 3, count: PROMISED, opsRoot: log.root(), ...setting.tick }
-  const receipt = encodeReceipt({ ...signTick(tick), opIndex: INDEX, path: log.prove(INDEX) })
+  const receipt = { ...signTick(tick), opIndex: INDEX, path: log.prove(INDEX) }
   const sealed = others.map((bytes, at) => (at === INDEX ? setting.placed : bytes))
   const batch = batchOf({ network, ...place }, sealed, setting.header)
   const links = new Map<number, ShownLink>()
@@ -83,10 +86,21 @@ export function promiseCase(change: Partial<Setting> = {}): {
     links.set(6, { anchor: { kind, headerHash: parent.hash, word: bytes32(1) }, height: 112, ...setting.before })
   if (setting.link !== null)
     links.set(7, { anchor: { kind, headerHash: batch.hash, word: bytes32(1) }, height: 122, ...setting.link })
-  const isElsewhere = setting.placed !== operation && setting.count > INDEX
-  const instead = isElsewhere ? { id: operationId(setting.placed), path: logOf(sealed).prove(INDEX) } : undefined
-  const shown = { operation, receipt, parent: new Uint8Array(0), header: batch.headerBytes, instead, ...setting.shown }
-  return { facts: factsOf(setting.height, links), links, shown }
+  const header = batch.headerBytes
+  const known = { header, parent: new Uint8Array(0), log: logOf(sealed) }
+  const shown = setting.isWhole ? showTick(receipt, known) : showPlace(receipt, header, setting.placed, sealed)
+  return { facts: factsOf(setting.height, links), links, shown: { ...shown, ...setting.shown } }
+}
+
+function showPlace(
+  receipt: Receipt,
+  header: Uint8Array,
+  placed: Uint8Array,
+  sealed: readonly Uint8Array[],
+): BrokenPromise {
+  const isElsewhere = placed !== operation && sealed.length > INDEX
+  const instead = isElsewhere ? { id: operationId(placed), path: logOf(sealed).prove(INDEX) } : undefined
+  return { operation, receipt: encodeReceipt(receipt), parent: new Uint8Array(0), header, instead }
 }
 
 function logOf(operations: readonly Uint8Array[]): MerkleLog {
@@ -156,7 +170,47 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   ['operation: none', 'operation', { count: 2 }],
   ['void: by evidence', 'void', { link: { voided: { cause: 'evidence', fault: 'wrong-root' } } }],
   ['void: unanswered', 'void', { link: { voided: { cause: 'unanswered' } } }],
+  ['a tick by itself, kept: the batch begins so', KEPT, { isWhole: true }],
+  ['a tick by itself, kept: and goes on', KEPT, { isWhole: true, count: 13 }],
+  [
+    'a tick by itself, no breach: the nodes show that it begins so',
+    'the batch begins with what was promised',
+    { isWhole: true, shown: { instead: { nodes: logOf(honestly(6)).provePrefix(PROMISED) } } },
+  ],
+  [
+    'a tick by itself, no breach: the nodes are another batch’s',
+    'what is shown instead is not in the batch',
+    { isWhole: true, shown: { instead: { nodes: logOf(honestly(7)).provePrefix(PROMISED) } } },
+  ],
+  [
+    'a tick by itself, no breach: a place is shown',
+    'what is shown instead is of another kind than what was promised',
+    { isWhole: true, shown: { instead: inPlace() } },
+  ],
+  [
+    'a tick by itself, no breach: not signed',
+    'the receipt does not decode',
+    { isWhole: true, shown: { receipt: bytes32(1) } },
+  ],
+  ['a tick by itself, operation: the batch begins with others', 'operation', { isWhole: true, placed: bytes32(0xee) }],
+  ['a tick by itself, operation: in a larger batch', 'operation', { isWhole: true, placed: bytes32(0xee), count: 13 }],
+  ['a tick by itself, operation: the batch ends before', 'operation', { isWhole: true, count: 4 }],
+  ['a tick by itself, never-came', 'never-came', { isWhole: true, link: null, shown: none, height: 141 }],
+  [
+    'a tick by itself, table: the resume fixes another',
+    'table',
+    { isWhole: true, before: resume(parent.hash, tableRootOf(8)) },
+  ],
+  [
+    'a tick by itself, no breach: an ancestor was void',
+    KEPT,
+    { isWhole: true, link: { voided: { cause: 'ancestor' } } },
+  ],
 ]
+
+function honestly(count: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
+}
 
 function behind(before: Partial<ShownLink>): Partial<Setting> {
   return { before, link: resume(bytes32(5), tableRootOf(8)), shown: none }
@@ -177,8 +231,7 @@ function resumedFrom(
 }
 
 function inPlace() {
-  const ids = Array.from({ length: 6 }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
-  return { id: operationId(operation), path: logOf(ids).prove(INDEX) }
+  return { id: operationId(operation), path: logOf(honestly(6)).prove(INDEX) }
 }
 
 function nowhere() {
