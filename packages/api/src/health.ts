@@ -54,6 +54,14 @@ export const health = z
       .array(z.object({ what: sentence, vbytes: u32 }))
       .min(1)
       .optional(),
+    /**
+     * Of a challenger: what it holds against the sequencer, and slashes its bond for by itself: two messages in one slot, or,
+     * about the batch of this number, a promise that was broken, or a lie. Absent where all is well.
+     */
+    evidence: z
+      .array(z.object({ kind: z.enum(['equivocation', 'broken-promise', 'void-batch']), number: u32.optional() }))
+      .min(1)
+      .optional(),
     peers: u32,
     /** What checks signatures. */
     engine: z.string().max(100),

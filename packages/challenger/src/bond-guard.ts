@@ -1,19 +1,21 @@
-import { type Built, estimateFeeRate, printHash, type Rpc } from '@kedge/bitcoin'
+import { estimateFeeRate, printHash, type Rpc } from '@kedge/bitcoin'
 import {
+  type FraudClaim,
   isSignedBy,
-  noteSignature,
   parentSigned,
   type Reward,
-  type Signatures,
   type SlashPlan,
   slashByEquivocation,
 } from '@kedge/bond'
 import { feeRate, type Waiting } from '@kedge/commitment'
 import { type Bond, type BondStake, type Chain, type Header, type Params, stakeOf, toHex } from '@kedge/core'
-import { FALLBACK_FEE_RATE, type NodeOptions } from '@kedge/node'
-import type { LinkRecord } from '@kedge/storage'
-import { findBatchInnocence } from './innocence.ts'
+import { FALLBACK_FEE_RATE, type HeldEvidence, type NodeOptions } from '@kedge/node'
+import type { Store } from '@kedge/storage'
+import { findBatchInnocence, findInnocence, type Witnessed } from './innocence.ts'
+import type { KeptTicks } from './kept-ticks.ts'
+import { type Broken, PromiseWatch } from './promise-watch.ts'
 import { type AskBond, collectVotes, isSlashable, planSlash, sendSlash, slashWithVotes } from './slash.ts'
+import type { SlotWatch } from './slot-watch.ts'
 
 export interface GuardParts {
   readonly params: Params
@@ -21,14 +23,13 @@ export interface GuardParts {
   /** Gets the rewards. */
   readonly script: Uint8Array
   readonly maxFeeRate: number
-  /** Links from the newest down. */
-  readonly links: () => Iterable<LinkRecord>
+  readonly node: Witnessed
+  readonly store: Store
+  readonly slots: SlotWatch
+  readonly kept: KeptTicks
   readonly ask: AskBond
   readonly log: NodeOptions['log']
 }
-
-/** Messages of the slot key that are remembered: two for one slot are what it looks for. */
-const MAX_SIGNED = 100_000
 
 /** Until watchers are asked again for words that were lacking. */
 const RETRY_MS = 2000
@@ -37,68 +38,108 @@ const RETRY_MS = 2000
 const PATIENCE = 6
 
 /**
- * Slashes the bond by itself, once this node holds what it takes: two messages of the slot key for one slot; or a batch
- * that a bond covered and that is void for a lie, with the words of enough watchers. It tries at each block.
+ * Slashes the bond by itself, once this node holds what it takes: two messages of the slot key for one slot, which Script
+ * takes; or, with the words of enough watchers, a batch that a bond covered and that is void for a lie, or a promise that
+ * was broken. It tries at each block, and at once when the key has given itself away.
  */
 export class BondGuard {
   private readonly parts: GuardParts
-  private readonly seen: Signatures = new Map()
-  private slotSecret: Uint8Array | undefined
+  private readonly promises: PromiseWatch
   private triedAt = 0
   private askAgainAt = 0
+  private broken: Broken | undefined
+  private guilty: number | undefined
   /** By the bond's funding: since when it is to be slashed. */
   private readonly since = new Map<string, number>()
   /** Slashes that were due at the last block. */
   private due: Waiting[] = []
+  private told = new Set<string>()
 
   constructor(parts: GuardParts) {
     this.parts = parts
+    this.promises = new PromiseWatch(parts)
   }
 
   /** What a header shows of its parent's slot, wherever the header was seen; anybody can make one up. */
   note(header: Header | undefined): void {
+    const { slots, params } = this.parts
     const signed = header && parentSigned(header)
-    const key = this.parts.params.keys.slot
-    if (this.slotSecret !== undefined || signed === undefined || !isSignedBy(key, signed)) return
-    this.slotSecret = noteSignature(this.seen, key, signed)
-    if (this.slotSecret !== undefined) this.parts.log.warn('the sequencer signed two messages for one slot')
-    const oldest = this.seen.keys().next()
-    if (this.seen.size > MAX_SIGNED && oldest.done !== true) this.seen.delete(oldest.value)
+    if (signed === undefined || slots.has(signed) || !isSignedBy(params.keys.slot, signed)) return
+    slots.note(signed)
   }
 
   get waiting(): readonly Waiting[] {
     return this.due
   }
 
+  /** What it would slash a bond for, were there one that answers for it. */
+  get evidence(): readonly HeldEvidence[] {
+    const { slots } = this.parts
+    return [
+      ...(slots.secret === undefined ? [] : [{ kind: 'equivocation' as const }]),
+      ...(this.broken === undefined ? [] : [{ kind: 'broken-promise' as const, number: this.broken.number }]),
+      ...(this.guilty === undefined ? [] : [{ kind: 'void-batch' as const, number: this.guilty }]),
+    ]
+  }
+
   /**
    * Slashes what is to be slashed, when the chain stands at another block than the last time; within a block again where
-   * words were lacking: watchers read a new block one after another.
+   * words were lacking: watchers read a new block one after another. Order of effects: what was seen is on disk before
+   * anything is made of it.
    */
   async act(chain: Chain, signal: AbortSignal): Promise<void> {
+    if (await this.write()) this.triedAt = 0
     if (chain.height === this.triedAt && performance.now() < this.askAgainAt) return
     this.triedAt = chain.height
     this.askAgainAt = Number.POSITIVE_INFINITY
     this.due = []
-    for (const bond of chain.bonds.filter(isSlashable)) await this.slash(chain, bond, signal)
+    const bonds = chain.bonds.filter(isSlashable)
+    this.broken = await this.promises.find(bonds)
+    this.guilty = undefined
+    for (const bond of bonds) await this.slash(chain, bond, signal)
+    this.tell()
+    await this.write()
+  }
+
+  /** @returns whether the slot key gave itself away since the last time */
+  async write(): Promise<boolean> {
+    const { slots, kept, store } = this.parts
+    const pair = slots.takeWrites()
+    await store.commit([...kept.takeWrites(), ...pair])
+    return pair.length > 0
   }
 
   private async slash(chain: Chain, bond: Bond, signal: AbortSignal): Promise<void> {
-    const guilty = this.slotSecret === undefined ? this.findGuilty(chain, bond) : undefined
-    if (this.slotSecret === undefined && guilty === undefined) return
+    const { secret } = this.parts.slots
+    const claim = secret === undefined ? this.findClaim(chain, bond) : undefined
+    if (secret === undefined && claim === undefined) return
+    this.tell()
     const reward = await this.rewardAt(chain.height, bond)
     const plan = planSlash(this.parts.params, bond, reward)
-    const built =
-      guilty === undefined ? this.slashByKey(plan) : await this.slashByVotes(plan, bond, guilty.number, signal)
-    if (built === undefined) {
+    const built = secret && slashByEquivocation(plan, secret)
+    const voted = claim && (await this.slashByVotes(plan, bond, claim, signal))
+    const slash = built ?? voted
+    if (slash === undefined) {
       this.askAgainAt = performance.now() + RETRY_MS
       this.due.push(this.waitingFor(bond, reward.feeRate, false))
       return
     }
-    const sent = await sendSlash(this.parts.rpc, plan, built)
-    const fields = { bond: toHex(bond.bond.outpoint.txid), batch: guilty?.number, ...sent }
+    const sent = await sendSlash(this.parts.rpc, plan, slash)
+    const fields = { bond: printHash(bond.bond.outpoint.txid), for: claim?.kind ?? 'equivocation', ...sent }
     this.due.push(this.waitingFor(bond, reward.feeRate, sent.ok))
     if (sent.ok) this.parts.log.warn(fields, 'the bond is being slashed')
     else this.parts.log.info(fields, 'the slash was not taken: somebody else may have been faster')
+  }
+
+  /** Once for each thing that it holds. */
+  private tell(): void {
+    const { log } = this.parts
+    const held = this.evidence.map((one) => ({
+      ...one,
+      ...(one.kind === 'broken-promise' && { breach: this.broken?.breach }),
+    }))
+    for (const one of held.filter((each) => !this.told.has(JSON.stringify(each)))) log.warn(one, TOLD[one.kind])
+    this.told = new Set(held.map((one) => JSON.stringify(one)))
   }
 
   /** Until T: then the bond may go home. */
@@ -109,22 +150,32 @@ export class BondGuard {
     return { kind: 'slash', name, deadline, feeRate: isSent ? rate : undefined, isCapped: rate >= maxFeeRate }
   }
 
-  private slashByKey(plan: SlashPlan): Built | undefined {
-    return this.slotSecret && slashByEquivocation(plan, this.slotSecret)
-  }
-
-  private async slashByVotes(plan: SlashPlan, bond: Bond, number: number, signal: AbortSignal) {
-    const votes = await collectVotes(this.parts.ask, { bond, claim: { kind: 'batch', number }, plan }, signal)
+  private async slashByVotes(plan: SlashPlan, bond: Bond, claim: FraudClaim, signal: AbortSignal) {
+    const votes = await collectVotes(this.parts.ask, { bond, claim, plan }, signal)
     const { signatures, refusals } = votes
-    this.parts.log.info({ number, signatures: signatures.length, refusals }, 'watchers were asked for their word')
+    this.parts.log.info(
+      { for: claim.kind, signatures: signatures.length, refusals },
+      'watchers were asked for their word',
+    )
     return slashWithVotes(plan, votes)
   }
 
-  /** The newest batch that the bond answers for. */
-  private findGuilty(chain: Chain, bond: Bond): LinkRecord | undefined {
-    for (const link of this.parts.links()) {
-      if (link.height < bond.fundedAt) return undefined
-      if (findBatchInnocence(this.parts.params, chain, bond, link) === undefined) return link
+  /** The newest batch that the bond answers for, or a promise. */
+  private findClaim(chain: Chain, bond: Bond): FraudClaim | undefined {
+    const number = this.findGuilty(chain, bond)
+    this.guilty ??= number
+    if (number !== undefined) return { kind: 'batch', number }
+    const { params, node } = this.parts
+    const claim = this.broken?.claim
+    return claim !== undefined && findInnocence(params, node, bond, claim) === undefined ? claim : undefined
+  }
+
+  private findGuilty(chain: Chain, bond: Bond): number | undefined {
+    const { params, node } = this.parts
+    for (let number = chain.link.number; number > 0; number--) {
+      const link = node.link(number)
+      if (link !== undefined && link.height < bond.fundedAt) return undefined
+      if (findBatchInnocence(params, chain, bond, link) === undefined) return number
     }
     return undefined
   }
@@ -139,6 +190,12 @@ export class BondGuard {
     const most = Math.min(maxFeeRate, mostOf(stakeOf(params, bond)))
     return { script, feeRate: feeRate(estimate, height - since, PATIENCE, most) }
   }
+}
+
+const TOLD: Readonly<Record<HeldEvidence['kind'], string>> = {
+  equivocation: 'the sequencer signed two messages for one slot: whoever has both has its key',
+  'broken-promise': 'the sequencer broke a promise that it signed',
+  'void-batch': 'a batch that the bond answers for is void for a lie, or for data that nobody showed',
 }
 
 /** No slash is larger. */

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { Waiting } from '@kedge/commitment'
-import { decodeHeader } from '@kedge/core'
-import type { NodeParts } from '@kedge/node'
+import { decodeHeader, networkId, type Params, type Receipt } from '@kedge/core'
+import type { HeldEvidence, NodeParts } from '@kedge/node'
 import { BondGuard } from './bond-guard.ts'
 import { BondWatcher } from './bond-watcher.ts'
+import type { Witnessed } from './innocence.ts'
+import { KeptTicks } from './kept-ticks.ts'
 import type { AskBond } from './slash.ts'
+import { SlotWatch } from './slot-watch.ts'
 
 /** What a challenger does about the bond: each guards it, and one with a watcher's key answers for it. */
 
@@ -16,26 +19,57 @@ export class BondDesk {
   readonly answer = async (message: Uint8Array): Promise<Uint8Array | undefined> => this.watcher?.answer(message)
 
   /** @param secret the watcher's */
-  async open({ options, store, follower }: NodeParts, secret: Uint8Array): Promise<void> {
-    const node = {
-      store,
-      chain: () => follower.chain,
-      link: (number: number) => follower.links.get(number),
-      blockHash: (height: number) => follower.facts.blockHash(height),
-      random: () => Uint8Array.from(randomBytes(32)),
-    }
-    this.watcher = await BondWatcher.load(options.params, node, secret)
+  async open(node: NodeParts, secret: Uint8Array): Promise<void> {
+    const random = () => Uint8Array.from(randomBytes(32))
+    const watched = { ...witnessedBy(node), store: node.store, random }
+    this.watcher = await BondWatcher.load(node.options.params, watched, secret)
+  }
+}
+
+function witnessedBy({ follower }: NodeParts): Witnessed {
+  return {
+    chain: () => follower.chain,
+    link: (number) => follower.links.get(number),
+    blockHash: (height) => follower.facts.blockHash(height),
+  }
+}
+
+/** What the slot key was heard to sign: peers tell it before the node that keeps it is there. */
+export class Heard {
+  readonly slots: SlotWatch
+  readonly kept: KeptTicks
+  private readonly isBonded: boolean
+
+  constructor(params: Params) {
+    this.slots = new SlotWatch(params.keys.slot)
+    this.kept = new KeptTicks(params, networkId(params), this.slots)
+    this.isBonded = params.bond !== undefined
+  }
+
+  /** Without a bond nobody could do anything with it. */
+  readonly take = (receipt: Receipt): boolean => !this.isBonded || this.kept.take(receipt)
+
+  /** With what was heard before a restart. */
+  async load({ store, follower }: NodeParts): Promise<void> {
+    await this.kept.load(store, (height) => follower.facts.blockHash(height))
+    await this.slots.load(store)
   }
 }
 
 export interface BondRole {
   /** What is to be done at each turn of the node's loop. */
   act(signal: AbortSignal): Promise<void>
+  /** Bitcoin dropped the blocks above this height. */
+  rolledBack(height: number): void
   waiting(): readonly Waiting[]
+  evidence(): readonly HeldEvidence[]
+  /** Before the store is closed. */
+  close(): Promise<void>
 }
 
-export function guardBond(node: NodeParts, desk: BondDesk): BondRole {
-  const guard = guardOf(node, desk)
+export async function guardBond(node: NodeParts, desk: BondDesk, heard: Heard): Promise<BondRole> {
+  await heard.load(node)
+  const guard = guardOf(node, desk, heard)
   node.host.subscribe((bytes) => guard.note(decodeHeader(bytes)))
   const noteAnchored = anchoredReader(node, guard)
   return {
@@ -43,19 +77,23 @@ export function guardBond(node: NodeParts, desk: BondDesk): BondRole {
       await noteAnchored()
       await guard.act(node.follower.chain, signal)
     },
+    rolledBack: (height) => heard.kept.rolledBack(height),
     waiting: () => guard.waiting,
+    evidence: () => guard.evidence,
+    close: async () => void (await guard.write()),
   }
 }
 
 /** Asks the other watchers, and this node's own, where it is one. */
-function guardOf({ host, follower, coins, options }: NodeParts, desk: BondDesk): BondGuard {
-  const { params, rpc, maxFeeRate, log } = options
+function guardOf(parts: NodeParts, desk: BondDesk, { slots, kept }: Heard): BondGuard {
+  const { host, coins, store } = parts
+  const { params, rpc, maxFeeRate, log } = parts.options
   const ask: AskBond = async (message, signal) => {
     const [others, own] = await Promise.all([host.askBond(message, signal), desk.answer(message)])
     return own === undefined ? others : [...others, own]
   }
-  const links = () => follower.links.newest()
-  return new BondGuard({ params, rpc, script: coins.script, maxFeeRate, links, ask, log })
+  const node = witnessedBy(parts)
+  return new BondGuard({ params, rpc, script: coins.script, maxFeeRate, node, store, slots, kept, ask, log })
 }
 
 /** Headers that the guard reads at one turn of the loop: a node that starts has many. */

@@ -9,6 +9,7 @@ import {
   type Params,
   type PromiseFacts,
   type ShownLink,
+  type Tick,
 } from '@kedge/core'
 import type { LinkRecord } from '@kedge/storage'
 
@@ -47,17 +48,22 @@ export function findBatchInnocence(
   return covers(params, bond, height) ? undefined : 'the bond does not cover the batch'
 }
 
-/** And for a promise whose batch it would have covered, had it come at once. */
+/** And for a promise that was broken. */
 function findPromiseInnocence(params: Params, node: Witnessed, bond: Bond, shown: BrokenPromise): string | undefined {
   const verdict = judgePromise(params, factsOf(params, node), shown)
   if (!verdict.ok) return verdict.reason
-  const { origin } = decodeReceipt(shown.receipt)?.tick ?? {}
-  const isCovered = origin !== undefined && covers(params, bond, origin.height + params.windows.originDepth)
+  const { tick } = decodeReceipt(shown.receipt) ?? {}
+  const isCovered = tick !== undefined && answersFor(params, bond, tick)
   return isCovered ? undefined : 'the bond does not cover the batch'
 }
 
+/** Whether the bond answers for the promise: it would have covered the batch, had that come at once. */
+export function answersFor(params: Params, bond: Bond, { origin }: Tick): boolean {
+  return covers(params, bond, origin.height + params.windows.originDepth)
+}
+
 /** Bitcoin as it was k blocks ago. */
-function factsOf({ windows }: Params, { chain, link, blockHash }: Witnessed): PromiseFacts {
+export function factsOf({ windows }: Params, { chain, link, blockHash }: Witnessed): PromiseFacts {
   const height = chain().height - windows.originDepth
   return {
     height,

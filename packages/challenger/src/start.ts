@@ -16,7 +16,7 @@ import {
   respondersOf,
   startNode,
 } from '@kedge/node'
-import { BondDesk, guardBond } from './bond-role.ts'
+import { BondDesk, type BondRole, guardBond, Heard } from './bond-role.ts'
 import { Certifier } from './certifier.ts'
 import { VaultKeeper } from './vault-keeper.ts'
 import { encodeAnswer } from './vault-message.ts'
@@ -43,10 +43,12 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
   // Peers may ask before everything is there.
   const late: Late = {}
   const desk = new BondDesk()
+  const heard = new Heard(options.params)
   const { watcher: secret } = options.secrets
   const node = await openNode(options, {
     ownTail: () => [],
     mayServe: () => true,
+    watchTick: heard.take,
     ...(secret && {
       answerWatcher: async (request) => answerOf(late.signer, request),
       answerCertify: (request) => late.certifier?.answer(request) ?? Promise.resolve(encodeCertifyAnswer('busy')),
@@ -59,10 +61,14 @@ export async function startChallenger(options: ChallengerOptions): Promise<Runni
     if (secret !== undefined) await desk.open(node, secret)
     const intake = new PassingIntake(node, (receipt) => void node.seenTicks.note(receipt))
     const watcher = keeper && { watcher: () => keeper.status }
-    const role = await challengerOf(node, keeper, desk)
+    const guard = await guardBond(node, desk, heard)
+    const role = await challengerOf(node, keeper, guard)
     const handlers = respondersOf({ node, intake, role: 'challenger', upkeep: () => role.upkeep(), ...watcher })
     // A challenger accepts nothing that a stop would have to finish, and a watcher asks no more.
-    const settle = async () => keeper?.close()
+    const settle = async () => {
+      await keeper?.close()
+      await guard.close()
+    }
     return startNode(node, role, handlers, settle)
   })
 }
@@ -90,7 +96,7 @@ function keeperOf(node: NodeParts, secret: Uint8Array, late: Late): VaultKeeper 
   return new VaultKeeper({ node, signer, secret, fees })
 }
 
-async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, desk: BondDesk): Promise<Role> {
+async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, guard: BondRole): Promise<Role> {
   const { store, follower, executor, host, options } = node
   const { rpc, params, log, secrets, maxFeeRate } = options
   const purse = new Purse(secrets.coins)
@@ -99,13 +105,14 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
   const publisher = new Publisher({ store, rpc, params, purse, fees, log })
   await publisher.load()
   const answerer = new Answerer({ store, follower, publisher, patience: PATIENCE, mayServe: () => true })
-  const guard = guardBond(node, desk)
   const turns = new ChallengeTurns(rpc, params, node.coins.script)
   const startedAt = performance.now()
   return {
     stepped: async (step) => {
       purse.setConfirmed(follower.coins, follower.chain.height)
-      if (step.kind === 'rollback') await executor.rolledBack()
+      if (step.kind !== 'rollback') return
+      guard.rolledBack(step.to)
+      await executor.rolledBack()
     },
     act: async (signal) => {
       // Before the ledger moves: that is when peers are asked.
@@ -121,7 +128,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, de
     upkeep: () => {
       const spend = keeper?.waiting
       const waiting = [...publisher.waiting, ...(spend === undefined ? [] : [spend]), ...guard.waiting()]
-      return { purse: purse.balance, cap: fees.cap, waiting }
+      return { purse: purse.balance, cap: fees.cap, waiting, evidence: guard.evidence() }
     },
   }
 }

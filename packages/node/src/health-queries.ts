@@ -24,6 +24,7 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
       const watcher = context.watcher?.()
       const capped = cappedOf(context.upkeep())
       const pinned = pinnedOf(context.upkeep())
+      const { evidence = [] } = context.upkeep()
       return answer({
         network: toHex(network),
         chain: params.chain,
@@ -45,6 +46,7 @@ export function healthQueries(context: QueryContext): Pick<Responders, 'health' 
         ...(pinned.length > 0 && {
           pinned: pinned.map(({ name, pinnedBy }) => ({ what: name, vbytes: pinnedBy })),
         }),
+        ...(evidence.length > 0 && { evidence: [...evidence] }),
         ...(pending && { pending: { number: pending.number, reason: pending.reason } }),
         ...(rejection && { rejected: { number: rejection.number, fault: rejection.fault } }),
         peers: node.host.peers().length,

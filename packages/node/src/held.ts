@@ -73,7 +73,8 @@ export class HeldBatch {
   }
 }
 
-async function treeOf(held: readonly Uint8Array[]): Promise<MerkleLog> {
+/** The tree over a batch's operations, made in slices. */
+export async function treeOf(held: readonly Uint8Array[]): Promise<MerkleLog> {
   const log = new MerkleLog()
   for (const [index, bytes] of held.entries()) {
     log.append(operationId(bytes))

@@ -235,6 +235,11 @@ function upkeepMetrics({ height }: Chain, upkeep: Upkeep): Metric[] {
       'Those of them that others’ children keep from being raised. More than 0 is an alarm.',
       pinnedOf(upkeep).length,
     ),
+    gauge(
+      'bond_evidence',
+      '1 for each thing that this challenger holds against the sequencer, and slashes its bond for. Any is an alarm.',
+      ...(upkeep.evidence ?? []).map(({ kind }) => ({ labels: { kind }, value: 1 })),
+    ),
     gauge('unconfirmed_anchors', 'Anchors of this sequencer in bitcoind’s mempool.', anchors?.unconfirmed),
     gauge('anchor_backlog', 'Anchors of this sequencer that no block holds, sent or not.', anchors?.backlog),
     gauge(

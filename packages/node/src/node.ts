@@ -36,7 +36,7 @@ import { Executor, type Rejection } from './execute.ts'
 import { Follower, type FollowStep } from './follow.ts'
 import { fastestHasher } from './hasher.ts'
 import type { NodeOptions } from './options.ts'
-import { SeenTicks } from './seen-ticks.ts'
+import { SeenTicks, type WatchTick } from './seen-ticks.ts'
 import type { Head } from './snapshot.ts'
 import { solvencyOf } from './solvency.ts'
 import { StepThread } from './step-thread.ts'
@@ -76,6 +76,8 @@ export interface Openings {
   readonly takeTransfers?: TakeTransfers
   /** For a sequencer: peers are told what it signs. */
   readonly tellsTicks?: boolean
+  /** For who holds the sequencer to its ticks: told of each that comes, from peers or with a receipt. */
+  readonly watchTick?: WatchTick
   readonly answerWatcher?: AnswerWatcher
   readonly answerCertify?: AnswerWatcher
   readonly answerBond?: AnswerBond
@@ -116,7 +118,7 @@ export async function openNode(options: NodeOptions, openings: Openings): Promis
       isSigned: (owner: Uint8Array, operation: SignedOperation) => isSigned(network, owner, encodeSigned(operation)),
     }
     const follower = await Follower.open({ store, rpc, court, script: coins.script })
-    const seenTicks = new SeenTicks(params, network)
+    const seenTicks = new SeenTicks(params, network, openings.watchTick)
     const host = await createHost({
       secretKey: secrets.peer,
       network,

@@ -12,16 +12,23 @@ import { verifySignature } from '@kedge/signatures'
 export class SeenTicks implements TickKeeper {
   private readonly params: Params
   private readonly network: Uint8Array
+  private readonly watch: WatchTick | undefined
   private readonly lines = new Set<Line>()
   private known: Receipt | undefined
 
-  constructor(params: Params, network: Uint8Array) {
+  /** @param watch told of each tick that others signed, however old */
+  constructor(params: Params, network: Uint8Array, watch?: WatchTick) {
     this.params = params
     this.network = network
+    this.watch = watch
   }
 
-  /** @returns whether it is signed, if it is newer than what is known */
+  /** @returns whether it is signed, as far as somebody looked */
   note(receipt: Receipt): boolean {
+    return this.watch?.(receipt) !== false && this.noteNewer(receipt)
+  }
+
+  private noteNewer(receipt: Receipt): boolean {
     if (!isNewer(receipt, this.known)) return true
     if (!isTickSigned(this.params, this.network, receipt)) return false
     this.known = receipt
@@ -54,18 +61,23 @@ export class SeenTicks implements TickKeeper {
   private take(line: Line, bytes: Uint8Array): boolean {
     const receipt = decodeReceipt(bytes)
     if (receipt === undefined || line.isFalse) return false
+    line.isFalse = this.watch?.(receipt) === false
+    if (line.isFalse) return false
     if (!isNewer(receipt, line.last ?? this.known)) return true
     if (line.isProven) line.last = receipt
-    else line.isFalse = !this.note(receipt)
+    else line.isFalse = !this.noteNewer(receipt)
     line.isProven = true
     return !line.isFalse
   }
 
   private settle(line: Line): void {
-    if (line.last !== undefined && !this.note(line.last)) line.isFalse = true
+    if (line.last !== undefined && !this.noteNewer(line.last)) line.isFalse = true
     line.last = undefined
   }
 }
+
+/** False for what nobody signed. Synchronous and cheap. */
+export type WatchTick = (receipt: Receipt) => boolean
 
 /** What came over one stream. */
 interface Line {

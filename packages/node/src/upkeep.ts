@@ -9,6 +9,15 @@ export interface Upkeep {
   readonly waiting: readonly Waiting[]
   /** Of a sequencer. `backlog`: anchors that no block holds, sent or not. */
   readonly anchors?: AnchorStatus & { readonly backlog: number }
+  /** Of a challenger: for what it slashes a bond. */
+  readonly evidence?: readonly HeldEvidence[]
+}
+
+/** What a challenger holds against the sequencer, until no bond is left that answers for it. */
+export interface HeldEvidence {
+  readonly kind: 'equivocation' | 'broken-promise' | 'void-batch'
+  /** Of the batch, where it is about one. */
+  readonly number?: number
 }
 
 /** Those that the cap keeps from paying more, though no block has taken them yet. */

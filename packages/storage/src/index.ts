@@ -33,6 +33,7 @@ export {
   type StoredCoin,
   slots,
   steps,
+  ticks,
   type VaultHeadRecord,
   type VerdictRecord,
   vaultHeads,

@@ -133,6 +133,12 @@ export interface VaultHeadRecord {
 /** Co-signers: setup id → the bond's record, and a leader's transactions for it. What is here was agreed to for ever. */
 export const bonds = table(22, 'bond', bytesKey, packed<BondSetupRecord>())
 
+/**
+ * Challenger: batch number (u32, big-endian) and nonce → a tick that is not known to be kept yet: the root of its table,
+ * then `encodeReceipt`.
+ */
+export const ticks = table(34, 'tick', bytesKey, rawValue)
+
 export interface BondSetupRecord {
   /** Terms and signatures, as `@kedge/bond` encodes them. */
   readonly record: Uint8Array

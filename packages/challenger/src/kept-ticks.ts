@@ -1,0 +1,154 @@
+import {
+  concatBytes,
+  decodeReceipt,
+  encodeReceipt,
+  equalBytes,
+  nonceRootOf,
+  type Params,
+  type Receipt,
+  type Said,
+  tickMessage,
+  toHex,
+} from '@kedge/core'
+import { isTickSigned } from '@kedge/node'
+import { DamagedError, type Store, ticks, type Write } from '@kedge/storage'
+import type { SlotWatch } from './slot-watch.ts'
+
+/**
+ * Ticks that are kept at once, 1.5 kB each. An honest sequencer has fewer under way: those of batches that no block holds,
+ * or not deep enough. A lying one that signs more, so as to have some forgotten, has signed broken promises by then: what
+ * came first stays, and all of it is judged.
+ */
+const MAX_KEPT = 32_768
+
+/** And where the origin is above this node's tip: nothing ties such a tick to anything. */
+const MAX_AHEAD = MAX_KEPT / 4
+
+/** Hash of the best chain's block; undefined above its tip. */
+export type BlockHashAt = (height: number) => Uint8Array | undefined
+
+/**
+ * Every tick that was told, or came with a receipt that this node passed on, until its batch is known to begin with what
+ * it promised. What nobody signed, and what promises nothing any more, is not kept.
+ */
+export class KeptTicks {
+  private readonly params: Params
+  private readonly network: Uint8Array
+  private readonly slots: SlotWatch
+  /** As they are on disk: by batch, then by nonce. */
+  private readonly kept = new Map<number, Map<string, Uint8Array>>()
+  private unwritten: Write[] = []
+  private count = 0
+  private blockHash: BlockHashAt = () => undefined
+
+  constructor(params: Params, network: Uint8Array, slots: SlotWatch) {
+    this.params = params
+    this.network = network
+    this.slots = slots
+  }
+
+  /** Beside what came since peers can reach this node. @throws DamagedError */
+  async load(store: Store, blockHash: BlockHashAt): Promise<void> {
+    this.blockHash = blockHash
+    for await (const [, bytes] of store.range(ticks)) {
+      const { receipt, nonceRoot } = decodeKept(bytes)
+      if (this.has(receipt)) continue
+      this.slots.note({ message: tickMessage(this.network, receipt.tick, nonceRoot), signature: receipt.signature })
+      this.put(receipt, bytes)
+    }
+  }
+
+  get size(): number {
+    return this.count
+  }
+
+  /** Numbers of batches, ascending. */
+  get numbers(): number[] {
+    return [...this.kept.keys()].sort((one, other) => one - other)
+  }
+
+  of(number: number): Said[] {
+    return [...(this.kept.get(number)?.values() ?? [])].map(decodeKept)
+  }
+
+  /** @returns false where nobody signed it. Each tick is checked once, so a stream of them costs what is new in it. */
+  take({ tick, signature, slotPath }: Receipt): boolean {
+    const receipt: Receipt = { tick, signature, slotPath, opIndex: 0, path: [] }
+    const nonceRoot = nonceRootOf(this.params.caps.ticks, receipt)
+    if (nonceRoot === undefined) return false
+    const signed = { message: tickMessage(this.network, tick, nonceRoot), signature }
+    const isWanted = !this.has(receipt) && this.hasRoomFor(tick)
+    if (!isWanted && !this.slots.hasOther(signed)) return true
+    if (!isTickSigned(this.params, this.network, receipt)) return false
+    this.slots.note(signed)
+    if (isWanted) this.keep(receipt, concatBytes(nonceRoot, encodeReceipt(receipt)))
+    return true
+  }
+
+  /** Its batch keeps the promise, or nothing is left of it. */
+  drop({ receipt }: Said): void {
+    const { number } = receipt.tick
+    const ofBatch = this.kept.get(number)
+    if (ofBatch?.delete(nonceOf(receipt)) !== true) return
+    this.count -= 1
+    if (ofBatch.size === 0) this.kept.delete(number)
+    this.unwritten.push(ticks.del(keyOf(receipt)))
+  }
+
+  /**
+   * Bitcoin dropped the blocks above this height: promises on them have ended, also where a later reorganisation brings an
+   * origin back, which nobody sees who was not there.
+   */
+  rolledBack(height: number): void {
+    for (const number of this.numbers)
+      for (const said of this.of(number)) if (said.receipt.tick.origin.height > height) this.drop(said)
+  }
+
+  /** In the order in which they are to be written. */
+  takeWrites(): Write[] {
+    const writes = this.unwritten
+    this.unwritten = []
+    return writes
+  }
+
+  /** A nonce stands for one promise: a second message there is the end of the key. */
+  private has(receipt: Receipt): boolean {
+    return this.kept.get(receipt.tick.number)?.has(nonceOf(receipt)) === true
+  }
+
+  private hasRoomFor({ origin }: Receipt['tick']): boolean {
+    const there = this.blockHash(origin.height)
+    if (there === undefined) return this.count < MAX_AHEAD
+    return this.count < MAX_KEPT && equalBytes(there, origin.hash)
+  }
+
+  private keep(receipt: Receipt, bytes: Uint8Array): void {
+    this.put(receipt, bytes)
+    this.unwritten.push(ticks.put(keyOf(receipt), bytes))
+  }
+
+  private put(receipt: Receipt, bytes: Uint8Array): void {
+    const { number } = receipt.tick
+    const ofBatch = this.kept.get(number) ?? new Map<string, Uint8Array>()
+    this.kept.set(number, ofBatch.set(nonceOf(receipt), bytes))
+    this.count += 1
+  }
+}
+
+/** @throws DamagedError */
+function decodeKept(bytes: Uint8Array): Said {
+  const receipt = decodeReceipt(bytes.slice(32))
+  if (receipt === undefined) throw new DamagedError("a tick that was kept can't be read")
+  return { receipt, nonceRoot: bytes.slice(0, 32) }
+}
+
+function nonceOf({ signature }: Receipt): string {
+  return toHex(signature.slice(0, 32))
+}
+
+function keyOf({ tick, signature }: Receipt): Uint8Array {
+  const key = new Uint8Array(36)
+  new DataView(key.buffer).setUint32(0, tick.number)
+  key.set(signature.slice(0, 32), 4)
+  return key
+}
