@@ -15,14 +15,12 @@ import { DamagedError, type Store, ticks, type Write } from '@kedge/storage'
 import type { SlotWatch } from './slot-watch.ts'
 
 /**
- * Ticks that are kept at once, 1.5 kB each. An honest sequencer has fewer under way: those of batches that no block holds,
- * or not deep enough. A lying one that signs more, so as to have some forgotten, has signed broken promises by then: what
- * came first stays, and all of it is judged.
+ * Ticks that are kept at once: all that the tables of so many batches have slots for, 1.5 kB each. An honest sequencer has
+ * fewer under way, of 20 batches that no block holds and of those that are not deep enough. A lying one that signs more, so
+ * as to have some forgotten, has signed broken promises by then: what came first stays, and all of it is judged.
  */
+const BATCHES = 64
 const MAX_KEPT = 32_768
-
-/** And where the origin is above this node's tip: nothing ties such a tick to anything. */
-const MAX_AHEAD = MAX_KEPT / 4
 
 /** Hash of the best chain's block; undefined above its tip. */
 export type BlockHashAt = (height: number) => Uint8Array | undefined
@@ -118,8 +116,9 @@ export class KeptTicks {
 
   private hasRoomFor({ origin }: Receipt['tick']): boolean {
     const there = this.blockHash(origin.height)
-    if (there === undefined) return this.count < MAX_AHEAD
-    return this.count < MAX_KEPT && equalBytes(there, origin.hash)
+    const most = Math.min(BATCHES * this.params.caps.ticks, MAX_KEPT)
+    // Nothing ties what is above this node's tip to anything.
+    return there === undefined ? this.count < most / 4 : this.count < most && equalBytes(there, origin.hash)
   }
 
   private keep(receipt: Receipt, bytes: Uint8Array): void {

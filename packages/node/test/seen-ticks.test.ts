@@ -10,7 +10,7 @@ import {
 } from '@kedge/core'
 import { SlotSigner } from '@kedge/regtest'
 import { expect, it } from 'vitest'
-import { SeenTicks } from '../src/seen-ticks.ts'
+import { SeenTicks, type WatchTick } from '../src/seen-ticks.ts'
 import { secretOf } from './ground.ts'
 
 const SLOT = secretOf(3)
@@ -34,8 +34,8 @@ function tick(number: number, index: number): Receipt {
 
 const forged = (number: number, index: number): Receipt => ({ ...tick(number, index), signature: tick(1, 0).signature })
 
-function open() {
-  const seen = new SeenTicks(params, networkId(params))
+function open(watch?: WatchTick) {
+  const seen = new SeenTicks(params, networkId(params), watch)
   const newest = () => {
     const bytes = seen.newest()
     const known = bytes && decodeReceipt(bytes)?.tick
@@ -96,4 +96,25 @@ it('knows what it signed, and what it passed on', () => {
   expect(newest()).toEqual([1, 1])
   expect(seen.note(tick(1, 2))).toBe(true)
   expect(newest()).toEqual([1, 2])
+})
+
+it('tells who watches of each that comes, however old, and blames a peer for what is found false', () => {
+  const told: (readonly [number, number])[] = []
+  const { seen, take } = open(({ tick: { number, index } }) => {
+    told.push([number, index])
+    return number < 9
+  })
+  expect(take(tick(2, 1))).toBe(true)
+  expect(take(tick(1, 0))).toBe(true)
+  expect(seen.note(tick(1, 1))).toBe(true)
+  expect(seen.note(tick(9, 1))).toBe(false)
+  expect(take(tick(9, 0))).toBe(false)
+  expect(take(tick(2, 2))).toBe(false)
+  expect(told).toEqual([
+    [2, 1],
+    [1, 0],
+    [1, 1],
+    [9, 1],
+    [9, 0],
+  ])
 })
