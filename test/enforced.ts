@@ -222,6 +222,22 @@ export const ENFORCED: readonly Enforced[] = [
           'regtest/test/bond.long.test.ts': ['an outsider slashes with two messages for one slot, and with no others'],
         },
       },
+      {
+        says: 'a challenger that saw both, in ticks, headers or receipts that it passed on, does so by itself',
+        by: {
+          'packages/challenger/test/kept-ticks.test.ts': [
+            'give the key away, also where one of them came before a restart; and that is known for ever',
+            'are not hidden by what nobody signed, whose sender is blamed',
+          ],
+          'regtest/test/bond-guard.test.ts': [
+            'slash it for two promises in one slot, of which one came before a restart',
+            'hold nothing against a sequencer that is killed, and whose batches Bitcoin drops',
+          ],
+          'regtest/test/bond.long.test.ts': [
+            'a challenger that hears two headers, which show two of one slot, slashes by itself',
+          ],
+        },
+      },
     ],
   },
   {
@@ -229,7 +245,7 @@ export const ENFORCED: readonly Enforced[] = [
     who: 't-of-n watchers',
     how: [
       {
-        says: 'each signs the slash by its own state, for a batch that Bitcoin shows to be void for a lie',
+        says: 'each signs the slash by its own state, for a batch that Bitcoin shows to be void for a lie, or for a tick that its batch does not begin with',
         by: {
           'packages/bond/test/bond-bitcoind.test.ts': [
             'each two of three watchers slash',
@@ -240,11 +256,19 @@ export const ENFORCED: readonly Enforced[] = [
             'is given where its own state says that a batch is void for a lie, and nowhere else',
             'is given for a promise that was broken, once k blocks show it, and for no other',
           ],
+          'packages/core/test/promise.test.ts': ['%s'],
         },
       },
       {
-        says: 'challengers ask them by themselves',
+        says: 'challengers, who are told of each tick, ask them by themselves',
         by: {
+          'packages/challenger/test/promise-watch.test.ts': [
+            'that it does not begin with are broken promises, as watchers find, also after a restart',
+            'that their batch begins with are forgotten, once it is deep enough',
+          ],
+          'regtest/test/bond-guard.test.ts': [
+            'slash it for a promise that its batch breaks, which each of them was told of',
+          ],
           'regtest/test/bond.long.test.ts': ['the watchers slash by their word, when a batch is void for a lie'],
         },
       },

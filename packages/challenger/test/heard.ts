@@ -44,8 +44,8 @@ export const params: Params = {
   scanHeight: 101,
   bond: { ...regtestBond, sequencer: keyOf(4), return: keyOf(5) },
 }
-export const network = networkId(params)
-export const signer = new SlotSigner(params, SLOT)
+const network = networkId(params)
+const signer = new SlotSigner(params, SLOT)
 
 /** Block h has the hash of 32 bytes h. */
 export const ORIGIN: Origin = { height: 120, hash: of(120) }

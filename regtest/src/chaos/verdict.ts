@@ -2,12 +2,15 @@ import {
   type Breach,
   decodeHeader,
   decodeOperation,
+  decodeReceipt,
   headOf,
   judgePromise,
+  MerkleLog,
   networkId,
   operationId,
   type Params,
   showPromise,
+  showTick,
   toHex,
   transferMessage,
 } from '@kedge/core'
@@ -95,13 +98,25 @@ function findBrokenPromises(
   const bodyOf = bodiesOf(archives)
   const headerOf: HeaderOf = (hash) =>
     archives.find(({ headers }) => headers.has(toHex(hash)))?.headers.get(toHex(hash))
+  const logs = new Map<string, MerkleLog>()
+  const logOf = (hash: Uint8Array | undefined): MerkleLog | undefined => {
+    const operations = hash && bodyOf(toHex(hash))?.operations
+    if (hash === undefined || operations === undefined) return undefined
+    const log = logs.get(toHex(hash)) ?? treeOver(operations)
+    logs.set(toHex(hash), log)
+    return log
+  }
   return collector.promises.flatMap(({ number, operation, receipt }) => {
     const anchor = promises.link(number)?.anchor
     const header = anchor?.kind === 'batch' ? headerOf(anchor.headerHash) : undefined
     const parent = header && headerOf(decodeHeader(header)?.parent ?? header)
     const operations = anchor && bodyOf(toHex(anchor.headerHash))?.operations
     const known = header && { header, ids: (operations ?? []).map(operationId), parent: parent ?? new Uint8Array(0) }
-    const verdict = judgePromise(params, promises, showPromise(operation, receipt, known))
+    const byPlace = judgePromise(params, promises, showPromise(operation, receipt, known))
+    // As challengers judge it, who know no operation.
+    const tick = decodeReceipt(receipt)
+    const shown = tick && showTick(tick, known && { ...known, log: logOf(anchor?.headerHash) })
+    const verdict = byPlace.ok || shown === undefined ? byPlace : judgePromise(params, promises, shown)
     if (!verdict.ok) return []
     const isLate =
       (TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence') ||
@@ -109,6 +124,12 @@ function findBrokenPromises(
     const told = [number - 1, number].map((each) => describe(promises, each)).join(', ')
     return isLate ? [] : [`a promise in batch ${number} is broken: ${verdict.breach}; ${told}`]
   })
+}
+
+function treeOver(operations: readonly Uint8Array[]): MerkleLog {
+  const log = new MerkleLog()
+  for (const bytes of operations) log.append(operationId(bytes))
+  return log
 }
 
 /** Anchored headers that nobody holds, or that are others than those held. */
