@@ -180,6 +180,11 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   [
     'a tick by itself, no breach: the nodes are another batch’s',
     'what is shown instead is not in the batch',
+    { isWhole: true, shown: { instead: { nodes: logOf(honestly(6).with(1, bytes32(0xee))).provePrefix(PROMISED) } } },
+  ],
+  [
+    'a tick by itself, no breach: the nodes are of a batch of another length',
+    'what is shown instead is not in the batch',
     { isWhole: true, shown: { instead: { nodes: logOf(honestly(7)).provePrefix(PROMISED) } } },
   ],
   [
