@@ -63,5 +63,7 @@ export { extractSlotSecret, isSignedBy, type SignedMessage, signSlot } from './s
 export { signHeader, signTick, tickSlotMessage } from './slot-statements.ts'
 export { type NoncePoint, type SlotTable, slotPath, slotTable, tableRoot, tickPoints } from './slot-table.ts'
 export { findSpendFault, type SpendFault } from './spend-check.ts'
+export type { TableRequest } from './table-worker.ts'
+export { TABLE_WORKER } from './table-worker-file.ts'
 export { type BondRules, type BondTerms, bondRulesOf, findTermsFault } from './terms.ts'
 export { setupId } from './terms-codec.ts'

@@ -1,19 +1,13 @@
 import { Worker } from 'node:worker_threads'
-import { type NoncePoint, type SlotTable, slotTable, type TableId, type XOnlyKey } from '@kedge/bond'
-
-/** What the thread is asked. */
-export interface TableRequest {
-  readonly key: XOnlyKey
-  readonly id: TableId
-  /** How many points are wanted. */
-  readonly count: number
-}
-
-// Node 20 starts no worker from TypeScript: code that runs from src takes the built one.
-const WORKER_FILE = new URL(
-  import.meta.url.endsWith('.ts') ? '../dist/table-worker.js' : './table-worker.js',
-  import.meta.url,
-)
+import {
+  type NoncePoint,
+  type SlotTable,
+  slotTable,
+  TABLE_WORKER,
+  type TableId,
+  type TableRequest,
+  type XOnlyKey,
+} from '@kedge/bond'
 
 /**
  * Makes tables of nonce points in a thread of its own, which begins with the first of them: one multiplication of the
@@ -55,7 +49,7 @@ export class TableThread {
   private start(): Worker {
     if (this.worker !== undefined) return this.worker
     // The thread runs built JavaScript: its starter's flags (--input-type, --import) would only break it.
-    const worker = new Worker(WORKER_FILE, { execArgv: [] })
+    const worker = new Worker(TABLE_WORKER, { execArgv: [] })
     this.worker = worker
     // Answers come in the order of the requests.
     worker.on('message', (points: NoncePoint[]) => this.waiting.shift()?.resolve(points))

@@ -1,6 +1,6 @@
-import { decodeSigned, signedMessage, TRANSFER_KIND, WITHDRAWAL_KIND } from '@kedge/core'
 import { createDigests } from './digests.ts'
-import { type Engine, verifySignature } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { TRANSFER_KIND, WITHDRAWAL_KIND } from './operation-bytes.ts'
 import { HASH_BYTES, ID_AT, INVALID, OPERATION_AT, ROW_BYTES, STATUS_AT, WITHDRAWAL_AT } from './rows.ts'
 
 /** Writes ids and statuses of `count` rows from `start`. */
@@ -37,14 +37,4 @@ export function createRowChecker(engine: Engine, network: Uint8Array, shared: Ui
 function isOfKnownKind(rows: Uint8Array, at: number): boolean {
   const first = rows[at + OPERATION_AT]
   return first === TRANSFER_KIND || (first === 0 && rows[at + WITHDRAWAL_AT] === WITHDRAWAL_KIND)
-}
-
-/**
- * Whether `operation` (canonical bytes of a transfer or a withdrawal) carries the signature of `owner` (x-only key) for
- * this network; on the calling thread, for what comes one by one. Other bytes are `false`.
- * @throws RangeError when `network` is not 32 bytes.
- */
-export function isSigned(network: Uint8Array, owner: Uint8Array, operation: Uint8Array): boolean {
-  const signed = decodeSigned(operation)
-  return signed !== undefined && verifySignature(signed.signature, signedMessage(network, signed), owner)
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from '@kedge/core'
+import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from './operation-bytes.ts'
 import { FLAGS_AT, FROM_AT, HASH_BYTES, SIGNATURE_AT, SIGNATURE_BYTES, TO_CELL_AT } from './rows.ts'
 
 /** The two hashes of one kind of operation. `bytes` holds its bytes at `at`; 32 bytes are written to `output` at `to`. */

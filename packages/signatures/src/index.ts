@@ -1,5 +1,5 @@
-export { isSigned } from './check.ts'
 export { type EngineChoice, verifySignature } from './engine.ts'
 export { VerifierError } from './pool.ts'
 export { isRowValid, ROW_BYTES, readRowId, readRowOwner, writeRow } from './rows.ts'
+export { isSigned } from './signed.ts'
 export { type Chunk, createVerifier, type Verifier, type VerifierOptions, type VerifierStats } from './verifier.ts'

@@ -1,4 +1,4 @@
-import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from '@kedge/core'
+import { TRANSFER_BYTES, WITHDRAWAL_BYTES } from './operation-bytes.ts'
 
 /**
  * The layout of a row: one signed operation waiting for its signature check, 256 bytes of shared memory.

@@ -10,7 +10,7 @@ import {
   WITHDRAWAL_BYTES,
 } from '@kedge/core'
 import { describe, expect, test } from 'vitest'
-import { createRowChecker, isSigned } from '../src/check.ts'
+import { createRowChecker } from '../src/check.ts'
 import { createDigests } from '../src/digests.ts'
 import { engineOf, nobleEngine } from '../src/engine.ts'
 import {
@@ -28,6 +28,7 @@ import {
   TO_CELL_AT,
   writeRow,
 } from '../src/rows.ts'
+import { isSigned } from '../src/signed.ts'
 import { bytesFrom, makeTransfer, makeWithdrawal, NETWORK } from './transfers.ts'
 
 describe('the layout', () => {
