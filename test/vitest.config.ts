@@ -23,6 +23,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share their worker's modules: to load them anew for each took a minute of the machine's time.
     isolate: false,
+    // What is built is loaded as Node loads it: Vite has nothing to transform in it, and would take seconds over that.
+    server: { deps: { external: [/\/dist\//] } },
     // Many tests start processes of their own and wait for them; more at a time would wait longer than their deadlines.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
