@@ -34,4 +34,4 @@ export function parseSats(text: string): bigint {
   return msat / 1000n
 }
 
-export { printAmount, printSats } from '@kedge/wallet'
+export { printAmount, printSats } from '@kedge/core'

@@ -9,4 +9,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0)
 })
 
-await runCommand(kedgeProgram(process.env, version), process.argv.slice(2))
+const args = process.argv.slice(2)
+await runCommand(await kedgeProgram(process.env, version, args), args)

@@ -1,17 +1,8 @@
-import { ApiError } from '@kedge/api'
-import { RpcError, RpcUnreachableError } from '@kedge/bitcoin'
-import { WalletError, type WalletErrorCode } from '@kedge/wallet'
+import type { WalletErrorCode } from '@kedge/wallet'
 import { Command, CommanderError } from 'commander'
-import { bondCommand } from './commands/bond.ts'
-import { challengerCommand } from './commands/challenger.ts'
-import { keysCommand } from './commands/keys.ts'
-import { regtestCommand } from './commands/regtest.ts'
-import { sequencerCommand } from './commands/sequencer.ts'
-import { walletCommand } from './commands/wallet.ts'
 import { ConfigError } from './config-error.ts'
 import type { Environment } from './options.ts'
 import { toJson } from './output.ts'
-import { RegtestError } from './regtest-control.ts'
 
 /** Exit codes: 0 it is done, 1 it failed, 2 it was asked or configured wrongly. */
 const FAILED = 1
@@ -27,16 +18,25 @@ const TYPED_WRONGLY = new Set<WalletErrorCode>([
   'bad-memo',
 ])
 
-export function kedgeProgram(environment: Environment, version: string): Command {
-  return new Command('kedge')
+/** What can be called, in help's order. A command is loaded when it is called: others' libraries would make it slow. */
+const COMMANDS: Readonly<Record<string, (environment: Environment) => Promise<Command>>> = {
+  sequencer: async (environment) => (await import('./commands/sequencer.ts')).sequencerCommand(environment),
+  challenger: async (environment) => (await import('./commands/challenger.ts')).challengerCommand(environment),
+  bond: async (environment) => (await import('./commands/bond.ts')).bondCommand(environment),
+  keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  wallet: async (environment) => (await import('./commands/wallet.ts')).walletCommand(environment),
+  regtest: async () => (await import('./commands/regtest.ts')).regtestCommand(),
+}
+
+/** @param args what is called: the program has the command that they begin with, or where they begin with none, all */
+export async function kedgeProgram(
+  environment: Environment,
+  version: string,
+  [name = '']: readonly string[] = [],
+): Promise<Command> {
+  const program = new Command('kedge')
     .description('An optimistic rollup for payments, anchored in Bitcoin.')
     .version(version)
-    .addCommand(sequencerCommand(environment))
-    .addCommand(challengerCommand(environment))
-    .addCommand(bondCommand(environment))
-    .addCommand(keysCommand())
-    .addCommand(walletCommand(environment))
-    .addCommand(regtestCommand())
     .addHelpText(
       'after',
       `
@@ -48,6 +48,9 @@ Examples:
 
 Exit status: 0 it is done, 1 it failed, 2 it was asked or configured wrongly.`,
     )
+  const loaders = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS)
+  for (const load of loaders) if (load !== undefined) program.addCommand(await load(environment))
+  return program
 }
 
 /**
@@ -60,7 +63,7 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
     refuseNegative(args)
     await command.parseAsync(args, { from: 'user' })
   } catch (error) {
-    process.exitCode = report(error, args.includes('--json'))
+    process.exitCode = await report(error, args.includes('--json'))
   }
   // libp2p leaves a timer behind when it is stopped, for which the process would live another second.
   process.stdout.write('', () => process.exit())
@@ -78,29 +81,39 @@ function prepare(command: Command): void {
   for (const subcommand of command.commands) prepare(subcommand)
 }
 
-function report(error: unknown, asJson: boolean): number {
+async function report(error: unknown, asJson: boolean): Promise<number> {
   // commander has said it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : MISUSED
-  const known = describe(error)
+  const { isMisuse = false, ...known } = await describe(error)
   if (asJson) process.stdout.write(`${toJson({ error: known })}\n`)
   else process.stderr.write(`kedge: ${known.message}\n`)
-  return error instanceof ConfigError || (error instanceof WalletError && TYPED_WRONGLY.has(error.code))
-    ? MISUSED
-    : FAILED
+  return isMisuse ? MISUSED : FAILED
 }
 
 interface Described {
   readonly code: string
   readonly message: string
   readonly details?: Readonly<Record<string, string | number>>
+  readonly isMisuse?: boolean
 }
 
-function describe(error: unknown): Described {
-  if (error instanceof WalletError || error instanceof ApiError) {
+async function describe(error: unknown): Promise<Described> {
+  if (error instanceof ConfigError) return { code: 'bad-config', message: error.message, isMisuse: true }
+  // Loaded here, where something failed: what threw one of them has loaded it before.
+  const [{ ApiError }, { RpcError, RpcUnreachableError }, { RegtestError }, { WalletError }] = await Promise.all([
+    import('@kedge/api'),
+    import('@kedge/bitcoin'),
+    import('./regtest-control.ts'),
+    import('@kedge/wallet'),
+  ])
+  if (error instanceof WalletError) {
+    const { code, message, details } = error
+    return { code, message, details, isMisuse: TYPED_WRONGLY.has(code) }
+  }
+  if (error instanceof ApiError) {
     const { code, message, details } = error
     return { code, message, details }
   }
-  if (error instanceof ConfigError) return { code: 'bad-config', message: error.message }
   if (error instanceof RpcError) return { code: 'bitcoind-refused', message: `bitcoind refuses: ${error.message}` }
   if (error instanceof RpcUnreachableError)
     return { code: 'bitcoind-unreachable', message: `bitcoind does not answer: ${error.message}` }

@@ -36,8 +36,8 @@ function helpOf(command: Command): string {
   return help
 }
 
-describe('help', () => {
-  const program = kedgeProgram({}, '0')
+describe('help', async () => {
+  const program = await kedgeProgram({}, '0')
   // What starts a network has its help from the program that it starts.
   const own = everyCommand(program).filter(([name]) => name !== 'regtest up')
 
@@ -76,14 +76,20 @@ describe('help', () => {
 })
 
 test.each([
-  ['help', ['--help']],
-  ['a command on a wallet', ['wallet', 'balance', '--wallet', '/nowhere/w.json']],
-])('%s loads nothing that only nodes need', async (_, args) => {
+  ['help', ['--help'], []],
+  ['a command on a wallet', ['wallet', 'balance', '--wallet', '/nowhere/w.json'], ['wallet']],
+  ['a command on a node', ['sequencer', '--config', '/nowhere.toml'], ['sequencer']],
+  ['a command on a regtest network', ['regtest', 'mine', '--data', '/nowhere'], ['regtest']],
+])('%s loads nothing that only nodes need, nor other commands', async (_, args, commands) => {
   const { stderr } = await kedge(args, { environment: { NODE_OPTIONS: `--import ${LOADED}` } })
   const loaded = stderr.split('\n').filter((line) => line.startsWith('file:'))
   expect(loaded).toContainEqual(expect.stringContaining('/packages/cli/dist/program.js'))
   const ofNodes = /\/packages\/(?:node|sequencer|challenger|p2p|storage|signatures|commitment)\/|\/(?:@?libp2p|hono)\//
   expect(loaded.filter((url) => ofNodes.test(url))).toEqual([])
+  const called = loaded.flatMap((url) => /\/cli\/dist\/commands\/([a-z]+)\.js$/.exec(url)?.[1] ?? [])
+  if (commands.length > 0) expect(called).toEqual(commands)
+  if (commands.length > 0 && !commands.includes('wallet'))
+    expect(loaded.filter((url) => url.includes('/packages/wallet/'))).toEqual([])
 })
 
 describe('what is asked wrongly: exit status 2, and what is wrong', () => {

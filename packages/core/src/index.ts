@@ -1,3 +1,4 @@
+export { printAmount, printSats } from './amount.ts'
 export { type Balance, type BalanceSums, balanceOf } from './balance.ts'
 export {
   type BatchContext,

@@ -1,5 +1,5 @@
 import type { Account } from '@kedge/api'
-import { printAmount } from './amount.ts'
+import { printAmount } from '@kedge/core'
 import { WalletError } from './errors.ts'
 
 /** The cell that the wallet's next operation spends from, and what it pays. */

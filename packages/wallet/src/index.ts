@@ -32,7 +32,6 @@ export {
   withdraw,
 } from './actions/withdraw.ts'
 export { type CheckedWithdrawal, readForced, readWithdrawal } from './actions/withdrawal-status.ts'
-export { printAmount, printSats } from './amount.ts'
 export { findKnownBlock } from './best-chain.ts'
 export { checkPayment, checkReceipt, openProof, type ProvenPayment, type ProvenReceipt } from './documents.ts'
 export { WalletError, type WalletErrorCode } from './errors.ts'

@@ -1,6 +1,5 @@
 import { type Account, ApiError } from '@kedge/api'
-import type { SignedOperation } from '@kedge/core'
-import { printAmount, printSats } from './amount.ts'
+import { printAmount, printSats, type SignedOperation } from '@kedge/core'
 import type { OwnCell } from './cell.ts'
 import { type SendRecord, signedOf } from './content.ts'
 import { WalletError } from './errors.ts'
