@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
-import { schnorr } from '@noble/curves/secp256k1.js'
 import {
   HASH_BYTES,
   INVALID,
@@ -57,9 +56,19 @@ function haveRightLengths(signature: Uint8Array, message: Uint8Array, key: Uint8
   return signature.length === SIGNATURE_BYTES && message.length === HASH_BYTES && key.length === KEY_BYTES
 }
 
+type Noble = typeof import('@noble/curves/secp256k1.js')
+let noble: Noble | undefined
+
+/** Its library is loaded with the first check: beside tiny-secp256k1 that hardly comes, and a thread begins sooner. */
 export const nobleEngine: Engine = oneByOne('@noble/curves', (signature, message, key) => {
-  return haveRightLengths(signature, message, key) && schnorr.verify(signature, message, key)
+  if (!haveRightLengths(signature, message, key)) return false
+  noble ??= loadNoble()
+  return noble.schnorr.verify(signature, message, key)
 })
+
+function loadNoble(): Noble {
+  return createRequire(import.meta.url)('@noble/curves/secp256k1.js')
+}
 
 /** The order of secp256k1's group. */
 const N = Buffer.from('fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141', 'hex')
