@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** They take longest, and most of that they wait: what begins with them has the rest of the suite to fill it. */
-const FIRST = ['regtest/test/scenarios.test.ts', 'regtest/test/chaos.test.ts']
+const FIRST = ['regtest/test/chaos.test.ts', 'regtest/test/reorg.test.ts']
 
 /** Vitest knows how long a file takes only where it ran before, and begins with the largest otherwise. */
 class LongestFirst extends BaseSequencer {

@@ -7,7 +7,7 @@ import { SCENARIOS } from '../src/scenarios.ts'
 import { Stage } from '../src/stage.ts'
 import { describeOnBitcoind } from './ground.ts'
 
-/** What the demo shows, on one network as there: each scenario can follow any other. */
+/** What the demo shows, on one network as there: each scenario can follow any other. The demo plays them every time. */
 describeOnBitcoind('scenarios', () => {
   let folder: string
   let stage: Stage | undefined
