@@ -94,11 +94,11 @@ it('what is wrong and what to do stands in one line', () => {
   expect(new FormatError('/data/db', undefined).message).toMatch(/^\/data\/db holds records without a format number/)
 })
 
-it('format 1 has these tables: another list, or other bytes in one of them, is another format', () => {
+it('format 1 has these tables: without one, or with other bytes in one, it is another format; a new one nobody else reads', () => {
   const tables = Object.values(records).map(({ name, first }) => `${first[0]} ${name}`)
   expect(tables.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)).join(', ')).toBe(
     '1 block, 2 link, 3 notice, 4 header, 5 operations, 6 steps, 7 delta, 8 verdict, 9 published, 10 lookup, ' +
       '11 journal, 12 mark, 13 intent, 14 anchor-transaction, 15 publication, 16 page, 17 grouping, 18 group, ' +
-      '20 slots, 22 bond, 30 claims, 31 vault-head, 32 idle, 33 payout',
+      '20 slots, 22 bond, 30 claims, 31 vault-head, 32 idle, 33 payout, 34 tick',
   )
 })
