@@ -12,6 +12,7 @@ import {
   regtestCalls,
   stateFileOf,
 } from '@kedge/cli'
+import { blocksToAnchor } from '@kedge/sequencer'
 import type { RegtestNetwork } from './network.ts'
 
 /** Lets `kedge regtest` reach a running network: on this machine alone, for whoever can read its state file. */
@@ -64,12 +65,18 @@ function actionsOn(network: RegtestNetwork): Act {
 const STEP_BLOCKS = 100
 const STEP_MS = 1500
 
+/** Blocks that come slowly first, where a bond answers for promises: time for what was promised before to be anchored. */
+const SLOW_BLOCKS = 10
+
 async function mineInSteps(network: RegtestNetwork, blocks: number): Promise<Uint8Array[]> {
-  const hashes = await network.bitcoind.mine(Math.min(blocks, STEP_BLOCKS))
+  const { params, bitcoind } = network
+  const slow = params.bond === undefined ? 0 : SLOW_BLOCKS
+  const most = (mined: number) => (mined < slow ? blocksToAnchor(params) : STEP_BLOCKS)
+  const hashes = await bitcoind.mine(Math.min(blocks, most(0)))
   while (hashes.length < blocks) {
     await network.synced()
     await sleep(STEP_MS)
-    hashes.push(...(await network.bitcoind.mine(Math.min(blocks - hashes.length, STEP_BLOCKS))))
+    hashes.push(...(await bitcoind.mine(Math.min(blocks - hashes.length, most(hashes.length)))))
   }
   return hashes
 }

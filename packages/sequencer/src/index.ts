@@ -10,4 +10,5 @@ export {
 } from './bond-plan.ts'
 export { BondRefusedError, BondSendError, type CosignParts, cosignBond, fundBond, returnBond } from './bond-setup.ts'
 export type { Tamper } from './seal.ts'
+export { blocksToAnchor } from './standing.ts'
 export { ForeignAnchorError, type SequencerOptions, startSequencer, WrongKeyError } from './start.ts'

@@ -14,12 +14,16 @@ export function lapses({ chain, facts, court }: Follower, origin: Origin): boole
 }
 
 /**
- * Whether a batch with this origin has so few blocks left that nothing more is promised in it, nor in one on top of it: a
- * quarter of those that it had. Where something keeps its anchor out of them, those promises are broken.
+ * Blocks that a batch's anchor has after the last promise in it: a quarter of those that it has at all. Where something
+ * keeps it out of them, those promises are broken.
  */
-export function isAging({ chain, court }: Follower, { height }: Origin): boolean {
-  const { staleness, originDepth } = court.params.windows
-  return height + staleness - chain.height <= Math.floor((staleness - originDepth) / 4)
+export function blocksToAnchor({ windows: { staleness, originDepth } }: Params): number {
+  return Math.floor((staleness - originDepth) / 4)
+}
+
+/** Whether a batch with this origin has so few blocks left that nothing more is promised in it, nor in one on top of it. */
+export function isAging({ chain, court: { params } }: Follower, { height }: Origin): boolean {
+  return height + params.windows.staleness - chain.height <= blocksToAnchor(params)
 }
 
 /**
