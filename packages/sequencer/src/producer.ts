@@ -14,7 +14,7 @@ import { type Plan, planAhead } from './plan.ts'
 import { isFull, mayAnchor, mayGrow } from './room.ts'
 import { SealError, type Sealing, sealBatch, type Tamper } from './seal.ts'
 import type { Slots } from './slots.ts'
-import { findUnreadiness, isAging, isAtHead, lapses, nameOrigin, stands } from './standing.ts'
+import { findUnreadiness, isAging, isAtHead, isCoveredLong, lapses, mayEnd, nameOrigin, stands } from './standing.ts'
 import type { Surplus, Ticks } from './ticks.ts'
 
 export interface ProducerParts {
@@ -93,13 +93,13 @@ export class Producer {
     await this.inTurn(() => this.move(signal))
     const { executor } = this.parts.node
     let plan = this.plan()
-    const reason = findUnreadiness(this.parts.node.follower, executor, plan)
+    const reason = findUnreadiness(executor, plan)
     if (reason !== undefined) this.unready = reason
     for (; plan.mode === 'broken' && isAtHead(executor, plan); plan = this.plan()) await intendResume(this.parts, plan)
     if (reason !== undefined) return
     await this.parts.slots.make(plan.lastNumber + 1)
     await this.restore()
-    this.unready = this.isAging(plan) ? 'chain-broken' : (await this.carry()) ? undefined : 'overloaded'
+    this.unready = !this.mayPromise(plan) ? 'chain-broken' : (await this.carry()) ? undefined : 'overloaded'
     if (this.open === undefined && this.isCalledFor()) this.begin()
     if (this.open !== undefined && this.isRipe(this.open) && mayAnchor(this.parts)) await this.seal()
   }
@@ -206,7 +206,8 @@ export class Producer {
     const { network, follower, executor } = this.parts.node
     const plan = this.plan()
     const origin = nameOrigin(follower, this.originFloor)
-    if (findUnreadiness(this.parts.node.follower, executor, plan) !== undefined || origin === undefined) return false
+    if (findUnreadiness(executor, plan) !== undefined || !isCoveredLong(follower)) return false
+    if (origin === undefined) return false
     const number = plan.lastNumber + 1
     if (!this.parts.slots.isOpen(number)) return false
     this.open = openNew(this.parts, { network, number, parent: plan.head.headerHash, origin }, this.nextGroup)
@@ -291,6 +292,12 @@ export class Producer {
     }
     await open.batch.abandon()
     this.open = undefined
+  }
+
+  /** What is promised already is sealed and anchored all the same. */
+  private mayPromise(plan: Plan): boolean {
+    const { follower } = this.parts.node
+    return isCoveredLong(follower) && !mayEnd(follower) && !this.isAging(plan)
   }
 
   /** Whether something promised that is not anchored has not long to live: the oldest of it goes first. */

@@ -1,4 +1,4 @@
-import { type Chain, equalBytes, isCovered, type Origin, type Params } from '@kedge/core'
+import { aliveSince, equalBytes, isCovered, type Origin } from '@kedge/core'
 import type { Executor, Follower } from '@kedge/node'
 import type { Unready } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
@@ -51,16 +51,22 @@ export function stands(follower: Follower, plan: Plan, { place, count }: OpenBat
 
 /**
  * Whether a bond covers a batch that is opened now, however late its anchor is mined. Whoever took transfers for one that
- * no bond covers any more would break its promise, without having lied.
+ * no bond covers any more would break its promise, without having lied. What is promised by then is covered for long enough.
  */
-function isCoveredLong(params: Params, { bonds, height }: Chain): boolean {
-  const heights = Array.from({ length: params.windows.staleness }, (_, at) => height + 1 + at)
-  return params.bond === undefined || heights.every((anchor) => isCovered(params, bonds, anchor))
+export function isCoveredLong({ chain, court: { params } }: Follower): boolean {
+  const heights = Array.from({ length: params.windows.staleness }, (_, at) => chain.height + 1 + at)
+  return params.bond === undefined || heights.every((anchor) => isCovered(params, chain.bonds, anchor))
 }
 
-/** Why nothing can be added now; undefined when the ledger stands at the head of a chain that goes on. */
-export function findUnreadiness({ chain, court }: Follower, executor: Executor, plan: Plan): Unready | undefined {
-  if (plan.mode !== 'active' || !isCoveredLong(court.params, chain)) return 'chain-broken'
+/** Whether the chain may end (exit.ts) while the anchor of a batch that is opened now could still be mined. */
+export function mayEnd({ chain, court }: Follower): boolean {
+  const { staleness, exit } = court.params.windows
+  return chain.height + staleness > aliveSince(chain) + exit
+}
+
+/** Why nothing can stand on the ledger now; undefined when it stands at the head of a chain that goes on. */
+export function findUnreadiness(executor: Executor, plan: Plan): Unready | undefined {
+  if (plan.mode !== 'active') return 'chain-broken'
   if (executor.rejection !== undefined) return 'batch-rejected'
   return isAtHead(executor, plan) ? undefined : 'syncing'
 }

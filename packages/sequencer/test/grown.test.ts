@@ -14,7 +14,7 @@ describe('a batch that grows, and for which nobody vouches', () => {
   let nonce = 0n
 
   beforeAll(async () => {
-    workshop = await Workshop.start(8, { kind: 'certified', operations: 32 })
+    workshop = await Workshop.start(8, { data: { kind: 'certified', operations: 32 } })
     sequencer = await workshop.open()
     await sequencer.turn()
     await workshop.deposit(keyOf(ALICE), 50_000n)

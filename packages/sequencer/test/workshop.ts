@@ -93,9 +93,9 @@ export class Workshop {
 
   /**
    * @param ticks slots for ticks that a batch has
-   * @param data what the network does for its batches' data
+   * @param rest what the network does for its batches' data, and whether it asks for a bond
    */
-  static async start(ticks = 5, data?: Params['data']): Promise<Workshop> {
+  static async start(ticks = 5, rest: Pick<Params, 'data' | 'bond'> = {}): Promise<Workshop> {
     const folder = await freshFolder()
     const bitcoind = bitcoindIn(folder)
     await bitcoind.start()
@@ -121,7 +121,7 @@ export class Workshop {
       genesis: nowhere,
       vault: { ...nowhere, value: VAULT_VALUE },
       scanHeight: 113,
-      ...(data && { data }),
+      ...rest,
     }
     const genesis = await bitcoind.fund(anchorScript(draft), 5_000_000n)
     const vault = { ...(await bitcoind.fund(vaultScript(draft), VAULT_VALUE)), value: VAULT_VALUE }
