@@ -49,10 +49,10 @@ export class KeptTicks {
   async load(store: Store, blockHash: BlockHashAt): Promise<void> {
     this.blockHash = blockHash
     for await (const [, bytes] of store.range(ticks)) {
-      const { receipt, nonceRoot } = decodeKept(bytes)
-      if (this.has(receipt)) continue
-      this.slots.note({ message: tickMessage(this.network, receipt.tick, nonceRoot), signature: receipt.signature })
-      this.put(receipt, bytes)
+      const { receipt } = decodeKept(bytes)
+      // Beside the one that came in its slot by now, which may be another.
+      this.noteKept(bytes)
+      if (this.keptOf(receipt) === undefined) this.put(receipt, bytes)
     }
   }
 
@@ -75,7 +75,9 @@ export class KeptTicks {
     const nonceRoot = nonceRootOf(this.params.caps.ticks, receipt)
     if (nonceRoot === undefined) return false
     const signed = { message: tickMessage(this.network, tick, nonceRoot), signature }
-    const isWanted = !this.has(receipt) && this.hasRoomFor(tick)
+    const known = this.keptOf(receipt)
+    if (known !== undefined && !this.slots.knows(signed)) this.noteKept(known)
+    const isWanted = known === undefined && this.hasRoomFor(tick)
     if (!isWanted && !this.slots.hasOther(signed)) return true
     if (!isTickSigned(this.params, this.network, receipt)) return false
     this.slots.note(signed)
@@ -109,9 +111,15 @@ export class KeptTicks {
     return writes
   }
 
-  /** A nonce stands for one promise: a second message there is the end of the key. */
-  private has(receipt: Receipt): boolean {
-    return this.kept.get(receipt.tick.number)?.has(nonceOf(receipt)) === true
+  /** What is kept in its slot: a nonce stands for one promise, and a second message there is the end of the key. */
+  private keptOf(receipt: Receipt): Uint8Array | undefined {
+    return this.kept.get(receipt.tick.number)?.get(nonceOf(receipt))
+  }
+
+  /** For what is said in its slot later: more is forgotten there than here. */
+  private noteKept(bytes: Uint8Array): void {
+    const { receipt, nonceRoot } = decodeKept(bytes)
+    this.slots.note({ message: tickMessage(this.network, receipt.tick, nonceRoot), signature: receipt.signature })
   }
 
   private hasRoomFor({ origin }: Receipt['tick']): boolean {

@@ -70,7 +70,9 @@ export class PromiseWatch {
     const shown = showTick(said.receipt, batch.known)
     const verdict = judgeSaid(params, facts, shown, said)
     if (!verdict.ok) {
-      if (!batch.isOpen || this.hasEnded(said)) kept.drop(said)
+      // Where its origin is not deep enough yet, it was not judged.
+      const isJudged = tick.origin.height <= facts.height
+      if ((isJudged && !batch.isOpen) || this.hasEnded(said)) kept.drop(said)
       return undefined
     }
     const claim: FraudClaim = { kind: 'promise', shown }

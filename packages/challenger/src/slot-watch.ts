@@ -44,9 +44,14 @@ export class SlotWatch {
     return known !== undefined && equalBytes(known.message, message)
   }
 
+  /** Whether any message is remembered of its slot. */
+  knows({ signature }: SignedMessage): boolean {
+    return this.seen.has(nonceOf(signature))
+  }
+
   /** Whether another message was seen in its slot. */
   hasOther(signed: SignedMessage): boolean {
-    return this.seen.has(nonceOf(signed.signature)) && !this.has(signed)
+    return this.knows(signed) && !this.has(signed)
   }
 
   /** @param signed by the slot key: who adds it has looked, as what nobody signed would hide what somebody did */

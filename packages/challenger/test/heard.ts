@@ -122,9 +122,14 @@ export class Disk {
 
   readonly blockHash = (height: number) => (height <= this.height ? of(height) : undefined)
 
-  async start(): Promise<Started> {
+  /** Nothing was read from disk. */
+  hear(): Pick<Started, 'slots' | 'kept'> {
     const slots = new SlotWatch(params.keys.slot)
-    const kept = new KeptTicks(params, network, slots)
+    return { slots, kept: new KeptTicks(params, network, slots) }
+  }
+
+  async start(): Promise<Started> {
+    const { slots, kept } = this.hear()
     await kept.load(this.store, this.blockHash)
     await slots.load(this.store)
     const chain = (): Chain => ({ ...genesisChain(params, of(1)), height: this.height })

@@ -38,6 +38,28 @@ describe('two messages for one slot', () => {
     expect(slots.secret).toEqual(SLOT)
   })
 
+  test('give it away where the second comes before the first is read from disk', async () => {
+    const first = await disk.start()
+    first.kept.take(one)
+    await first.write()
+    const second = disk.hear()
+    second.kept.take(other)
+    await second.kept.load(disk.store, disk.blockHash)
+    expect(second.slots.secret).toEqual(SLOT)
+  })
+
+  test('give it away where the first is a promise still, and forgotten among what was signed since', async () => {
+    const { kept, slots } = await disk.start()
+    kept.take(one)
+    const signature = new Uint8Array(64)
+    for (let nonce = 1; nonce <= 100_000; nonce++) {
+      new DataView(signature.buffer).setUint32(0, nonce)
+      slots.note({ message: ZERO_HASH, signature: signature.slice() })
+    }
+    kept.take(other)
+    expect(slots.secret).toEqual(SLOT)
+  })
+
   test('are not hidden by what nobody signed, whose sender is blamed', async () => {
     const { kept, slots } = await disk.start()
     expect(kept.take(forged(one))).toBe(false)

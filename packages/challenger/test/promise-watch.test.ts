@@ -64,6 +64,15 @@ describe('ticks', () => {
     expect(await find()).toEqual([NUMBER, 'operation'])
   })
 
+  test('that are signed when their batch stands already are judged once their origin is deep enough', async () => {
+    await anchor(batchOf(NUMBER, [1]))
+    disk.height = 130
+    started.kept.take(tickOf(NUMBER, [1], { origin: { height: 130, hash: of(130) } }))
+    expect([await find(), started.kept.size]).toEqual([undefined, 1])
+    disk.height = 131
+    expect(await find()).toEqual([NUMBER, 'place'])
+  })
+
   test('whose batch never comes are broken once it could not live, and of another parent at once', async () => {
     started.kept.take(tickOf(NUMBER, [1]))
     disk.links = [resumeBefore(NUMBER)]

@@ -1,4 +1,4 @@
-import { aliveSince, equalBytes, isCovered, type Origin } from '@kedge/core'
+import { aliveSince, equalBytes, isCovered, type Origin, type Params } from '@kedge/core'
 import type { Executor, Follower } from '@kedge/node'
 import type { Unready } from './candidate.ts'
 import type { OpenBatch } from './open-batch.ts'
