@@ -97,7 +97,8 @@ function consequencesOf({ asked, params }: Operator, { record, funding }: BondSe
     `It can't be had back before T = ${asked.returnDelay} blocks are over, and then less ${printSats(costs)} for its return.`,
     `It covers batches for ${asked.epoch} blocks; before that time is over, set up the next one.`,
     `Two messages for one slot cost ${printSats(forfeit.value)} of it, by anybody's hand, and the rest goes to him;`,
-    `so does the word of ${params.keys.threshold} of the ${params.keys.watchers.length} watchers.`,
+    `so does the word of ${params.keys.threshold} of the ${params.keys.watchers.length} watchers, who give it for a batch that is void for a lie, and for a`,
+    `broken promise: also where a sequencer that is down leaves one in no batch for ${params.windows.staleness} blocks.`,
   ]
 }
 
