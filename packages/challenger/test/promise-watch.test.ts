@@ -1,4 +1,4 @@
-import { decodeBrokenPromise, encodeBrokenPromise, judgePromise, ZERO_HASH } from '@kedge/core'
+import { batchAnchor, decodeBrokenPromise, encodeBrokenPromise, judgePromise, ZERO_HASH } from '@kedge/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { factsOf } from '../src/innocence.ts'
 import { batchOf, bond, Disk, of, params, resumeBefore, type Started, tickOf } from './heard.ts'
@@ -71,6 +71,21 @@ describe('ticks', () => {
     expect([await find(), started.kept.size]).toEqual([undefined, 1])
     disk.height = 131
     expect(await find()).toEqual([NUMBER, 'place'])
+  })
+
+  test('whose batch is anchored so that it counts for nothing are broken, also where nobody has it', async () => {
+    started.kept.take(tickOf(NUMBER, [1]))
+    const { link } = batchOf(NUMBER, [1])
+    const { headerHash = ZERO_HASH } = link
+    const anchored = (origin: number) => {
+      const place = { origin: { height: origin, hash: of(origin) }, parent: ZERO_HASH, post: of(9) }
+      const said = batchAnchor(place, headerHash)
+      disk.links = [resumeBefore(NUMBER), { number: NUMBER, outcome: 'null', height: 123, txid: of(7), said }]
+    }
+    anchored(119)
+    expect(await find()).toEqual([NUMBER, 'place'])
+    anchored(120)
+    expect([await find(), started.kept.size]).toEqual([undefined, 0])
   })
 
   test('whose batch never comes are broken once it could not live, and of another parent at once', async () => {

@@ -31,6 +31,7 @@ import {
   type DataKind,
   type EvidenceTag,
   markOf,
+  marksOrigin,
   type PartTag,
 } from './message.ts'
 import type { Params } from './params.ts'
@@ -249,9 +250,9 @@ class BlockStep {
    */
   private findMarkFault({ mark }: BatchAnchor): string | undefined {
     const origin = originOf(this.court, this.height, mark)
-    const right = origin && markOf({ origin, parent: headOf(this.chain).headerHash })
-    if (right === undefined || !equalBytes(right.subarray(0, PARENT_AT), mark.subarray(0, PARENT_AT)))
+    if (origin === undefined || !marksOrigin(mark, origin))
       return 'it has lapsed: its origin is not in the best chain, or not of the right age'
+    const right = markOf({ origin, parent: headOf(this.chain).headerHash })
     return equalBytes(right, mark) ? undefined : 'it names another parent than the head'
   }
 
@@ -385,9 +386,6 @@ class BlockStep {
     })
   }
 }
-
-/** Where the parent begins in an anchor's mark. */
-const PARENT_AT = 4
 
 /** The one block of the right age, k to S below the anchor, whose height ends like the mark says. */
 function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Array): Origin | undefined {

@@ -1,5 +1,5 @@
 import { Reader, Writer } from './codec.ts'
-import type { Header } from './header.ts'
+import type { Header, Origin } from './header.ts'
 
 /** What Kedge writes into Bitcoin's one OP_RETURN: "KDGE", a kind, a body of fixed layout. */
 export type Message = Anchor | DepositTag | ChallengeTag | PartTag | EvidenceTag | PayoutTag | ForcedTag | BondTag
@@ -103,8 +103,16 @@ export function batchAnchor(header: Pick<Header, 'parent' | 'origin' | 'post'>, 
  * and the first 2 bytes of its hash, the first 3 bytes of the parent's.
  */
 export function markOf({ origin, parent }: Pick<Header, 'origin' | 'parent'>): Uint8Array {
-  const { height, hash } = origin
-  return Uint8Array.of(height & 0xff, (height >> 8) & 0xff, ...hash.subarray(0, 2), ...parent.subarray(0, 3))
+  return Uint8Array.of(...originMark(origin), ...parent.subarray(0, 3))
+}
+
+/** Whether a mark is one of this origin. */
+export function marksOrigin(mark: Uint8Array, origin: Origin): boolean {
+  return originMark(origin).every((byte, at) => byte === mark[at])
+}
+
+function originMark({ height, hash }: Origin): number[] {
+  return [height & 0xff, (height >> 8) & 0xff, ...hash.subarray(0, 2)]
 }
 
 export function encodeMessage(message: Message): Uint8Array {

@@ -4,7 +4,7 @@ import type { VoidCause } from './events.ts'
 import type { EvidenceFault } from './evidence.ts'
 import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES, type Origin } from './header.ts'
 import { computePrefix, computeRoot, MerkleLog, rowOf } from './merkle.ts'
-import type { Anchor } from './message.ts'
+import { type Anchor, markOf, marksOrigin } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
 import type { Params } from './params.ts'
 import {
@@ -57,8 +57,8 @@ export interface PromiseFacts {
 
 /** A link as it was written, whatever became of it. */
 export interface ShownLink {
-  /** Undefined for a spend that closed the chain. */
-  readonly anchor: Pick<Anchor, 'kind' | 'headerHash' | 'word'> | undefined
+  /** Undefined for a spend that closed the chain. The mark is that of a batch without effect: another's is right. */
+  readonly anchor: (Pick<Anchor, 'kind' | 'headerHash' | 'word'> & { readonly mark?: Uint8Array }) | undefined
   readonly height: number
   /** Without effect. */
   readonly isNull?: boolean
@@ -71,8 +71,8 @@ export interface ShownLink {
  * - `table`: that link fixes another table than the one that the tick is signed in
  * - `never-came`: no link took the number while the origin was young enough
  * - `stale`: the number was taken when its batch could not live any more
- * - `no-batch`: something else took the number, and no batch that it was to be built on is void
- * - `place`: its batch says another number, parent or origin, or is no header at all
+ * - `no-batch`: something else took the number, and no batch that it was to be built on is void, or came too early
+ * - `place`: its batch says another number, parent or origin, or is no header at all; or its anchor marks another place
  * - `operation`: another operation stands in the promised place, or none; or the batch begins with others
  * - `void`: its batch was made void for a fault of its own
  */
@@ -116,7 +116,9 @@ export function judgeSaid(
     return facts.height > tick.origin.height + staleness ? broken('never-came') : kept('its batch may still come')
   if (link.height > tick.origin.height + staleness) return broken('stale')
   if (link.anchor?.kind !== 'batch')
-    return followsVoid(facts, tick.number) ? kept('a batch before it is void') : broken('no-batch')
+    return isBuiltOnNothing(params, facts, tick.number) ? kept('no batch before it counts') : broken('no-batch')
+  const { mark } = link.anchor
+  if (mark !== undefined && !equalBytes(mark, markOf(tick))) return broken('place')
   if (!equalBytes(headerHash(shown.header), link.anchor.headerHash)) return kept('the header is not the one anchored')
   const header = decodeHeader(shown.header)
   if (header === undefined || !isInPlace(header, tick)) return broken('place')
@@ -163,17 +165,32 @@ function judgeBeginning({ opCount, opsRoot }: Header, tick: Tick, nodes: readonl
 }
 
 /**
- * Whether a batch that this one was built on is void, by evidence or a challenge: its number is a resume's then. A batch
- * that is null by itself excuses nothing: it is null because its origin left, and then the promise's has too, or late.
+ * Whether a batch that this one was built on is void, by evidence or a challenge, or came too early: its number is a
+ * resume's then. Another batch that is null by itself excuses nothing: it is null because its origin left, and then the
+ * promise's has too, or late, or for a mark that is nobody's but the sequencer's.
  */
-function followsVoid(facts: PromiseFacts, number: number): boolean {
+function isBuiltOnNothing(params: Params, facts: PromiseFacts, number: number): boolean {
   for (let before = number - 1; ; before--) {
     const link = facts.link(before)
     if (link?.anchor === undefined) return false
     if (link.anchor.kind === 'resume') return resumesFromVoid(facts, before, link.anchor.headerHash)
-    if (link.voided !== undefined) return true
+    if (link.voided !== undefined || cameEarly(params, facts, link)) return true
     if (link.isNull !== true) return false
   }
+}
+
+/**
+ * Whether the origin that a null batch marks is a block less than k below it: a reorganisation of less than k blocks may
+ * mine an anchor lower than where it was sent, and leave its origin, and those of the promises on top, where they are.
+ */
+function cameEarly({ windows }: Params, facts: PromiseFacts, { anchor, height, isNull }: ShownLink): boolean {
+  const mark = anchor?.mark
+  if (isNull !== true || mark === undefined) return false
+  const young = Array.from({ length: windows.originDepth - 1 }, (_, at) => height - 1 - at)
+  return young.some((at) => {
+    const hash = facts.blockHash(at)
+    return hash !== undefined && marksOrigin(mark, { height: at, hash })
+  })
 }
 
 /** The head that a resume goes on from may be void only later, or while the resume waits for its block. */

@@ -1,8 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { concatBytes } from '../src/bytes.ts'
 import { decodeDocument, encodeDocument } from '../src/document.ts'
+import { markOf } from '../src/message.ts'
 import { operationId } from '../src/operation.ts'
-import { decodeBrokenPromise, encodeBrokenPromise, judgePromise, type KnownBatch, showPromise } from '../src/promise.ts'
+import {
+  decodeBrokenPromise,
+  encodeBrokenPromise,
+  judgePromise,
+  judgeSaid,
+  type KnownBatch,
+  type ShownLink,
+  showPromise,
+} from '../src/promise.ts'
+import { verifyTick } from '../src/receipt.ts'
 import { operation } from './payments.ts'
 import { promiseCase, promiseCases } from './promises.ts'
 import { bytes32, keyOf, network, params } from './world.ts'
@@ -19,6 +29,43 @@ describe('a promise', () => {
     expect(judgePromise(params, facts, shown)).toEqual({ ok: true, breach: 'operation' })
     const others = { ...params, keys: { ...params.keys, slot: keyOf(3) } }
     expect(judgePromise(others, facts, shown)).toMatchObject({ ok: false })
+  })
+})
+
+describe('a promise on a batch that a reorganisation of 2 blocks had mined 2 blocks above its origin', () => {
+  // Where origins are to be 3 deep.
+  const deep = { ...params, windows: { ...params.windows, originDepth: 3 } }
+  const early = (origin: number, height = 120): Partial<ShownLink> => {
+    const place = { origin: { height: origin, hash: bytes32(origin) }, parent: bytes32(5) }
+    const anchor = { kind: 'batch' as const, headerHash: bytes32(6), word: bytes32(1), mark: markOf(place) }
+    return { anchor, height, isNull: true }
+  }
+  const judged = (before: Partial<ShownLink>, earlier: readonly ShownLink[] = []) => {
+    const { anchor } = resume(bytes32(5))
+    const tick = { parent: bytes32(6), origin: { height: 118, hash: bytes32(118) } }
+    const { facts, shown } = promiseCase({ tick, before, earlier, link: { anchor, height: 121 }, isWhole: true })
+    const said = verifyTick(params, shown.receipt)
+    const none = { ...shown, header: new Uint8Array(0) }
+    const verdict = said.ok && judgeSaid(deep, facts, none, said)
+    return verdict && (verdict.ok ? verdict.breach : verdict.reason)
+  }
+  const resume = (headerHash: Uint8Array) => ({
+    anchor: { kind: 'resume' as const, headerHash, word: bytes32(1) },
+    height: 121,
+  })
+
+  test('is not broken by the resume behind that, and no other null batch excuses it', () => {
+    expect(judged(early(118))).toBe('no batch before it counts')
+    expect(judged(early(119))).toBe('no batch before it counts')
+    expect(judged(early(117))).toBe('no-batch')
+    expect(judged(early(118, 140))).toBe('no-batch')
+  })
+
+  test('nor one on the next batch, which is null for it', () => {
+    const { anchor, height } = early(118) as ShownLink
+    const first = { anchor: anchor && { ...anchor, headerHash: bytes32(5) }, height, isNull: true }
+    expect(judged(early(117), [first])).toBe('no batch before it counts')
+    expect(judged(early(117), [{ ...first, isNull: false }])).toBe('no-batch')
   })
 })
 

@@ -1,6 +1,7 @@
 import type { BatchPlace } from '../src/batch.ts'
 import { type Header, headerHash, type Origin } from '../src/header.ts'
 import { MerkleLog, rowOf } from '../src/merkle.ts'
+import { markOf } from '../src/message.ts'
 import { operationId } from '../src/operation.ts'
 import { type BrokenPromise, type PromiseFacts, type ShownLink, showTick } from '../src/promise.ts'
 import { encodeReceipt, type Receipt, type Tick } from '../src/receipt.ts'
@@ -24,6 +25,8 @@ export interface Setting {
   /** Those before it, the newest last. */
   readonly earlier: readonly ShownLink[]
   readonly link: Partial<ShownLink> | null
+  /** What the batch's anchor marks, where it is without effect. */
+  readonly mark: Uint8Array | undefined
   /** The tip's height. */
   readonly height: number
   /** The tick is shown by itself, and not the receipt. */
@@ -38,7 +41,7 @@ const NUMBER = 7
 
 const honest: Setting = {
   ...{ tick: {}, header: {}, count: 6, placed: operation },
-  ...{ before: {}, earlier: [], link: {}, height: 125 },
+  ...{ before: {}, earlier: [], link: {}, mark: undefined, height: 125 },
   ...{ isWhole: false, shown: {} },
 }
 
@@ -84,8 +87,9 @@ export function promiseCase(change: Partial<Setting> = {}): {
   for (const [at, link] of setting.earlier.entries()) links.set(6 - setting.earlier.length + at, link)
   if (setting.before !== null)
     links.set(6, { anchor: { kind, headerHash: parent.hash, word: bytes32(1) }, height: 112, ...setting.before })
-  if (setting.link !== null)
-    links.set(7, { anchor: { kind, headerHash: batch.hash, word: bytes32(1) }, height: 122, ...setting.link })
+  const { mark } = setting
+  const anchor = { kind, headerHash: batch.hash, word: bytes32(1), ...(mark && { mark }) }
+  if (setting.link !== null) links.set(7, { anchor, height: 122, ...(mark && { isNull: true }), ...setting.link })
   const header = batch.headerBytes
   const known = { header, parent: new Uint8Array(0), log: logOf(sealed) }
   const shown = setting.isWhole ? showTick(receipt, known) : showPlace(receipt, header, setting.placed, sealed)
@@ -142,12 +146,12 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   ['never-came: the origin grew too old', 'never-came', { link: null, shown: none, height: 141 }],
   ['never-came: and the link before neither', 'never-came', { before: null, link: null, shown: none, height: 141 }],
   ['no-batch: a resume', 'no-batch', { link: resume(parent.hash, tableRootOf(8)), shown: none }],
-  ['no breach: a resume behind a void batch', 'a batch before it is void', behind({ voided: { cause: 'unanswered' } })],
+  ['no breach: a resume behind a void batch', 'no batch before it counts', behind({ voided: { cause: 'unanswered' } })],
   ['no-batch: a resume behind a null batch', 'no-batch', behind({ isNull: true })],
-  ['no breach: the head resumed from is void since', 'a batch before it is void', resumedFrom({ voided: UNANSWERED })],
+  ['no breach: the head resumed from is void since', 'no batch before it counts', resumedFrom({ voided: UNANSWERED })],
   [
     'no breach: the head was void while the resume waited',
-    'a batch before it is void',
+    'no batch before it counts',
     resumedFrom({ voided: UNANSWERED }, { isNull: true }),
   ],
   ['no-batch: the head resumed from lives', 'no-batch', resumedFrom({})],
@@ -166,6 +170,9 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   ['place: another parent', 'place', { header: { parent: bytes32(1) } }],
   ['place: another number', 'place', { header: { number: 8 } }],
   ['place: no header', 'place', noHeader()],
+  ['place: without effect, as its anchor marks another origin', 'place', { mark: markOf(marked(elsewhere)) }],
+  ['place: and nobody has its header', 'place', { mark: markOf(marked(elsewhere)), shown: none }],
+  ['kept: without effect, though its anchor marks its place', KEPT, { mark: markOf(marked(ORIGIN)) }],
   ['operation: another', 'operation', { placed: bytes32(0xee) }],
   ['operation: none', 'operation', { count: 2 }],
   ['void: by evidence', 'void', { link: { voided: { cause: 'evidence', fault: 'wrong-root' } } }],
@@ -215,6 +222,10 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
 
 function honestly(count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
+}
+
+function marked(origin: Origin) {
+  return { origin, parent: parent.hash }
 }
 
 function behind(before: Partial<ShownLink>): Partial<Setting> {

@@ -353,7 +353,7 @@ describe('promises', () => {
 
 function linkFrom({ anchor, height, isNull, voided }: Fields): ShownLink {
   const said =
-    anchor === undefined ? undefined : bytesIn<NonNullable<ShownLink['anchor']>>(anchor, 'headerHash', 'word')
+    anchor === undefined ? undefined : bytesIn<NonNullable<ShownLink['anchor']>>(anchor, 'headerHash', 'word', 'mark')
   return {
     anchor: said,
     height: Number(height),

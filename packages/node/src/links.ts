@@ -110,8 +110,7 @@ function recordOf(height: number, event: ChainEvent & { kind: 'link' }): LinkRec
   const base = { number, outcome, height, txid }
   if (event.outcome === 'close') return { ...base, reason: event.reason }
   if (event.outcome === 'null') {
-    const { kind, headerHash, word } = event.anchor
-    return { ...base, reason: event.reason, said: { kind, headerHash, word } }
+    return { ...base, reason: event.reason, said: event.anchor }
   }
   return outcome === 'batch'
     ? { ...base, headerHash: event.headerHash, post: event.word }

@@ -34,7 +34,13 @@ export interface LinkRecord {
   readonly height: number
   readonly txid: Uint8Array
   /** What a null one says. */
-  readonly said?: { readonly kind: 'batch' | 'resume'; readonly headerHash: Uint8Array; readonly word: Uint8Array }
+  readonly said?: {
+    readonly kind: 'batch' | 'resume'
+    readonly headerHash: Uint8Array
+    readonly word: Uint8Array
+    /** A batch's. */
+    readonly mark?: Uint8Array
+  }
   /** Why it is null or closes the chain. */
   readonly reason?: string
   readonly voided?: { readonly height: number; readonly cause: VoidCause; readonly fault?: string }
