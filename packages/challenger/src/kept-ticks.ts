@@ -122,7 +122,10 @@ export class KeptTicks {
     this.slots.note({ message: tickMessage(this.network, receipt.tick, nonceRoot), signature: receipt.signature })
   }
 
+  /** Whoever tells again what was judged long ago would have each of those batches read again. */
   private hasRoomFor({ origin }: Receipt['tick']): boolean {
+    const { staleness, originDepth } = this.params.windows
+    if (this.blockHash(origin.height + staleness + originDepth + 1) !== undefined) return false
     const there = this.blockHash(origin.height)
     const most = Math.min(BATCHES * this.params.caps.ticks, MAX_KEPT)
     // Nothing ties what is above this node's tip to anything.

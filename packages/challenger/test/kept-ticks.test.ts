@@ -1,6 +1,6 @@
 import { ZERO_HASH } from '@kedge/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Disk, forged, ORIGIN, of, SLOT, tickOf } from './heard.ts'
+import { Disk, forged, ORIGIN, of, params, SLOT, tickOf } from './heard.ts'
 
 let disk: Disk
 beforeEach(async () => {
@@ -86,6 +86,18 @@ describe('what is kept', () => {
     expect(kept.numbers).toEqual([4])
     await write()
     expect((await disk.start()).kept.numbers).toEqual([4])
+  })
+
+  test('is not what comes when its batch was judged, or never came; it still gives the key away', async () => {
+    disk.height = ORIGIN.height + params.windows.staleness + params.windows.originDepth
+    const { kept, slots } = await disk.start()
+    kept.take(tickOf(3, [1]))
+    expect(kept.size).toBe(1)
+    disk.height += 1
+    expect(kept.take(tickOf(4, [1]))).toBe(true)
+    expect([kept.size, slots.secret]).toEqual([1, undefined])
+    kept.take(tickOf(3, [2]))
+    expect(slots.secret).toEqual(SLOT)
   })
 
   test('is bounded, and what came first stays; what is beyond still gives the key away', async () => {
