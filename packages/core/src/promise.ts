@@ -72,7 +72,8 @@ export interface ShownLink {
  * - `never-came`: no link took the number while the origin was young enough
  * - `stale`: the number was taken when its batch could not live any more
  * - `no-batch`: something else took the number, and no batch that it was to be built on is void, or came too early
- * - `place`: its batch says another number, parent or origin, or is no header at all; or its anchor marks another place
+ * - `place`: its batch says another number, parent or origin, or is no header at all; or its anchor marks another place,
+ *   or it is null for one before it whose mark is false
  * - `operation`: another operation stands in the promised place, or none; or the batch begins with others
  * - `void`: its batch was made void for a fault of its own
  */
@@ -119,6 +120,7 @@ export function judgeSaid(
     return isBuiltOnNothing(params, facts, tick.number) ? kept('no batch before it counts') : broken('no-batch')
   const { mark } = link.anchor
   if (mark !== undefined && !equalBytes(mark, markOf(tick))) return broken('place')
+  if (link.isNull === true && isBuiltOnFalseMark(facts, tick.number)) return broken('place')
   if (!equalBytes(headerHash(shown.header), link.anchor.headerHash)) return kept('the header is not the one anchored')
   const header = decodeHeader(shown.header)
   if (header === undefined || !isInPlace(header, tick)) return broken('place')
@@ -191,6 +193,27 @@ function cameEarly({ windows }: Params, facts: PromiseFacts, { anchor, height, i
     const hash = facts.blockHash(at)
     return hash !== undefined && marksOrigin(mark, { height: at, hash })
   })
+}
+
+/**
+ * Whether a null batch is so for one before it that marks a block outside the best chain. Origins never decrease, so where
+ * the promise's is there, all those that it was built on are: nobody but the sequencer wrote that mark.
+ */
+function isBuiltOnFalseMark(facts: PromiseFacts, number: number): boolean {
+  for (let before = number - 1; ; before--) {
+    const link = facts.link(before)
+    const mark = link?.anchor?.mark
+    if (link?.isNull !== true || mark === undefined) return false
+    if (!isMarkInChain(facts, mark, link.height)) return true
+  }
+}
+
+/** @param below of the link: the block that a mark names is the first one below it whose height ends so */
+function isMarkInChain(facts: PromiseFacts, mark: Uint8Array, below: number): boolean {
+  const low = (mark[0] as number) | ((mark[1] as number) << 8)
+  const height = below - 1 - ((below - 1 - low) & 0xffff)
+  const hash = facts.blockHash(height)
+  return hash !== undefined && marksOrigin(mark, { height, hash })
 }
 
 /** The head that a resume goes on from may be void only later, or while the resume waits for its block. */

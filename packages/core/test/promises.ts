@@ -173,6 +173,8 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
   ['place: without effect, as its anchor marks another origin', 'place', { mark: markOf(marked(elsewhere)) }],
   ['place: and nobody has its header', 'place', { mark: markOf(marked(elsewhere)), shown: none }],
   ['kept: without effect, though its anchor marks its place', KEPT, { mark: markOf(marked(ORIGIN)) }],
+  ['place: and the batch before it marks a block that is none', 'place', nullOn({ height: 110, hash: bytes32(1) })],
+  ['kept: and so is the batch before it, whose mark is right', KEPT, nullOn(parent.header.origin)],
   ['operation: another', 'operation', { placed: bytes32(0xee) }],
   ['operation: none', 'operation', { count: 2 }],
   ['void: by evidence', 'void', { link: { voided: { cause: 'evidence', fault: 'wrong-root' } } }],
@@ -222,6 +224,13 @@ export const promiseCases: readonly (readonly [string, string, Partial<Setting>]
 
 function honestly(count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, at) => (at === INDEX ? operation : bytes32(at + 1)))
+}
+
+/** It is null, as the batch before it is. */
+function nullOn(origin: Origin): Partial<Setting> {
+  const mark = markOf({ origin, parent: parent.header.parent })
+  const anchor = { kind: 'batch' as const, headerHash: parent.hash, word: bytes32(1), mark }
+  return { mark: markOf(marked(ORIGIN)), before: { anchor, isNull: true } }
 }
 
 function marked(origin: Origin) {
