@@ -1,3 +1,4 @@
+import { MAX_UNCONFIRMED } from '@kedge/commitment'
 import {
   concatBytes,
   decodeReceipt,
@@ -15,12 +16,16 @@ import { DamagedError, type Store, ticks, type Write } from '@kedge/storage'
 import type { SlotWatch } from './slot-watch.ts'
 
 /**
- * Ticks that are kept at once: all that the tables of so many batches have slots for, 1.5 kB each. An honest sequencer has
- * fewer under way, of 20 batches that no block holds and of those that are not deep enough. A lying one that signs more, so
- * as to have some forgotten, has signed broken promises by then: what came first stays, and all of it is judged.
+ * Ticks that are kept at once, 1.5 kB each: all that the tables have slots for of the batches that can be under way, as many
+ * as may wait for a block, as many again in each of the blocks that are not k deep, and as many that are open or behind
+ * that. A lying sequencer that signs more, so as to have some forgotten, has signed broken promises by then: what came
+ * first stays, and all of it is judged. Where a network's tables have thousands of slots, memory is the bound.
  */
-const BATCHES = 64
-const MAX_KEPT = 32_768
+function mostKept({ caps, windows }: Params): number {
+  return Math.min(MAX_UNCONFIRMED * (windows.originDepth + 2) * caps.ticks, MAX_KEPT)
+}
+
+const MAX_KEPT = 131_072
 
 /** Hash of the best chain's block; undefined above its tip. */
 export type BlockHashAt = (height: number) => Uint8Array | undefined
@@ -127,7 +132,7 @@ export class KeptTicks {
     const { staleness, originDepth } = this.params.windows
     if (this.blockHash(origin.height + staleness + originDepth + 1) !== undefined) return false
     const there = this.blockHash(origin.height)
-    const most = Math.min(BATCHES * this.params.caps.ticks, MAX_KEPT)
+    const most = mostKept(this.params)
     // Nothing ties what is above this node's tip to anything.
     return there === undefined ? this.count < most / 4 : this.count < most && equalBytes(there, origin.hash)
   }

@@ -36,7 +36,7 @@ const keyOf = (seed: number) => publicKeyOf(of(seed))
 
 export const params: Params = {
   ...regtestRules,
-  // 64 tables of so many are kept.
+  // 60 tables of so many are kept.
   caps: { ...regtestRules.caps, ticks: 2 },
   keys: { anchor: keyOf(1), slot: keyOf(2), fees: keyOf(3), watchers: [keyOf(11), keyOf(12)], threshold: 2 },
   genesis: { txid: ZERO_HASH, vout: 0 },
