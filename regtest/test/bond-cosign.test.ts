@@ -83,7 +83,8 @@ async function open(name: string): Promise<Store> {
 }
 
 const watch = (store: Store, secret: Uint8Array) => {
-  const node = { store, chain: () => chain, link: (number: number) => links[number - 1], blockHash: of, random }
+  const link = (number: number) => links[number - 1]
+  const node = { store, chain: () => chain, link, blockHash: of, hasLeft: () => false, random }
   return BondWatcher.load(params, node, secret)
 }
 

@@ -31,6 +31,7 @@ function witnessedBy({ follower }: NodeParts): Witnessed {
     chain: () => follower.chain,
     link: (number) => follower.links.get(number),
     blockHash: (height) => follower.facts.blockHash(height),
+    hasLeft: (hash) => follower.left.has(hash),
   }
 }
 

@@ -18,6 +18,8 @@ export interface Witnessed {
   readonly chain: () => Chain
   readonly link: (number: number) => LinkRecord | undefined
   readonly blockHash: (height: number) => Uint8Array | undefined
+  /** Whether that block was dropped from the best chain once, and maybe brought back since. */
+  readonly hasLeft: (hash: Uint8Array) => boolean
 }
 
 /**
@@ -53,6 +55,8 @@ function findPromiseInnocence(params: Params, node: Witnessed, bond: Bond, shown
   const verdict = judgePromise(params, factsOf(params, node), shown)
   if (!verdict.ok) return verdict.reason
   const { tick } = decodeReceipt(shown.receipt) ?? {}
+  if (tick !== undefined && node.hasLeft(tick.origin.hash))
+    return 'its origin left the best chain: the promise has ended'
   const isCovered = tick !== undefined && answersFor(params, bond, tick)
   return isCovered ? undefined : 'the bond does not cover the batch'
 }

@@ -67,6 +67,10 @@ export class PromiseWatch {
   private judge(facts: PromiseFacts, batch: Read, said: Said, bonds: readonly Bond[]): Broken | undefined {
     const { params, node, kept } = this.parts
     const { tick } = said.receipt
+    if (node.hasLeft(tick.origin.hash)) {
+      kept.drop(said)
+      return undefined
+    }
     const shown = showTick(said.receipt, batch.known)
     const verdict = judgeSaid(params, facts, shown, said)
     if (!verdict.ok) {

@@ -8,6 +8,7 @@ import {
   buildHeader,
   type Chain,
   encodeWhole,
+  equalBytes,
   genesisChain,
   MerkleLog,
   merkleRoot,
@@ -24,6 +25,7 @@ import {
 } from '@kedge/core'
 import { SlotSigner } from '@kedge/regtest'
 import { headers, type LinkRecord, operations, Store } from '@kedge/storage'
+import type { Witnessed } from '../src/innocence.ts'
 import { KeptTicks } from '../src/kept-ticks.ts'
 import { PromiseWatch } from '../src/promise-watch.ts'
 import { SlotWatch } from '../src/slot-watch.ts'
@@ -120,6 +122,8 @@ export class Disk {
     await rm(this.folder, { recursive: true })
   }
 
+  /** Blocks that a reorganisation dropped, and another may have brought back. */
+  left: readonly Uint8Array[] = []
   readonly blockHash = (height: number) => (height <= this.height ? of(height) : undefined)
 
   /** Nothing was read from disk. */
@@ -134,10 +138,11 @@ export class Disk {
     await slots.load(this.store)
     const chain = (): Chain => ({ ...genesisChain(params, of(1)), height: this.height })
     const link = (number: number) => this.links.find((one) => one.number === number)
-    const node = { chain, link, blockHash: this.blockHash }
+    const hasLeft = (hash: Uint8Array) => this.left.some((one) => equalBytes(one, hash))
+    const node = { chain, link, blockHash: this.blockHash, hasLeft }
     const promises = new PromiseWatch({ params, node, store: this.store, kept })
     const write = () => this.store.commit([...kept.takeWrites(), ...slots.takeWrites()])
-    return { slots, kept, promises, write }
+    return { slots, kept, promises, node, write }
   }
 }
 
@@ -145,5 +150,6 @@ export interface Started {
   readonly slots: SlotWatch
   readonly kept: KeptTicks
   readonly promises: PromiseWatch
+  readonly node: Witnessed
   readonly write: () => Promise<void>
 }

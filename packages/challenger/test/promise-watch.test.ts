@@ -1,6 +1,6 @@
 import { batchAnchor, decodeBrokenPromise, encodeBrokenPromise, judgePromise, ZERO_HASH } from '@kedge/core'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { factsOf } from '../src/innocence.ts'
+import { factsOf, findInnocence } from '../src/innocence.ts'
 import { batchOf, bond, Disk, of, params, resumeBefore, type Started, tickOf } from './heard.ts'
 
 let disk: Disk
@@ -50,9 +50,10 @@ describe('ticks', () => {
     const claim = (await started.promises.find([bond]))?.claim
     if (claim?.kind !== 'promise') throw new Error('it is no promise')
     const shown = decodeBrokenPromise(encodeBrokenPromise(claim.shown))
-    const node = { chain: () => ({ height: disk.height }) as never, blockHash: disk.blockHash }
-    const facts = factsOf(params, { ...node, link: (number) => disk.links.find((one) => one.number === number) })
-    expect(shown && judgePromise(params, facts, shown)).toEqual({ ok: true, breach: 'operation' })
+    expect(shown && judgePromise(params, factsOf(params, started.node), shown)).toEqual({
+      ok: true,
+      breach: 'operation',
+    })
   })
 
   test('are held against a batch whose data come late', async () => {
@@ -113,6 +114,17 @@ describe('nothing is found, and nothing kept,', () => {
       { ...before, voided: { height: 122, cause: 'unanswered' } },
       { ...resume, nonceRoot: nonceRoot ?? ZERO_HASH },
     ]
+    await nothing()
+  })
+
+  test('once its origin has left the best chain, also where it is back, and watchers find the same', async () => {
+    started.kept.take(tickOf(NUMBER, [9]))
+    await anchor(batchOf(NUMBER, [1]))
+    const claim = (await started.promises.find([bond]))?.claim
+    if (claim === undefined) throw new Error('it is broken before')
+    expect(findInnocence(params, started.node, bond, claim)).toBeUndefined()
+    disk.left = [of(120)]
+    expect(findInnocence(params, started.node, bond, claim)).toMatch('its origin left the best chain')
     await nothing()
   })
 

@@ -35,6 +35,7 @@ import {
   type StoredCoin,
   type Write,
 } from '@kedge/storage'
+import { LeftBlocks } from './left-blocks.ts'
 import { LinkIndex } from './links.ts'
 
 /** What happened at one step of following Bitcoin. */
@@ -63,9 +64,11 @@ export class Follower {
   chain: Chain
   links: LinkIndex
   coins: Coins = NO_COINS
+  readonly left: LeftBlocks
 
-  private constructor(parts: FollowerParts, chain: Chain) {
+  private constructor(parts: FollowerParts, chain: Chain, left: LeftBlocks) {
     this.parts = parts
+    this.left = left
     this.facts = new L1Facts(parts.court.params.scanHeight)
     this.court = { ...parts.court, facts: this.facts }
     this.chain = chain
@@ -77,7 +80,7 @@ export class Follower {
     const { params } = parts.court
     const parent = await readBlockHash(parts.rpc, params.scanHeight - 1)
     if (parent === undefined) throw new TooShortChainError(params.scanHeight)
-    const follower = new Follower(parts, genesisChain(params, parent))
+    const follower = new Follower(parts, genesisChain(params, parent), await LeftBlocks.load(parts.store))
     for await (const [height, record] of parts.store.range(blocks)) {
       const next = follower.facts.tip + 1
       if (height !== next)
@@ -144,11 +147,13 @@ export class Follower {
     if (parent === undefined) throw new TooShortChainError(court.params.scanHeight)
     const { kept, dropped } = this.links.rolledBack(fork)
     const heights = Array.from({ length: from - fork }, (_, at) => fork + 1 + at)
+    const left = heights.flatMap((height) => this.facts.blockHash(height) ?? [])
     const stale = await this.noticeKeysAbove(fork)
     const before = record?.chain ?? genesisChain(court.params, parent)
     const unpaid = paidBetween(before.vault.paid, this.chain.vault.paid)
     await store.commit([
       ...heights.map((height) => blocks.del(height)),
+      ...this.left.writesOf(left),
       ...kept.map((link) => links.put(link.number, link)),
       ...dropped.map((number) => links.del(number)),
       ...stale.map((key) => notices.del(key)),
@@ -156,6 +161,7 @@ export class Follower {
     ])
     for (const link of kept) this.links.put(link)
     this.links.drop(dropped)
+    this.left.note(left)
     this.facts.truncate(fork)
     this.chain = before
     this.coins = coinsOf(record?.coins ?? [])

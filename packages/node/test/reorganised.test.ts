@@ -9,6 +9,7 @@ import {
 } from '@kedge/core'
 import { deltas, marks, steps } from '@kedge/storage'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LeftBlocks } from '../src/left-blocks.ts'
 import { type Built, keyOf, Rollup } from './ground.ts'
 import type { TestNode } from './test-node.ts'
 
@@ -131,10 +132,15 @@ describe('a reorganisation in which a void batch lives again', () => {
   })
 
   it('goes back to it, and the batch that took its place has none', async () => {
+    const { executor, follower, store } = node.queried
+    const { height } = follower.chain
+    const before = Array.from({ length: 10 }, (_, at) => follower.facts.blockHash(height - 9 + at) ?? ZERO_HASH)
     // All of the messages stand in the first block then, so no deadline has passed.
     await rollup.bitcoind.reorg(9, 3)
     await node.advance()
-    const { executor, follower, store } = node.queried
+    // Another reorganisation could bring them back, and the promises on them have ended.
+    for (const left of [follower.left, await LeftBlocks.load(store)])
+      expect(before.map((hash) => left.has(hash))).toEqual([false, ...Array(9).fill(true)])
     expect(follower.chain).toMatchObject({ mode: 'broken', line: [{ number: first.number }] })
     expect(executor.head).toMatchObject({ number: first.number, headerHash: first.hash })
     expect(executor.ledger.root).toEqual(first.header.post)
