@@ -81,11 +81,13 @@ function describe(promises: Truth['promises'], number: number): string {
 
 type HeaderOf = (hash: Uint8Array) => Uint8Array | undefined
 
-/** Whether the batch that the promise was to be built on is null for no other reason than that it was anchored too late. */
-function cameLate({ windows }: Params, link: ReturnType<Truth['promises']['link']>, headerOf: HeaderOf): boolean {
-  if (link?.anchor?.kind !== 'batch' || link.isNull !== true) return false
-  const header = decodeHeader(headerOf(link.anchor.headerHash) ?? new Uint8Array(0))
-  return header !== undefined && link.height > header.origin.height + windows.staleness
+/** Whether a batch that the promise was to be built on is null because it was anchored too late, and so those behind it are. */
+function cameLate(params: Params, promises: Truth['promises'], number: number, headerOf: HeaderOf): boolean {
+  const { anchor, isNull = false, height } = promises.link(number - 1) ?? { height: 0 }
+  if (anchor?.kind !== 'batch' || !isNull) return false
+  const header = decodeHeader(headerOf(anchor.headerHash) ?? new Uint8Array(0))
+  const isLate = header !== undefined && height > header.origin.height + params.windows.staleness
+  return isLate || cameLate(params, promises, number - 1, headerOf)
 }
 
 /** With all that the nodes have. */
@@ -120,7 +122,7 @@ function findBrokenPromises(
     if (!verdict.ok) return []
     const isLate =
       (TOO_LATE.has(verdict.breach) && promises.link(number)?.voided?.cause !== 'evidence') ||
-      (verdict.breach === 'no-batch' && cameLate(params, promises.link(number - 1), headerOf))
+      (verdict.breach === 'no-batch' && cameLate(params, promises, number, headerOf))
     const told = [number - 1, number].map((each) => describe(promises, each)).join(', ')
     return isLate ? [] : [`a promise in batch ${number} is broken: ${verdict.breach}; ${told}`]
   })
