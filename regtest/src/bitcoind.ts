@@ -249,8 +249,11 @@ function isKnots(binary: string): boolean {
   return execFileSync(binary, ['-version'], { encoding: 'utf8' }).includes('Knots')
 }
 
-/** Where no system takes the ports of outgoing connections from, which would be taken again before they are used. */
-const PORTS = { from: 10_000, to: 32_000 } as const
+/**
+ * Where no system takes the ports of outgoing connections from, which would be taken again before they are used; above
+ * 10080, the highest of those that fetch calls bad (Fetch standard, port blocking).
+ */
+const PORTS = { from: 10_100, to: 32_000 } as const
 
 /** A port of this machine that nobody listens on. */
 export async function freePort(): Promise<number> {
