@@ -60,8 +60,6 @@ export class Heard {
 export interface BondRole {
   /** What is to be done at each turn of the node's loop. */
   act(signal: AbortSignal): Promise<void>
-  /** Bitcoin dropped the blocks above this height. */
-  rolledBack(height: number): void
   waiting(): readonly Waiting[]
   evidence(): readonly HeldEvidence[]
   /** Before the store is closed. */
@@ -78,7 +76,6 @@ export async function guardBond(node: NodeParts, desk: BondDesk, heard: Heard): 
       await noteAnchored()
       await guard.act(node.follower.chain, signal)
     },
-    rolledBack: (height) => heard.kept.rolledBack(height),
     waiting: () => guard.waiting,
     evidence: () => guard.evidence,
     close: async () => void (await guard.write()),

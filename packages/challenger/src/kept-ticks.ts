@@ -100,15 +100,6 @@ export class KeptTicks {
     this.unwritten.push(ticks.del(keyOf(receipt)))
   }
 
-  /**
-   * Bitcoin dropped the blocks above this height: promises on them have ended, also where a later reorganisation brings an
-   * origin back, which nobody sees who was not there.
-   */
-  rolledBack(height: number): void {
-    for (const number of this.numbers)
-      for (const said of this.of(number)) if (said.receipt.tick.origin.height > height) this.drop(said)
-  }
-
   /** In the order in which they are to be written. */
   takeWrites(): Write[] {
     const writes = this.unwritten

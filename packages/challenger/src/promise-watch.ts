@@ -67,6 +67,7 @@ export class PromiseWatch {
   private judge(facts: PromiseFacts, batch: Read, said: Said, bonds: readonly Bond[]): Broken | undefined {
     const { params, node, kept } = this.parts
     const { tick } = said.receipt
+    // It has ended for good: nothing that comes back is held against it, by the watchers neither.
     if (node.hasLeft(tick.origin.hash)) {
       kept.drop(said)
       return undefined

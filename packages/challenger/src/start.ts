@@ -110,9 +110,7 @@ async function challengerOf(node: NodeParts, keeper: VaultKeeper | undefined, gu
   return {
     stepped: async (step) => {
       purse.setConfirmed(follower.coins, follower.chain.height)
-      if (step.kind !== 'rollback') return
-      guard.rolledBack(step.to)
-      await executor.rolledBack()
+      if (step.kind === 'rollback') await executor.rolledBack()
     },
     act: async (signal) => {
       // Before the ledger moves: that is when peers are asked.

@@ -79,12 +79,12 @@ describe('what is kept', () => {
     kept.take(tickOf(3, [1]))
     kept.take(tickOf(4, [1], { origin: { height: 118, hash: of(118) } }))
     await write()
-    expect((await disk.start()).kept.numbers).toEqual([3, 4])
-    kept.rolledBack(ORIGIN.height)
-    expect(kept.numbers).toEqual([3, 4])
-    kept.rolledBack(ORIGIN.height - 1)
-    expect(kept.numbers).toEqual([4])
-    await write()
+    const { kept: later, promises, write: writeLater } = await disk.start()
+    expect(later.numbers).toEqual([3, 4])
+    disk.left = [ORIGIN.hash]
+    await promises.find([])
+    expect(later.numbers).toEqual([4])
+    await writeLater()
     expect((await disk.start()).kept.numbers).toEqual([4])
   })
 

@@ -30,6 +30,7 @@ import {
   type ChallengeTag,
   type DataKind,
   type EvidenceTag,
+  markedHeight,
   markOf,
   marksOrigin,
   type PartTag,
@@ -389,9 +390,7 @@ class BlockStep {
 
 /** The one block of the right age, k to S below the anchor, whose height ends like the mark says. */
 function originOf({ params, facts }: Court, anchorHeight: number, mark: Uint8Array): Origin | undefined {
-  const youngest = anchorHeight - params.windows.originDepth
-  const low = (mark[0] as number) | ((mark[1] as number) << 8)
-  const height = youngest - ((youngest - low) & 0xffff)
+  const height = markedHeight(mark, anchorHeight - params.windows.originDepth)
   const hash = facts.blockHash(height)
   return hash !== undefined && isOfAge(params, anchorHeight, { height }) ? { height, hash } : undefined
 }

@@ -111,6 +111,12 @@ export function marksOrigin(mark: Uint8Array, origin: Origin): boolean {
   return originMark(origin).every((byte, at) => byte === mark[at])
 }
 
+/** The height that a mark names: the highest that is not above `most` and whose low bits are the mark's. */
+export function markedHeight(mark: Uint8Array, most: number): number {
+  const low = (mark[0] as number) | ((mark[1] as number) << 8)
+  return most - ((most - low) & 0xffff)
+}
+
 function originMark({ height, hash }: Origin): number[] {
   return [height & 0xff, (height >> 8) & 0xff, ...hash.subarray(0, 2)]
 }

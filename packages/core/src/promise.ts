@@ -4,7 +4,7 @@ import type { VoidCause } from './events.ts'
 import type { EvidenceFault } from './evidence.ts'
 import { decodeHeader, type Header, headerHash, MAX_HEADER_BYTES, type Origin } from './header.ts'
 import { computePrefix, computeRoot, MerkleLog, rowOf } from './merkle.ts'
-import { type Anchor, markOf, marksOrigin } from './message.ts'
+import { type Anchor, markedHeight, markOf, marksOrigin } from './message.ts'
 import { MAX_OPERATION_BYTES, operationId } from './operation.ts'
 import type { Params } from './params.ts'
 import {
@@ -210,8 +210,7 @@ function isBuiltOnFalseMark(facts: PromiseFacts, number: number): boolean {
 
 /** @param below of the link: the block that a mark names is the first one below it whose height ends so */
 function isMarkInChain(facts: PromiseFacts, mark: Uint8Array, below: number): boolean {
-  const low = (mark[0] as number) | ((mark[1] as number) << 8)
-  const height = below - 1 - ((below - 1 - low) & 0xffff)
+  const height = markedHeight(mark, below - 1)
   const hash = facts.blockHash(height)
   return hash !== undefined && marksOrigin(mark, { height, hash })
 }
